@@ -1,0 +1,266 @@
+/** The statements of the syntax tree that define: databases, tables, indexes, change tracking, logins and rights. */
+import type { Query } from './ast.ts';
+import type { Expression, Node, ObjectName, TypeName } from './ast-expression.ts';
+
+export type DefinitionStatement =
+  | CreateDatabaseStatement
+  | AlterDatabaseStatement
+  | CreateSchemaStatement
+  | CreateTableStatement
+  | AlterTableStatement
+  | CreateIndexStatement
+  | CreateViewStatement
+  | CreateSynonymStatement
+  | DropStatement
+  | DropIndexStatement
+  | BackupStatement
+  | RestoreStatement;
+
+export interface CreateDatabaseStatement extends Node {
+  readonly kind: 'createDatabase';
+  readonly name: string;
+  readonly collation: string | null;
+}
+
+/** `database` null: CURRENT. Each action is one item of the SET list, in order. */
+export interface AlterDatabaseStatement extends Node {
+  readonly kind: 'alterDatabase';
+  readonly database: string | null;
+  readonly actions: readonly AlterDatabaseAction[];
+  /** WITH ROLLBACK IMMEDIATE | ROLLBACK AFTER n | NO_WAIT; null without one. */
+  readonly termination: 'rollbackImmediate' | 'noWait' | null;
+}
+
+export type AlterDatabaseAction =
+  /** SET CHANGE_TRACKING = ON | OFF, or (only options) `state` null. */
+  | {
+      readonly kind: 'changeTracking';
+      readonly state: 'on' | 'off' | null;
+      /** As written, in order: a repeated option is the executor's error 5091. */
+      readonly options: readonly ChangeTrackingOption[];
+    }
+  /** Upper-case name and value: ALLOW_SNAPSHOT_ISOLATION ON, RECOVERY SIMPLE, COMPATIBILITY_LEVEL 150. SINGLE_USER has the value 'ON'. */
+  | { readonly kind: 'option'; readonly name: string; readonly value: string }
+  | { readonly kind: 'collate'; readonly collation: string }
+  | { readonly kind: 'rename'; readonly name: string };
+
+export type ChangeTrackingOption =
+  | { readonly kind: 'retention'; readonly count: number; readonly unit: 'minutes' | 'hours' | 'days' }
+  | { readonly kind: 'autoCleanup'; readonly on: boolean };
+
+export interface CreateSchemaStatement extends Node {
+  readonly kind: 'createSchema';
+  readonly name: string;
+  readonly owner: string | null;
+}
+
+export interface CreateTableStatement extends Node {
+  readonly kind: 'createTable';
+  readonly name: ObjectName;
+  readonly columns: readonly ColumnDefinition[];
+  readonly constraints: readonly TableConstraint[];
+}
+
+export interface ColumnDefinition extends Node {
+  readonly name: string;
+  /** null for a computed column only. */
+  readonly type: TypeName | null;
+  readonly collation: string | null;
+  /** null: neither NULL nor NOT NULL was written. */
+  readonly nullable: boolean | null;
+  readonly identity: { readonly seed: string; readonly increment: string } | null;
+  readonly rowGuid: boolean;
+  readonly default: { readonly name: string | null; readonly expression: Expression; readonly text: string } | null;
+  readonly computed: { readonly expression: Expression; readonly persisted: boolean; readonly text: string } | null;
+  /** PRIMARY KEY, UNIQUE, CHECK and FOREIGN KEY written at the column; their column lists hold this column. */
+  readonly constraints: readonly TableConstraint[];
+}
+
+export interface IndexColumn {
+  readonly name: string;
+  readonly descending: boolean;
+}
+
+export type ReferentialAction = 'noAction' | 'cascade' | 'setNull' | 'setDefault';
+
+/** `name` null: the server makes one up. */
+export type TableConstraint = Node &
+  (
+    | {
+        readonly kind: 'primaryKey' | 'unique';
+        readonly name: string | null;
+        /** null: not written. */
+        readonly clustered: boolean | null;
+        readonly columns: readonly IndexColumn[];
+      }
+    | {
+        readonly kind: 'foreignKey';
+        readonly name: string | null;
+        readonly columns: readonly string[];
+        readonly references: ObjectName;
+        /** Empty: the primary key. */
+        readonly referencedColumns: readonly string[];
+        readonly onDelete: ReferentialAction;
+        readonly onUpdate: ReferentialAction;
+      }
+    | { readonly kind: 'check'; readonly name: string | null; readonly expression: Expression; readonly text: string }
+    /** ALTER TABLE ADD CONSTRAINT … DEFAULT … FOR column. */
+    | {
+        readonly kind: 'default';
+        readonly name: string | null;
+        readonly expression: Expression;
+        readonly text: string;
+        readonly column: string;
+      }
+  );
+
+export interface AlterTableStatement extends Node {
+  readonly kind: 'alterTable';
+  readonly table: ObjectName;
+  readonly action: AlterTableAction;
+}
+
+export type AlterTableAction =
+  | {
+      readonly kind: 'add';
+      readonly columns: readonly ColumnDefinition[];
+      readonly constraints: readonly TableConstraint[];
+      /** WITH VALUES of an added column with a default. */
+      readonly withValues: boolean;
+    }
+  | { readonly kind: 'dropColumns'; readonly ifExists: boolean; readonly names: readonly string[] }
+  | { readonly kind: 'dropConstraints'; readonly ifExists: boolean; readonly names: readonly string[] }
+  | {
+      readonly kind: 'alterColumn';
+      readonly name: string;
+      readonly type: TypeName;
+      readonly collation: string | null;
+      readonly nullable: boolean | null;
+    }
+  /** `trackColumns` null: WITH (TRACK_COLUMNS_UPDATED …) was not written (OFF). */
+  | { readonly kind: 'enableChangeTracking'; readonly trackColumns: boolean | null }
+  | { readonly kind: 'disableChangeTracking' }
+  /** [NO]CHECK CONSTRAINT; names empty: ALL. */
+  | { readonly kind: 'checkConstraints'; readonly enable: boolean; readonly names: readonly string[] }
+  | { readonly kind: 'rebuild' };
+
+export interface CreateIndexStatement extends Node {
+  readonly kind: 'createIndex';
+  readonly name: string;
+  readonly table: ObjectName;
+  readonly unique: boolean;
+  readonly clustered: boolean;
+  readonly columns: readonly IndexColumn[];
+  readonly include: readonly string[];
+  readonly where: Expression | null;
+}
+
+export interface CreateViewStatement extends Node {
+  readonly kind: 'createView';
+  readonly name: ObjectName;
+  readonly columns: readonly string[];
+  readonly query: Query;
+  readonly orAlter: boolean;
+}
+
+export interface CreateSynonymStatement extends Node {
+  readonly kind: 'createSynonym';
+  readonly name: ObjectName;
+  readonly target: ObjectName;
+}
+
+export interface DropStatement extends Node {
+  readonly kind: 'drop';
+  readonly object: 'database' | 'schema' | 'table' | 'view' | 'synonym' | 'login' | 'user' | 'role' | 'procedure';
+  readonly ifExists: boolean;
+  readonly names: readonly ObjectName[];
+}
+
+export interface DropIndexStatement extends Node {
+  readonly kind: 'dropIndex';
+  readonly ifExists: boolean;
+  readonly name: string;
+  readonly table: ObjectName;
+}
+
+/** BACKUP DATABASE name TO DISK = 'device'. */
+export interface BackupStatement extends Node {
+  readonly kind: 'backup';
+  readonly database: string;
+  readonly device: string;
+}
+
+/** RESTORE DATABASE name FROM DISK = 'device' [WITH REPLACE, …]. */
+export interface RestoreStatement extends Node {
+  readonly kind: 'restore';
+  readonly database: string;
+  readonly device: string;
+  /** Upper case, as written. */
+  readonly options: readonly string[];
+}
+
+// --- Logins and rights ---------------------------------------------------------------------------------------------------------------
+
+export type SecurityStatement =
+  | CreateLoginStatement
+  | CreateUserStatement
+  | CreateRoleStatement
+  | AlterRoleStatement
+  | PermissionStatement
+  | ExecuteAsStatement;
+
+/** CREATE LOGIN, or ALTER LOGIN with a new password. */
+export interface CreateLoginStatement extends Node {
+  readonly kind: 'createLogin';
+  readonly alter: boolean;
+  readonly name: string;
+  readonly password: string | null;
+  readonly defaultDatabase: string | null;
+  /** ALTER LOGIN … ENABLE | DISABLE; null elsewhere. */
+  readonly enabled: boolean | null;
+}
+
+export interface CreateUserStatement extends Node {
+  readonly kind: 'createUser';
+  readonly name: string;
+  /** null: WITHOUT LOGIN. The login of the user's own name when FOR LOGIN was not written. */
+  readonly login: string | null;
+  readonly defaultSchema: string | null;
+}
+
+export interface CreateRoleStatement extends Node {
+  readonly kind: 'createRole';
+  readonly name: string;
+}
+
+/** ALTER ROLE role ADD | DROP MEMBER name; ALTER SERVER ROLE with `server`. */
+export interface AlterRoleStatement extends Node {
+  readonly kind: 'alterRole';
+  readonly server: boolean;
+  readonly role: string;
+  readonly action: 'add' | 'drop';
+  readonly member: string;
+}
+
+export interface PermissionStatement extends Node {
+  readonly kind: 'permission';
+  readonly action: 'grant' | 'deny' | 'revoke';
+  /** Upper case: 'SELECT', 'VIEW CHANGE TRACKING', 'CONNECT', … with the columns of a column permission. */
+  readonly permissions: readonly { readonly name: string; readonly columns: readonly string[] }[];
+  /** null: the database (or, for server permissions, the server). */
+  readonly on: PermissionTarget | null;
+  readonly principals: readonly string[];
+  readonly grantOption: boolean;
+}
+
+/** ON [class::]name. Without a class it is an object. */
+export interface PermissionTarget {
+  readonly class: 'object' | 'schema' | 'database' | 'server' | 'login' | 'user' | 'role' | 'type';
+  readonly name: ObjectName;
+}
+
+/** EXECUTE AS USER | LOGIN = 'name'; REVERT is `principal` null. */
+export interface ExecuteAsStatement extends Node {
+  readonly kind: 'executeAs';
+  readonly principal: { readonly kind: 'user' | 'login'; readonly name: string } | null;
+}
