@@ -1,0 +1,183 @@
+/**
+ * The port to the distributed data manager: where documents, index, change log, checkpoint and messages of a section live and move together
+ * (C1 to C8). Adapters: redis/ (production) and memory/ (simulation); one contract suite holds both.
+ *
+ * Of one section, at most one manager in the world leads at a time, and only a leader writes. The writing calls (publish, store, transition,
+ * heartbeat) form a chain: each is sent at once, in the order of the calls, without waiting for the one before; keep at most a few
+ * outstanding. When one rejects, its fate and that of all after it is unknown (C2): wait for all outstanding replies, then `lead` again and go
+ * on from what it returns. Errors are PatchwireErrors of the M range.
+ */
+import type { SourceIdentity } from '../model/table.ts';
+import type { Version } from '../model/version.ts';
+import type { SectionState, WireChange } from '../wire/messages.ts';
+
+/** How far a load or a sweep has come; stored with the data so that a kill resumes it (L3). */
+export interface LoadCursor {
+  readonly phase: 'load' | 'sweep' | 'window';
+  /** load: the last data key written; null: at the beginning. */
+  readonly after: string | null;
+  /** Rows written so far, and the table's rows when the load began (an estimate), for progress. */
+  readonly rows: number;
+  readonly estimate: number | null;
+  /** When it began, ms since 1970. */
+  readonly startedAtMs: number;
+}
+
+/** What `{p:s}/meta` holds. */
+export interface SectionMeta {
+  readonly format: number;
+  readonly epoch: string;
+  readonly seq: number;
+  /** Id of the last message and of the last script. */
+  readonly last: string;
+  readonly tip: string;
+  readonly checkpoint: Version;
+  readonly upTo: Version | null;
+  readonly confirmed: Version;
+  readonly high: Version;
+  readonly state: SectionState;
+  readonly cursor: LoadCursor | null;
+  readonly source: SourceIdentity | null;
+  readonly digest: string;
+  /** Living documents (the index's length). */
+  readonly count: number;
+  readonly pending: boolean;
+  readonly leader: string;
+  readonly heartbeatAtMs: number | null;
+  readonly sourceReadAtMs: number | null;
+  readonly quarantined: number;
+}
+
+/** Moves of the position that ride on a script. What is left out stays. */
+export interface Advance {
+  readonly checkpoint?: Version;
+  readonly upTo?: Version;
+  readonly confirmed?: Version;
+  readonly high?: Version;
+  /** null clears it. */
+  readonly cursor?: LoadCursor | null;
+  readonly sourceReadAtMs?: number;
+}
+
+/** What a key's row is now in the section: the base of the next diff, and what the guard of C6 expects. */
+export interface Base {
+  readonly version: string;
+  readonly dataKey: string;
+  /** JSON text; null when only versions were asked for. */
+  readonly document: string | null;
+}
+
+/** One row of a batch. The identity occurs once in a batch. */
+export interface RowWrite {
+  readonly identity: string;
+  /** What the writer believes to be stored (C6); null: nothing. Its dataKey differing from `dataKey` makes it a respelling. */
+  readonly expected: { readonly version: string; readonly dataKey: string } | null;
+  /** null: remove the row. */
+  readonly next: { readonly version: string; readonly dataKey: string; readonly document: string } | null;
+  /** What subscribers are told, in this order; empty in a store. */
+  readonly changes: readonly WireChange[];
+}
+
+export interface Batch {
+  readonly section: string;
+  readonly rows: readonly RowWrite[];
+  readonly advance: Advance;
+  /** When the source was read, ms since 1970. */
+  readonly changeTimeMs: number;
+}
+
+export interface Transition {
+  readonly state: SectionState;
+  /** A new epoch is drawn; its first script deletes the change log first (C4). */
+  readonly newEpoch: boolean;
+  /** What subscribers are told by a `reset` message; null: no message (state and chain move all the same). */
+  readonly reset: { readonly phase: 'begin' | 'end'; readonly reason: string } | null;
+  readonly advance: Advance;
+  /** Set when a load begins: stored before the first page (L3). */
+  readonly source?: SourceIdentity;
+}
+
+export type LeadResult =
+  /** `created`: the section did not exist; it is `loading`, with checkpoint 0, and awaits its first transition. `rewound`: Redis had gone back; a new epoch was drawn (C4). */
+  | { readonly kind: 'leading'; readonly meta: SectionMeta; readonly created: boolean; readonly rewound: boolean }
+  | { readonly kind: 'held'; readonly by: string; readonly expiresInMs: number };
+
+export interface OperatorRequest {
+  /** Id of the request: unique, made by whoever asks. */
+  readonly id: string;
+  readonly verb: string;
+  readonly args: Readonly<Record<string, string>>;
+  /** Who asked, for the audit. */
+  readonly who: string;
+}
+
+export interface OperationProgress {
+  readonly id: string;
+  readonly verb: string;
+  readonly state: 'running' | 'done' | 'failed';
+  readonly message: string;
+  readonly atMs: number;
+  readonly code?: string;
+}
+
+export interface DistributedDataManager extends AsyncDisposable {
+  /** Random per process; in every message. */
+  readonly managerId: string;
+  readonly partition: string;
+
+  /** Connects and tests every command under the daemon's own user, and the eviction policy (C5, C8). @throws M301 to M304, M310, M315 */
+  open(options: { readonly signal: AbortSignal }): Promise<{ readonly warnings: readonly string[] }>;
+
+  /** What meta holds; null: there is no such section. Needs no lead. @throws M313 for a newer format */
+  readMeta(section: string): Promise<SectionMeta | null>;
+
+  /**
+   * Takes or keeps the lead: lease, a new random token and the state in one script (C3). Remembers tip and token of the lead before, to tell a
+   * rewound Redis from another leader (C4). Call it only when no writing call of this section is outstanding.
+   * @throws M307 when the pending marker is set, M313
+   */
+  lead(section: string): Promise<LeadResult>;
+  /** Gives the lead up if it is still held; never throws for a lead that is lost. */
+  resign(section: string): Promise<void>;
+
+  /** What is stored for these identities, documents included unless told not to. @throws M309 when an index entry has no document */
+  bases(section: string, identities: readonly string[], options: { readonly documents: boolean }): Promise<ReadonlyMap<string, Base>>;
+  /** Pages through the index (HSCAN): every entry that stays throughout comes at least once. Cursor '0' begins and ends. */
+  scan(
+    section: string,
+    cursor: string,
+    count: number,
+  ): Promise<{
+    readonly cursor: string;
+    readonly entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[];
+  }>;
+
+  /** One script: guard, documents, index, change log, PUBLISH, position. Moves tip, seq and last. @throws M305, M306, M307, M308, M310, M311 */
+  publish(batch: Batch): Promise<void>;
+  /** The same without a message: a load or sweep page, or a window while loading. Moves the tip only. */
+  store(batch: Batch): Promise<void>;
+  /** Changes state, epoch or source. Moves tip, seq and last. @returns the meta after it */
+  transition(section: string, transition: Transition): Promise<SectionMeta>;
+  /**
+   * Composed from meta inside the script (C7); renews the lease; an idle advance rides on it. Moves neither tip nor seq nor last.
+   * `believed` is what the leader takes the stored position to be. @throws M305, M306 also when the stored position differs
+   */
+  heartbeat(
+    section: string,
+    options: {
+      readonly believed: { readonly checkpoint: Version; readonly confirmed: Version };
+      readonly advance: Advance;
+      readonly intervalMs: number;
+    },
+  ): Promise<void>;
+  /** Deletes every key of the section and tells subscribers by `removed`. Leader only; the lead is gone with it. Resumable: call again. */
+  purge(section: string, reason: string): Promise<{ readonly documents: number }>;
+
+  /** Puts a request into {p:s}/requests (L6). */
+  request(section: string, request: OperatorRequest): Promise<void>;
+  /** Requests not yet answered in {p:s}/operations, oldest first. */
+  pendingRequests(section: string): Promise<readonly OperatorRequest[]>;
+  /** Writes progress or result of a request. Leader only. */
+  progress(section: string, progress: OperationProgress): Promise<void>;
+  operation(section: string, id: string): Promise<OperationProgress | null>;
+}

@@ -1,0 +1,180 @@
+/**
+ * Every error code: what it means, what the daemon does, what to do about it. Codes are stable: C1xx configuration, S2xx source,
+ * M3xx manager (Redis), W4xx wire and subscriber, I9xx internal (a bug). README's table is compared with this list by a test.
+ */
+import type { RetryClass } from './errors.ts';
+
+export interface CatalogueEntry {
+  readonly retry: RetryClass;
+  readonly meaning: string;
+  readonly action: string;
+}
+
+const entry = (retry: RetryClass, meaning: string, action: string): CatalogueEntry => ({ retry, meaning, action });
+
+export const CATALOGUE = {
+  'PW-C101': entry('never', 'The configuration file cannot be read.', 'Name an existing file with --config.'),
+  'PW-C102': entry('never', 'The configuration file is not YAML.', 'Mend the syntax at the line shown.'),
+  'PW-C103': entry('never', 'The configuration has values that are not allowed.', 'Correct each key listed.'),
+  'PW-C104': entry('never', 'A ${env:NAME} or ${file:PATH} reference has no value.', 'Set the variable or create the file.'),
+  'PW-C105': entry('never', 'The table is registered already, or its section is taken.', 'Choose another section with --section.'),
+  'PW-C106': entry('never', 'The table is not registered.', 'See the registered tables with `patchwire table list`.'),
+  'PW-C107': entry('never', 'The configuration file cannot be written.', 'Check the rights of the file and its folder.'),
+  'PW-C108': entry(
+    'never',
+    'A port or file that patchwire needs is taken.',
+    'Choose another in the configuration, or stop the program that holds it.',
+  ),
+  'PW-C109': entry('never', 'A command line argument is missing or wrong.', 'See --help of the command.'),
+  'PW-C110': entry(
+    'never',
+    'A question needs an answer and there is no terminal.',
+    'Add --yes once you have read what the command will do.',
+  ),
+
+  'PW-S201': entry(
+    'reconnect',
+    'SQL Server cannot be reached or the connection was lost.',
+    'Check server, port and network; the daemon goes on trying.',
+  ),
+  'PW-S202': entry('backoff', 'The login failed.', 'Check user and password; tried again slowly, never in a tight loop.'),
+  'PW-S203': entry('backoff', 'The database cannot be opened.', 'Check the name, and that the login is a user of the database.'),
+  'PW-S204': entry('never', 'Change tracking is off for the database.', 'ALTER DATABASE … SET CHANGE_TRACKING = ON.'),
+  'PW-S205': entry('never', 'Change tracking is off for the table.', 'ALTER TABLE … ENABLE CHANGE_TRACKING.'),
+  'PW-S206': entry('never', 'The table does not exist, or the login may not see it.', 'Check schema and name, and GRANT SELECT.'),
+  'PW-S207': entry('never', 'The table has no primary key.', 'Change tracking needs one: add a primary key.'),
+  'PW-S208': entry('never', 'A named column does not exist.', 'Correct columns, json or filter of the table.'),
+  'PW-S209': entry('never', 'The login lacks a permission.', 'GRANT SELECT and VIEW CHANGE TRACKING on the table.'),
+  'PW-S210': entry(
+    'never',
+    'The filter does not parse.',
+    'Use the documented grammar: columns, literals, comparisons, AND, OR, NOT, IN, BETWEEN, LIKE, IS NULL.',
+  ),
+  'PW-S211': entry(
+    'resync',
+    'History is lost: change tracking no longer reaches back to the checkpoint.',
+    'Reset the checkpoint: `patchwire checkpoint reset <table>` loads the table anew.',
+  ),
+  'PW-S212': entry(
+    'resync',
+    'The version counter is below the checkpoint: the database was restored or rewound.',
+    'Reset the checkpoint: `patchwire checkpoint reset <table>`.',
+  ),
+  'PW-S213': entry(
+    'resync',
+    'The table or database is not the one that the data came from.',
+    'If the new source is meant, reset: `patchwire checkpoint reset <table>`.',
+  ),
+  'PW-S214': entry(
+    'backoff',
+    'The server is not the primary, or the database is read-only.',
+    'Connect to the primary (the listener, without ApplicationIntent=ReadOnly).',
+  ),
+  'PW-S215': entry('backoff', 'SQL Server refused for the moment (lock time-out, deadlock, busy).', 'None: tried again.'),
+  'PW-S216': entry(
+    'reconnect',
+    'SQL Server did not answer in time; the request was cancelled.',
+    'Look for blocking; raise limits.requestTimeout if the table needs it.',
+  ),
+  'PW-S217': entry(
+    'backoff',
+    'SNAPSHOT isolation failed for the moment (version store, concurrent DDL).',
+    'None: tried again; look at tempdb if it stays.',
+  ),
+  'PW-S218': entry(
+    'never',
+    'Two keys that SQL Server calls different have one identity here.',
+    'Exclude one of the rows by a filter, or report the collation.',
+  ),
+  'PW-S219': entry('never', 'A column has a type that cannot be published.', 'Exclude the column.'),
+  'PW-S220': entry(
+    'resync',
+    'The projection of the table changed: columns, types, filter, key or serialiser.',
+    'Reset the checkpoint: `patchwire checkpoint reset <table>`.',
+  ),
+  'PW-S221': entry(
+    'never',
+    'Change tracking answered NULL: tracking off, table gone, or permission taken away.',
+    'Check the three causes; then restart or wait: the table is tried again slowly.',
+  ),
+  'PW-S222': entry('never', 'The edition, compatibility level or object type does not support change tracking.', 'See the message.'),
+  'PW-S223': entry(
+    'backoff',
+    'The number of rows differs from the index although the table is caught up.',
+    'A sweep was started; if it stays, reset the checkpoint.',
+  ),
+  'PW-S224': entry('never', 'A statement was refused by SQL Server.', 'Report it: the number and message are in the details.'),
+  'PW-S225': entry(
+    'never',
+    'A row holds a value that cannot be published.',
+    'Correct the row, or exclude the column or the row by a filter.',
+  ),
+  'PW-S226': entry(
+    'reconnect',
+    'SQL Server refused the encryption or its certificate is not trusted.',
+    'Set encrypt and trustServerCertificate as the server needs.',
+  ),
+
+  'PW-M301': entry('reconnect', 'Redis cannot be reached or the connection was lost.', 'Check the url; the daemon goes on trying.'),
+  'PW-M302': entry('backoff', 'Redis refused the user or password.', 'Check username and password.'),
+  'PW-M303': entry(
+    'never',
+    'The Redis user may not use a command, key or channel that patchwire needs.',
+    'Grant it: the message names the command.',
+  ),
+  'PW-M304': entry(
+    'never',
+    'Redis evicts keys of every kind (maxmemory-policy allkeys-*).',
+    'Set maxmemory-policy to noeviction or volatile-*.',
+  ),
+  'PW-M305': entry('backoff', 'Another leader has taken the section.', 'None: this daemon stands by.'),
+  'PW-M306': entry(
+    'backoff',
+    'The chain in Redis is not where the leader left it.',
+    'None: the leader takes the lead again and goes on from the stored checkpoint.',
+  ),
+  'PW-M307': entry(
+    'resync',
+    'A script stopped half-way: the pending marker is set.',
+    'Reset the checkpoint: `patchwire checkpoint reset <table>`.',
+  ),
+  'PW-M308': entry(
+    'resync',
+    'A document in Redis is not the one that was delivered.',
+    'Reset the checkpoint: `patchwire checkpoint reset <table>`; look for who else writes there.',
+  ),
+  'PW-M309': entry(
+    'resync',
+    'The index names a document that is not there (eviction, or somebody deleted it).',
+    'Reset the checkpoint: `patchwire checkpoint reset <table>`.',
+  ),
+  'PW-M310': entry(
+    'backoff',
+    'Redis takes no writes for the moment (OOM, READONLY, LOADING, NOREPLICAS, MISCONF, BUSY, cluster).',
+    'See the message; nothing was written, polling waits.',
+  ),
+  'PW-M311': entry(
+    'reconnect',
+    'The fate of a write is unknown (time-out or lost connection).',
+    'None: the leader reads the state and goes on from the stored checkpoint.',
+  ),
+  'PW-M312': entry(
+    'never',
+    'A key of the section has a type that patchwire did not give it.',
+    'Remove the foreign key, or choose another partition.',
+  ),
+  'PW-M313': entry('never', 'The section was written by a newer patchwire.', 'Upgrade this daemon.'),
+  'PW-M314': entry('backoff', 'The section is led by another daemon.', 'None: this daemon stands by.'),
+  'PW-M315': entry('never', 'Redis is too old or lacks a feature that patchwire needs.', 'Use Redis 6.2 or newer, or Valkey.'),
+  'PW-M316': entry('never', 'Redis refused a command.', 'Report it: the reply is in the details.'),
+  'PW-M317': entry('never', 'The operation ended with an error at the leader.', 'See the message.'),
+
+  'PW-W401': entry('never', 'A message does not have the form that its version promises.', 'Check who publishes on the channel.'),
+  'PW-W402': entry('never', 'A message has a newer version than this library knows.', 'Upgrade the subscriber.'),
+  'PW-W403': entry('reconnect', 'The subscriber lost its Redis connection.', 'None: it reconnects and catches up.'),
+  'PW-W404': entry('never', 'The section does not exist in Redis.', 'Check partition and section; is the daemon running?'),
+
+  'PW-I901': entry('backoff', 'An unexpected error: a bug in patchwire.', 'Report it with the stack trace.'),
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof CATALOGUE;

@@ -1,0 +1,100 @@
+/**
+ * The port to a source of row changes. Its adapter (sqlserver/) knows SQL Server; what is proved by reading it in which order
+ * (confirming reads, checkpoints, upTo: R3 to R7) is track-changes.ts, which works on any adapter.
+ *
+ * Errors are PatchwireErrors of the S range with a retry class. Aborting a call rejects with the signal's reason; a request under way is
+ * cancelled at the server and its transaction rolled back before the call settles.
+ */
+import type { ChangePage, LoadPage, PageCursor, RowState, TrackingPosition } from '../model/change.ts';
+import type { TableSelection, TrackedTable } from '../model/table.ts';
+import type { Version } from '../model/version.ts';
+
+/** What one probe round told of the database and, when it asked (R6), of every registered table. */
+export interface Probe {
+  /** CHANGE_TRACKING_CURRENT_VERSION() of the database. */
+  readonly version: Version;
+  /** When the source answered, in ms since 1970. */
+  readonly atMs: number;
+  /** By full name; null when this round did not ask for the catalog. */
+  readonly tables: ReadonlyMap<string, TableProbe> | null;
+}
+
+export interface TableProbe {
+  readonly objectId: number | null;
+  readonly beginVersion: Version | null;
+  readonly minValidVersion: Version | null;
+  /** Rows by sys.partitions. */
+  readonly rows: number | null;
+}
+
+/** A raw page of a window: what CHANGETABLE gave, checked before and after (R3). */
+export interface WindowPage {
+  readonly rows: readonly RowState[];
+  readonly to: Version;
+  readonly full: boolean;
+  /** Where the page ended; null when it is empty. */
+  readonly last: PageCursor | null;
+  readonly readAtMs: number;
+}
+
+/** How long a poller waits between rounds: the ladder of R7, or whatever the caller puts in its place. */
+export interface PollPacing {
+  /**
+   * Called after each round; resolves when the next round is due.
+   * @param outcome empty: nothing new; changes: rows came; full: the page was full (a pacing returns at once then)
+   * @throws the signal's reason when it fires
+   */
+  wait(outcome: 'empty' | 'changes' | 'full', signal: AbortSignal): Promise<void>;
+}
+
+export interface TrackChangesOptions {
+  readonly table: TrackedTable;
+  /** Where to begin; after a restart `checkpoint` is set to `confirmed` by the caller. */
+  readonly from: TrackingPosition;
+  readonly backoff: PollPacing;
+  readonly signal: AbortSignal;
+}
+
+export interface ChangeTracker extends AsyncDisposable {
+  /** The source's name in the configuration. */
+  readonly source: string;
+
+  /** Connects and checks that the database can be followed. @throws S201, S202, S203, S204, S214, S222, S226 */
+  open(options: { readonly signal: AbortSignal }): Promise<void>;
+
+  /**
+   * Looks a table up and resolves the selection against its catalog. @throws S205 to S210, S219, S221
+   * From then on the table is asked for in every probe, until `forget`.
+   */
+  describe(selection: TableSelection, options: { readonly signal: AbortSignal }): Promise<TrackedTable>;
+  forget(table: TrackedTable): void;
+
+  /** One probe round for all described tables; calls that come while one is under way share the next (R6). */
+  probe(options: { readonly catalog: boolean; readonly signal: AbortSignal }): Promise<Probe>;
+
+  /** One page of changes with version > `from`, beyond `cursor`, in a transaction of its own (R2), checked (R3). @throws S209, S211 to S217, S221 */
+  readWindow(
+    table: TrackedTable,
+    options: {
+      readonly from: Version;
+      readonly cursor: PageCursor | null;
+      readonly position: TrackingPosition;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<WindowPage>;
+
+  /** The next rows by primary key beyond the data key `after`, in SQL Server's own order. */
+  readLoadPage(table: TrackedTable, options: { readonly after: string | null; readonly signal: AbortSignal }): Promise<LoadPage>;
+
+  /** Which of these data keys still exist and pass the filter (L4), in the order asked. */
+  existing(table: TrackedTable, dataKeys: readonly string[], options: { readonly signal: AbortSignal }): Promise<readonly boolean[]>;
+
+  /** Whether SQL Server calls two data keys of the table equal. */
+  sameKey(table: TrackedTable, a: string, b: string, options: { readonly signal: AbortSignal }): Promise<boolean>;
+
+  /**
+   * Follows a table: an endless iterable of pages, one a round (a round that found nothing yields a page without rows). Pulled: nothing is
+   * read before it is asked for. Ends by its signal (which rejects with its reason) or by return().
+   */
+  trackChanges(options: TrackChangesOptions): AsyncIterable<ChangePage>;
+}
