@@ -2,7 +2,7 @@
 // Plain JavaScript without packages, so that it runs before and without a build. It starts no system service and asks for no password:
 // without the rights it prints the line to type and ends with 1.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 const HELP = `usage: npm run setup [-- --tests] [-- --if-missing]
@@ -26,7 +26,13 @@ const wanted = [
     why: 'the demo, and the tests, talk to a real Redis',
   },
   ...(flags.has('--tests')
-    ? [{ programs: ['tsql'], packages: { apt: 'freetds-bin', dnf: 'freetds', brew: 'freetds' }, why: 'tests speak to the sandbox with a second client' }]
+    ? [
+        {
+          programs: ['tsql'],
+          packages: { apt: 'freetds-bin', dnf: 'freetds', brew: 'freetds' },
+          why: 'tests speak to the sandbox with a second client',
+        },
+      ]
     : []),
 ];
 
@@ -50,38 +56,33 @@ const line = [manager.program, ...manager.install, ...packages];
 const isRoot = process.getuid?.() === 0;
 const viaSudo = manager.root && !isRoot && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0;
 if (manager.root && !isRoot && !viaSudo) {
-  fail(`missing: ${missing.map(({ programs, why }) => `${programs.at(-1)} (${why})`).join(', ')}. Type this, then call setup again:\n\n  sudo ${line.join(' ')}\n`);
+  fail(
+    `missing: ${missing.map(({ programs, why }) => `${programs.at(-1)} (${why})`).join(', ')}. Type this, then call setup again:\n\n  sudo ${line.join(' ')}\n`,
+  );
 }
 
-const release = isRoot ? withoutServices() : () => {};
-try {
-  console.log(`setup: ${line.join(' ')}`);
-  if (run(line) !== 0 && manager.refresh !== undefined) {
-    // A fresh machine has no package lists yet.
-    run([manager.program, ...manager.refresh]);
-    if (run(line) !== 0) fail(`the package manager failed. Type this, then call setup again:\n\n  ${line.join(' ')}\n`);
-  }
-} finally {
-  release();
+console.log(`setup: ${line.join(' ')}`);
+if (run(line) !== 0) {
+  // A fresh machine has no package lists yet.
+  if (manager.refresh !== undefined) run([manager.program, ...manager.refresh]);
+  if (manager.refresh === undefined || run(line) !== 0)
+    fail(`the package manager failed. Type this, then call setup again:\n\n  ${line.join(' ')}\n`);
 }
 const still = missing.filter(({ programs }) => !programs.some(find));
-if (still.length > 0) fail(`installed ${packages.join(', ')}, but ${still.map(({ programs }) => programs.at(-1)).join(', ')} is not on the PATH`);
+if (still.length > 0)
+  fail(`installed ${packages.join(', ')}, but ${still.map(({ programs }) => programs.at(-1)).join(', ')} is not on the PATH`);
 console.log('setup: done');
 
-function run(words) {
-  const [program, ...args] = viaSudo ? ['sudo', '-n', 'env', 'DEBIAN_FRONTEND=noninteractive', ...words] : words;
-  return spawnSync(program, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).status;
-}
-
 /**
- * Debian's packages start their service as they are installed unless policy-rc.d says 101: we want the program, not a server on port 6379.
- * A policy that is there already is left alone.
+ * Runs a package manager's command with the rights that it needs. Debian's packages start their service as they are installed unless
+ * policy-rc.d says 101: we want the program, not a server on port 6379. A policy that is there already is left alone.
  */
-function withoutServices() {
+function run(words) {
   const policy = '/usr/sbin/policy-rc.d';
-  if (manager.name !== 'apt' || existsSync(policy)) return () => {};
-  writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  return () => rmSync(policy, { force: true });
+  const quiet = `if [ ! -e ${policy} ]; then printf '#!/bin/sh\\nexit 101\\n' > ${policy}; chmod 755 ${policy}; trap 'rm -f ${policy}' EXIT; fi; `;
+  const command = manager.name === 'apt' ? ['sh', '-c', `${quiet}DEBIAN_FRONTEND=noninteractive ${words.join(' ')}`] : words;
+  const [program, ...args] = viaSudo ? ['sudo', '-n', ...command] : command;
+  return spawnSync(program, args, { stdio: ['ignore', 'inherit', 'inherit'] }).status;
 }
 
 function find(program) {
