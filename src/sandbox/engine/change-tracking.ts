@@ -1,0 +1,273 @@
+/**
+ * Change tracking of one table: what was changed at which version, and what that comes to relative to a baseline. Versions come from the
+ * database's counter at the commit. Sources of the rules: CHANGETABLE, "Work with change tracking" and "Manage change tracking" of Microsoft's documentation.
+ */
+import type { RowKey } from './ordered-rows.ts';
+import type { Transaction } from './transaction.ts';
+import type { VersionCounter, VersionedEntry } from './transaction-manager.ts';
+
+export type TrackedOperation = 'I' | 'U' | 'D';
+
+/** One write to one row, as its statement made it. */
+export interface TrackedWrite {
+  readonly operation: TrackedOperation;
+  readonly key: RowKey;
+  /** Ids of the columns in the SET list; null: no such information (an insert, a delete, every column, tracking of columns off). */
+  readonly columns: readonly number[] | null;
+  readonly context: Buffer | null;
+}
+
+/** A row of CHANGETABLE(CHANGES …). */
+export interface NetChange {
+  readonly version: bigint;
+  readonly creationVersion: bigint | null;
+  readonly operation: TrackedOperation;
+  readonly columns: Buffer | null;
+  readonly context: Buffer | null;
+  readonly key: RowKey;
+}
+
+/** What sys.change_tracking_tables says. */
+export interface TrackingState {
+  readonly beginVersion: bigint;
+  readonly cleanupVersion: bigint | null;
+  readonly minValidVersion: bigint;
+}
+
+export class ChangeTracker {
+  readonly tracksColumns: boolean;
+  readonly beginVersion: bigint;
+  #cleanupVersion: bigint | null = null;
+  readonly #identity: (key: RowKey) => string;
+  #events: TrackedEvent[] = [];
+  /** The spelling of a key under which its first event still stored came: a respelled key keeps it. */
+  readonly #spellings = new Map<string, { key: RowKey; events: number }>();
+  readonly #pending = new Map<Transaction, number>();
+  #removed = false;
+
+  /** @param identity equal texts for keys that are equal under their collations. */
+  constructor(options: { tracksColumns: boolean; beginVersion: bigint; identity: (key: RowKey) => string }) {
+    this.tracksColumns = options.tracksColumns;
+    this.beginVersion = options.beginVersion;
+    this.#identity = options.identity;
+  }
+
+  get state(): TrackingState {
+    const cleanup = this.#cleanupVersion;
+    return {
+      beginVersion: this.beginVersion,
+      cleanupVersion: cleanup,
+      minValidVersion: cleanup !== null && cleanup > this.beginVersion ? cleanup : this.beginVersion,
+    };
+  }
+
+  /** A writer other than `reader` whose changes are not committed; a reader that locks waits for it. */
+  pendingWriter(reader: Transaction | null): Transaction | null {
+    for (const writer of this.#pending.keys()) {
+      if (writer !== reader) {
+        return writer;
+      }
+    }
+    return null;
+  }
+
+  record(transaction: Transaction, counter: VersionCounter, write: TrackedWrite): void {
+    this.#pending.set(transaction, (this.#pending.get(transaction) ?? 0) + 1);
+    const settled = (): void => {
+      const left = (this.#pending.get(transaction) ?? 1) - 1;
+      if (left > 0) {
+        this.#pending.set(transaction, left);
+      } else {
+        this.#pending.delete(transaction);
+      }
+    };
+    transaction.log.push(new TrackedEvent(counter, write, { assigned: (event) => this.#assigned(event), settled }));
+  }
+
+  /**
+   * One row for each key that changed after the baseline, in order of version, as a view at `seq` sees it. A baseline of null is everything
+   * still stored; a negative one, or one above the newest version, yields nothing.
+   */
+  changes(baseline: bigint | null, seq: number): NetChange[] {
+    if (baseline !== null && baseline < 0n) {
+      return [];
+    }
+    const net = new Map<string, Accumulated>();
+    for (let index = this.#firstAfter(baseline); index < this.#events.length; index += 1) {
+      const event = this.#events[index];
+      if (event === undefined || event.seq > seq || event.removedSeq <= seq) {
+        continue;
+      }
+      const known = net.get(event.identity);
+      if (known === undefined) {
+        net.set(event.identity, firstOf(event));
+      } else {
+        // Keys come in the order of their last change: the map keeps the order of insertion.
+        net.delete(event.identity);
+        net.set(event.identity, followedBy(known, event));
+      }
+    }
+    return [...net].map(([identity, each]) => netChange(each, this.#spellings.get(identity)?.key ?? each.last.write.key));
+  }
+
+  /** What CHANGETABLE(VERSION …) says of a key: null when nothing is stored about it. */
+  lastChange(key: RowKey, seq: number): { readonly version: bigint; readonly context: Buffer | null } | null {
+    const identity = this.#identity(key);
+    for (let index = this.#events.length - 1; index >= 0; index -= 1) {
+      const event = this.#events[index];
+      if (event !== undefined && event.identity === identity && event.seq <= seq && event.removedSeq > seq) {
+        return { version: event.version, context: event.write.context };
+      }
+    }
+    return null;
+  }
+
+  /** Removes what was changed at `version` or before; views older than `seq` still see it. @returns the number of rows removed. */
+  cleanUp(version: bigint, seq: number): number {
+    if (this.#cleanupVersion !== null && version <= this.#cleanupVersion) {
+      return 0;
+    }
+    this.#cleanupVersion = version;
+    let removed = 0;
+    for (const event of this.#events) {
+      if (event.version > version) {
+        break;
+      }
+      if (event.removedSeq === Infinity && event.seq !== Infinity) {
+        event.removedSeq = seq;
+        removed += 1;
+      }
+    }
+    this.#removed = removed > 0 || this.#removed;
+    return removed;
+  }
+
+  /** Frees the memory of what a cleanup removed before `horizon`, the oldest view still open. */
+  purge(horizon: number): void {
+    if (!this.#removed) {
+      return;
+    }
+    const kept: TrackedEvent[] = [];
+    for (const event of this.#events) {
+      if (event.removedSeq > horizon) {
+        kept.push(event);
+        continue;
+      }
+      const spelling = this.#spellings.get(event.identity);
+      if (spelling !== undefined && (spelling.events -= 1) === 0) {
+        this.#spellings.delete(event.identity);
+      }
+    }
+    this.#events = kept;
+    this.#removed = kept.some((event) => event.removedSeq !== Infinity);
+  }
+
+  #assigned(event: TrackedEvent): void {
+    event.identity = this.#identity(event.write.key);
+    const spelling = this.#spellings.get(event.identity);
+    if (spelling === undefined) {
+      this.#spellings.set(event.identity, { key: event.write.key, events: 1 });
+    } else {
+      spelling.events += 1;
+    }
+    this.#events.push(event);
+  }
+
+  #firstAfter(baseline: bigint | null): number {
+    if (baseline === null) {
+      return 0;
+    }
+    let low = 0;
+    let high = this.#events.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#events[middle]?.version ?? 0n) <= baseline) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+}
+
+interface Accumulated {
+  readonly firstOperation: TrackedOperation;
+  readonly creationVersion: bigint | null;
+  readonly last: TrackedEvent;
+  /** null: unknown. */
+  readonly columns: ReadonlySet<number> | null;
+}
+
+function firstOf(event: TrackedEvent): Accumulated {
+  const { operation, columns } = event.write;
+  return {
+    firstOperation: operation,
+    creationVersion: operation === 'I' ? event.version : null,
+    last: event,
+    columns: operation === 'U' && columns !== null ? new Set(columns) : null,
+  };
+}
+
+function followedBy(before: Accumulated, event: TrackedEvent): Accumulated {
+  const next = firstOf(event);
+  return {
+    firstOperation: before.firstOperation,
+    creationVersion: next.creationVersion ?? before.creationVersion,
+    last: event,
+    columns: before.columns === null || next.columns === null ? null : new Set([...before.columns, ...next.columns]),
+  };
+}
+
+/** The last action in the window is a delete: D; else the first is an insert: I; else U. */
+function netChange(net: Accumulated, key: RowKey): NetChange {
+  const operation = net.last.write.operation === 'D' ? 'D' : net.firstOperation === 'I' ? 'I' : 'U';
+  return {
+    version: net.last.version,
+    creationVersion: net.creationVersion,
+    operation,
+    columns: operation === 'U' && net.columns !== null ? columnMask(net.columns) : null,
+    context: net.last.write.context,
+    key,
+  };
+}
+
+/** Four zero bytes, then the column ids in ascending order as little-endian 32-bit integers. */
+function columnMask(columns: ReadonlySet<number>): Buffer {
+  const ids = [...columns].toSorted((a, b) => a - b);
+  const mask = Buffer.alloc(4 + ids.length * 4);
+  ids.forEach((id, index) => mask.writeInt32LE(id, 4 + index * 4));
+  return mask;
+}
+
+class TrackedEvent implements VersionedEntry {
+  readonly counter: VersionCounter;
+  readonly write: TrackedWrite;
+  version = 0n;
+  identity = '';
+  /** Visible to views from here … */
+  seq = Infinity;
+  /** … to here. */
+  removedSeq = Infinity;
+  readonly #then: { assigned(event: TrackedEvent): void; settled(): void };
+
+  constructor(counter: VersionCounter, write: TrackedWrite, then: { assigned(event: TrackedEvent): void; settled(): void }) {
+    this.counter = counter;
+    this.write = write;
+    this.#then = then;
+  }
+
+  assign(version: bigint): void {
+    this.version = version;
+    this.#then.assigned(this);
+  }
+
+  undo(): void {
+    this.#then.settled();
+  }
+
+  stamp(seq: number): void {
+    this.seq = seq;
+    this.#then.settled();
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * One running server: its databases, logins, sessions, its commits and the settings that the control API moves. It owns no sockets and runs
+ * no statements.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { DEFAULT_COLLATION } from '../sql-types.ts';
+import { Database } from './catalog.ts';
+import type { SandboxClock } from './clock.ts';
+import type { StatementGate } from './statement-gate.ts';
+import { createStatementGate } from './statement-gate.ts';
+import { TableLocks } from './table-locks.ts';
+import { TransactionManager } from './transaction-manager.ts';
+import { DatabaseTracking } from './version-counter.ts';
+
+/**
+ * What CURRENT_VERSION() and MIN_VALID_VERSION() answer inside a SNAPSHOT transaction, which is not documented.
+ * - implied: they fix the view and are read through it, as "Work with change tracking" implies.
+ * - live: they touch no view.
+ * - worst: the current version is live and fixes nothing, the minimum is the view's.
+ */
+export type SnapshotProfile = 'implied' | 'live' | 'worst';
+
+export interface Login {
+  readonly name: string;
+  password: string;
+  defaultDatabase: string;
+  enabled: boolean;
+  readonly administrator: boolean;
+}
+
+/** What the instance knows of a connected session. */
+export interface ConnectedSession {
+  readonly id: number;
+  readonly loginName: string;
+  readonly appName: string;
+  readonly hostName: string;
+  readonly startedAt: number;
+  readonly database: string;
+  readonly running: boolean;
+  readonly isolation: string;
+}
+
+export class Instance {
+  readonly name: string;
+  readonly clock: SandboxClock;
+  readonly manager: TransactionManager;
+  readonly gate: StatementGate;
+  readonly databases = new Map<string, Database>();
+  readonly logins = new Map<string, Login>();
+  readonly sessions = new Map<number, ConnectedSession>();
+  readonly startedAt: number;
+  profile: SnapshotProfile;
+  #lastDatabaseId = 0;
+  #lastSessionId = 50;
+
+  constructor(options: { name: string; clock: SandboxClock; profile: SnapshotProfile; saPassword: string }) {
+    this.name = options.name;
+    this.clock = options.clock;
+    this.profile = options.profile;
+    this.startedAt = options.clock.now();
+    this.gate = createStatementGate(options.clock);
+    this.manager = new TransactionManager(options.clock, () => this.#remember());
+    for (const name of ['master', 'tempdb', 'model', 'msdb']) {
+      this.createDatabase(name, { system: true });
+    }
+    this.logins.set('sa', { name: 'sa', password: options.saPassword, defaultDatabase: 'master', enabled: true, administrator: true });
+  }
+
+  database(name: string): Database | undefined {
+    return this.databases.get(name.toLowerCase());
+  }
+
+  /** Makes a database and shows it at once. */
+  createDatabase(name: string, options: { collation?: string; system?: boolean } = {}): Database {
+    this.#lastDatabaseId += 1;
+    const database = new Database({
+      id: this.#lastDatabaseId,
+      name,
+      collation: options.collation ?? DEFAULT_COLLATION,
+      createdAt: this.clock.now(),
+      brokerGuid: randomUUID().toUpperCase(),
+      tracking: new DatabaseTracking(this.clock),
+      locks: new TableLocks(),
+      system: options.system ?? false,
+    });
+    this.databases.set(name.toLowerCase(), database);
+    return database;
+  }
+
+  nextSessionId(): number {
+    this.#lastSessionId += 1;
+    return this.#lastSessionId;
+  }
+
+  randomBytes(count: number): Buffer {
+    return randomBytes(count);
+  }
+
+  /** What a view remembers of change tracking: the counters and states at the moment when it is fixed. */
+  #remember(): ReadonlyMap<object, unknown> {
+    const remembered = new Map<object, unknown>();
+    for (const database of this.databases.values()) {
+      if (!database.tracking.on) {
+        continue;
+      }
+      remembered.set(database.tracking, database.tracking.current);
+      for (const table of database.tables()) {
+        if (table.tracker !== null) {
+          remembered.set(table.tracker, table.tracker.state);
+        }
+      }
+    }
+    return remembered;
+  }
+}
