@@ -1,0 +1,259 @@
+/** The grammar of queries: SELECT, set operations, CTEs. What stands in FROM is in parse-source.ts. */
+import type { Expression, Node, OrderItem } from './ast-expression.ts';
+import type { AssignmentOperator, CommonTable, ForJson, Query, QueryBody, QuerySpecification, SelectItem, Top, WithPrefix } from './ast.ts';
+import type { Cursor } from './cursor.ts';
+import { parseCondition, parseExpression, parseOrderBy } from './parse-expression.ts';
+import { parseSources } from './parse-source.ts';
+import { UnsupportedError } from './unsupported.ts';
+
+const ASSIGNMENTS = new Set(['=', '+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=']);
+
+/** @returns the operator and takes it, or null. */
+export function takeAssignment(cursor: Cursor): AssignmentOperator | null {
+  const { type, value } = cursor.token;
+  if (type !== 'symbol' || !isAssignment(value)) {
+    return null;
+  }
+  cursor.next();
+  return value;
+}
+
+function isAssignment(symbol: string): symbol is AssignmentOperator {
+  return ASSIGNMENTS.has(symbol);
+}
+
+/** A query without brackets of its own, with ORDER BY, OFFSET, FETCH and FOR JSON. */
+export function parseQuery(cursor: Cursor): Query {
+  const at = cursor.here();
+  if (cursor.isWord('WITH')) {
+    throw new UnsupportedError('WITH inside a subquery', at.line);
+  }
+  const body = parseUnion(cursor);
+  let orderBy: OrderItem[] = [];
+  let offset: Expression | null = null;
+  let fetch: Expression | null = null;
+  if (cursor.isWord('ORDER')) {
+    orderBy = parseOrderBy(cursor);
+    if (cursor.takeWord('OFFSET')) {
+      offset = parseExpression(cursor);
+      takeRows(cursor);
+      if (cursor.takeWord('FETCH')) {
+        if (!cursor.takeWord('NEXT')) {
+          cursor.expectWord('FIRST');
+        }
+        fetch = parseExpression(cursor);
+        takeRows(cursor);
+        cursor.expectWord('ONLY');
+      }
+    }
+  }
+  return { ...at, kind: 'query', body, orderBy, offset, fetch, forJson: cursor.takeWord('FOR') ? parseFor(cursor) : null };
+}
+
+function takeRows(cursor: Cursor): void {
+  if (!cursor.takeWord('ROWS')) {
+    cursor.expectWord('ROW');
+  }
+}
+
+function parseFor(cursor: Cursor): ForJson {
+  if (!cursor.takeWord('JSON')) {
+    throw new UnsupportedError(`FOR ${cursor.token.value}`, cursor.token.line);
+  }
+  const mode = cursor.takeWord('AUTO') ? 'auto' : 'path';
+  if (mode === 'path') {
+    cursor.expectWord('PATH');
+  }
+  let root: string | null = null;
+  let includeNulls = false;
+  let withoutArrayWrapper = false;
+  while (cursor.takeSymbol(',')) {
+    if (cursor.takeWord('ROOT')) {
+      root = cursor.isSymbol('(') ? (cursor.bracketed(() => cursor.string())[0] ?? 'root') : 'root';
+    } else if (cursor.takeWord('INCLUDE_NULL_VALUES')) {
+      includeNulls = true;
+    } else {
+      cursor.expectWord('WITHOUT_ARRAY_WRAPPER');
+      withoutArrayWrapper = true;
+    }
+  }
+  return { mode, root, includeNulls, withoutArrayWrapper };
+}
+
+/** UNION and EXCEPT, left to right; INTERSECT binds stronger. */
+function parseUnion(cursor: Cursor): QueryBody {
+  let left = parseIntersect(cursor);
+  while (cursor.isAnyWord('UNION', 'EXCEPT')) {
+    const at = cursor.here();
+    const operator = cursor.word() === 'EXCEPT' ? 'except' : cursor.takeWord('ALL') ? 'unionAll' : 'union';
+    left = { ...at, kind: 'setOperation', operator, left, right: parseIntersect(cursor) };
+  }
+  return left;
+}
+
+function parseIntersect(cursor: Cursor): QueryBody {
+  let left = parseOperand(cursor);
+  while (cursor.isWord('INTERSECT')) {
+    const at = cursor.here();
+    cursor.next();
+    left = { ...at, kind: 'setOperation', operator: 'intersect', left, right: parseOperand(cursor) };
+  }
+  return left;
+}
+
+function parseOperand(cursor: Cursor): QueryBody {
+  if (cursor.takeSymbol('(')) {
+    const body = parseUnion(cursor);
+    cursor.expectSymbol(')');
+    return body;
+  }
+  return parseSpecification(cursor);
+}
+
+function parseSpecification(cursor: Cursor): QuerySpecification {
+  const at = cursor.here();
+  cursor.expectWord('SELECT');
+  const distinct = cursor.takeWord('DISTINCT');
+  if (!distinct) {
+    cursor.takeWord('ALL');
+  }
+  const top = parseTop(cursor);
+  const items = cursor.list(() => parseSelectItem(cursor));
+  const into = cursor.takeWord('INTO') ? cursor.objectName() : null;
+  const from = cursor.takeWord('FROM') ? parseSources(cursor) : null;
+  const where = cursor.takeWord('WHERE') ? parseCondition(cursor) : null;
+  const groupBy = cursor.isWord('GROUP') ? parseGroupBy(cursor) : [];
+  const having = cursor.takeWord('HAVING') ? parseCondition(cursor) : null;
+  return { ...at, kind: 'specification', distinct, top, items, into, from, where, groupBy, having };
+}
+
+function parseGroupBy(cursor: Cursor): Expression[] {
+  cursor.expectWord('GROUP', 'BY');
+  if (cursor.isSymbol('(') && cursor.isSymbol(')', 1)) {
+    throw new UnsupportedError('GROUP BY ()', cursor.token.line);
+  }
+  if (cursor.isAnyWord('ROLLUP', 'CUBE', 'GROUPING')) {
+    throw new UnsupportedError(`GROUP BY ${cursor.token.value}`, cursor.token.line);
+  }
+  const items = cursor.list(() => parseExpression(cursor));
+  if (cursor.isWord('WITH')) {
+    throw new UnsupportedError('GROUP BY … WITH ROLLUP or CUBE', cursor.token.line);
+  }
+  return items;
+}
+
+/** TOP (n) | TOP n [PERCENT] [WITH TIES]; null without TOP. */
+export function parseTop(cursor: Cursor): Top | null {
+  if (!cursor.takeWord('TOP')) {
+    return null;
+  }
+  let expression: Expression;
+  if (cursor.takeSymbol('(')) {
+    expression = parseExpression(cursor);
+    cursor.expectSymbol(')');
+  } else {
+    expression = cursor.token.type === 'variable' ? cursor.fail() : cursor.literal();
+  }
+  const percent = cursor.takeWord('PERCENT');
+  const withTies = cursor.takeWord('WITH', 'TIES');
+  return { expression, percent, withTies };
+}
+
+/** An item of a select list or of OUTPUT. */
+export function parseSelectItem(cursor: Cursor): SelectItem {
+  const at = cursor.here();
+  if (cursor.takeSymbol('*')) {
+    return { ...at, kind: 'star', qualifier: [] };
+  }
+  if (cursor.token.type === 'variable' && cursor.peek(1).type === 'symbol' && isAssignment(cursor.peek(1).value)) {
+    const variable = cursor.variable();
+    const operator = takeAssignment(cursor) ?? '=';
+    return { ...at, kind: 'assign', variable, operator, expression: parseExpression(cursor) };
+  }
+  const star = qualifiedStar(cursor);
+  if (star !== null) {
+    return { ...at, kind: 'star', qualifier: star };
+  }
+  if ((cursor.isName || cursor.token.type === 'string') && cursor.isSymbol('=', 1)) {
+    const alias = cursor.isName ? cursor.name() : cursor.string();
+    cursor.expectSymbol('=');
+    return { ...at, kind: 'expression', expression: parseExpression(cursor), alias };
+  }
+  const expression = parseExpression(cursor);
+  return { ...at, kind: 'expression', expression, alias: parseColumnAlias(cursor) };
+}
+
+function qualifiedStar(cursor: Cursor): string[] | null {
+  let ahead = 0;
+  while (['word', 'quoted'].includes(cursor.peek(ahead).type) && cursor.isSymbol('.', ahead + 1)) {
+    ahead += 2;
+  }
+  if (ahead === 0 || !cursor.isSymbol('*', ahead)) {
+    return null;
+  }
+  const qualifier: string[] = [];
+  while (!cursor.takeSymbol('*')) {
+    qualifier.push(cursor.name());
+    cursor.expectSymbol('.');
+  }
+  return qualifier;
+}
+
+function parseColumnAlias(cursor: Cursor): string | null {
+  const written = cursor.takeWord('AS');
+  if (cursor.token.type === 'string' || cursor.token.type === 'nationalString') {
+    return cursor.string();
+  }
+  if (cursor.isName) {
+    return cursor.name();
+  }
+  return written ? cursor.fail() : null;
+}
+
+/** WITH CHANGE_TRACKING_CONTEXT (…) and CTEs in front of a statement; empty without WITH. */
+export function parseWith(cursor: Cursor): WithPrefix {
+  const ctes: CommonTable[] = [];
+  let changeTrackingContext: Expression | null = null;
+  if (!cursor.takeWord('WITH')) {
+    return { ctes, changeTrackingContext };
+  }
+  do {
+    if (cursor.isWord('XMLNAMESPACES')) {
+      throw new UnsupportedError('WITH XMLNAMESPACES', cursor.token.line);
+    }
+    if (cursor.takeWord('CHANGE_TRACKING_CONTEXT')) {
+      cursor.expectSymbol('(');
+      changeTrackingContext = parseExpression(cursor);
+      cursor.expectSymbol(')');
+    } else {
+      ctes.push(parseCommonTable(cursor, cursor.here()));
+    }
+  } while (cursor.takeSymbol(','));
+  return { ctes, changeTrackingContext };
+}
+
+function parseCommonTable(cursor: Cursor, at: Node): CommonTable {
+  const name = cursor.name();
+  const columns = cursor.isSymbol('(') ? cursor.nameList() : [];
+  cursor.expectWord('AS');
+  cursor.expectSymbol('(');
+  const query = parseQuery(cursor);
+  cursor.expectSymbol(')');
+  return { ...at, name, columns, query };
+}
+
+/** OPTION (hint, …), each in upper case with single spaces; empty without OPTION. */
+export function parseOptions(cursor: Cursor): string[] {
+  if (!cursor.takeWord('OPTION')) {
+    return [];
+  }
+  return cursor.bracketed(() => {
+    const words: string[] = [];
+    let depth = 0;
+    while (!cursor.atEnd && (depth > 0 || !(cursor.isSymbol(',') || cursor.isSymbol(')')))) {
+      depth += cursor.isSymbol('(') ? 1 : cursor.isSymbol(')') ? -1 : 0;
+      words.push(cursor.next().text.toUpperCase());
+    }
+    return words.length === 0 ? cursor.fail() : words.join(' ');
+  });
+}
