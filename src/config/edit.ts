@@ -1,0 +1,162 @@
+/**
+ * Changes the list of tables in the configuration file and nothing else: comments, order and spelling of the rest stay. Writes beside the
+ * file, fsyncs and renames, so that a crash leaves the old file or the new one. What is written was parsed first.
+ */
+import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { Document, isMap, isScalar, isSeq, parseDocument, visit, YAMLSeq } from 'yaml';
+import { PatchwireError } from '../model/errors.ts';
+import { formatTableName, parseTableName, sameTableName, type TableName } from './table-name.ts';
+
+/** A table's entry as it is written: only what differs from the defaults. */
+export interface TableEntry {
+  readonly table: string;
+  readonly source?: string;
+  readonly section?: string;
+  readonly columns?: readonly string[] | { readonly exclude: readonly string[] };
+  readonly json?: readonly string[];
+  readonly filter?: string;
+}
+
+/** The text with the entry behind the last table. @throws PatchwireError PW-C102 when the text is no YAML, PW-C103 when `tables` is no list */
+export function withTable(text: string, entry: TableEntry): string {
+  const document = parse(text);
+  const last: unknown = tableList(document).items.at(-1);
+  const span = lineSpan(text, last);
+  tableList(document).add(document.createNode(entry));
+  if (span !== null) {
+    const newline = span.end > 0 && text[span.end - 1] !== '\n' ? lineBreak(text) : '';
+    const spliced = text.slice(0, span.end) + newline + entryLines(entry, span.indent, lineBreak(text)) + text.slice(span.end);
+    if (sameValue(spliced, document)) {
+      return spliced;
+    }
+  }
+  return print(document, text);
+}
+
+/** The text without the table's entry; comments above it stay. @throws PatchwireError PW-C106 when it has none, PW-C102, PW-C103 */
+export function withoutTable(text: string, table: TableName): string {
+  const document = parse(text);
+  const list = tableList(document);
+  const index = list.items.findIndex((item) => {
+    const name: unknown = isMap(item) ? item.get('table') : null;
+    const parsed = typeof name === 'string' ? parseTableName(name) : null;
+    return parsed !== null && sameTableName(parsed, table);
+  });
+  if (index < 0) {
+    throw new PatchwireError('PW-C106', `the table ${formatTableName(table)} is not in the configuration`);
+  }
+  const span = lineSpan(text, list.items[index]);
+  list.delete(index);
+  if (list.items.length === 0) {
+    list.flow = true;
+  } else if (span !== null) {
+    const spliced = text.slice(0, span.start) + text.slice(span.end);
+    if (sameValue(spliced, document)) {
+      return spliced;
+    }
+  }
+  return print(document, text);
+}
+
+/** The lines of a block-style list item, its dash on the first of them; null for any other style. */
+function lineSpan(text: string, item: unknown): { readonly start: number; readonly end: number; readonly indent: string } | null {
+  if (!isMap(item) || item.flow === true || !item.range) {
+    return null;
+  }
+  const [from, to] = item.range;
+  const start = text.lastIndexOf('\n', from - 1) + 1;
+  const [, indent] = /^( *)-\s+$/u.exec(text.slice(start, from)) ?? [];
+  const next = text[to - 1] === '\n' ? to : text.indexOf('\n', to) + 1;
+  return indent === undefined ? null : { start, end: next === 0 ? text.length : next, indent };
+}
+
+function entryLines(entry: TableEntry, indent: string, newline: string): string {
+  const document = new Document([entry]);
+  visit(document, {
+    Seq: (_key, list) => {
+      list.flow = list !== document.contents;
+    },
+  });
+  const lines = document.toString({ lineWidth: 0, flowCollectionPadding: false }).trimEnd().split('\n');
+  return lines.map((line) => indent + line + newline).join('');
+}
+
+/** Whether a text means what a document says: a splice that does not is never written. */
+function sameValue(text: string, document: Document): boolean {
+  const other = parseDocument(text);
+  return other.errors.length === 0 && isDeepStrictEqual(other.toJS(), document.toJS());
+}
+
+function lineBreak(text: string): string {
+  return text.includes('\r\n') ? '\r\n' : '\n';
+}
+
+/**
+ * Applies `change` to the file's text.
+ * @throws PatchwireError PW-C101 when it cannot be read, PW-C107 when it cannot be written, and what `change` throws: the file is as it was
+ */
+export function editFile(path: string, change: (text: string) => string): void {
+  let before: string;
+  let target: string;
+  try {
+    target = realpathSync(path);
+    before = readFileSync(target, 'utf8');
+  } catch (error) {
+    throw new PatchwireError('PW-C101', `the configuration file ${path} cannot be read`, { cause: error });
+  }
+  const after = change(before);
+  const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.new`);
+  try {
+    const file = openSync(temporary, 'wx', statSync(target).mode & 0o777);
+    try {
+      writeFileSync(file, after);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, target);
+    const folder = openSync(dirname(target), 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw new PatchwireError('PW-C107', `the configuration file ${path} cannot be written`, { cause: error });
+  }
+}
+
+function parse(text: string): Document.Parsed {
+  const document = parseDocument(text);
+  const [syntax] = document.errors;
+  if (syntax !== undefined) {
+    throw new PatchwireError('PW-C102', syntax.message.split('\n')[0] ?? 'not YAML');
+  }
+  return document;
+}
+
+function tableList(document: Document): YAMLSeq {
+  const list: unknown = document.get('tables', true);
+  if (isSeq(list)) {
+    if (list.items.length === 0) {
+      list.flow = false;
+    }
+    return list as YAMLSeq;
+  }
+  const empty = list === undefined || (isScalar(list) && list.value === null);
+  if (!empty || (document.contents !== null && !isMap(document.contents))) {
+    throw new PatchwireError('PW-C103', 'tables is no list');
+  }
+  const created = new YAMLSeq();
+  document.set('tables', created);
+  return created;
+}
+
+/** Keeps comments, order and the line ends of the file, but may respace it. */
+function print(document: Document, before: string): string {
+  const after = document.toString({ lineWidth: 0, flowCollectionPadding: /\{ |\[ /u.test(before) });
+  return after.replaceAll(/\r?\n/gu, lineBreak(before));
+}

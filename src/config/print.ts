@@ -1,0 +1,74 @@
+/** A Config as YAML: `printConfig` so that loading it again gives the same Config, `redactConfig` for eyes, without its secrets. */
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import { escapeReferences } from './references.ts';
+import { configSchema, SECRET_PATHS, type Config } from './schema.ts';
+
+const MASK = '***';
+
+/** YAML that loads to the same Config. Holds the secrets: see redactConfig. */
+export function printConfig(config: Config): string {
+  return stringify(mapTexts(encode(config), escapeReferences));
+}
+
+/** The configuration as it would be written, durations and sizes with their units, secrets masked. */
+export function redactConfig(config: Config): Readonly<Record<string, unknown>> {
+  const encoded = encode(config);
+  for (const path of SECRET_PATHS) {
+    maskAt(encoded, path);
+  }
+  return encoded;
+}
+
+/** Every secret text of the configuration, so that it can be kept out of messages: connection strings and urls with their passwords. */
+export function secretsOf(config: Config): string[] {
+  const found = Object.values(config.sources).flatMap(({ connection, password }) => [
+    connection,
+    password,
+    ...(connection === undefined ? [] : [/(?:^|;)\s*(?:password|pwd)\s*=\s*("[^"]*"|'[^']*'|\{[^}]*\}|[^;]*)/iu.exec(connection)?.[1]]),
+  ]);
+  const { url, password } = config.manager.redis;
+  const [, inUrl] = /^[a-z]+:\/\/[^:@/]*:([^@/]*)@/iu.exec(url) ?? [];
+  if (inUrl !== undefined) {
+    found.push(inUrl, decode(inUrl));
+  }
+  return [...new Set([...found, password])].filter((secret) => secret !== undefined && secret.length >= 4) as string[];
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function encode(config: Config): Record<string, unknown> {
+  return z.encode(configSchema, structuredClone(config) as z.output<typeof configSchema>);
+}
+
+function mapTexts(value: unknown, change: (text: string) => string): unknown {
+  if (typeof value === 'string') {
+    return change(value);
+  }
+  if (Array.isArray(value)) {
+    return value.map((inner: unknown) => mapTexts(inner, change));
+  }
+  return typeof value === 'object' && value !== null
+    ? Object.fromEntries(Object.entries(value).map(([key, inner]: [string, unknown]) => [key, mapTexts(inner, change)]))
+    : value;
+}
+
+function maskAt(value: unknown, [head, ...rest]: readonly string[]): void {
+  if (typeof value !== 'object' || value === null || head === undefined) {
+    return;
+  }
+  const map = value as Record<string, unknown>;
+  for (const key of head === '*' ? Object.keys(map) : [head]) {
+    if (rest.length > 0) {
+      maskAt(map[key], rest);
+    } else if (map[key] !== undefined) {
+      map[key] = MASK;
+    }
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * The rules between keys, which no single key can check: how a source is reached, which source and section a table has, names that must be
+ * free. Works on the raw values, so that they are reported together with every other problem; judges nothing whose own shape is wrong.
+ */
+import type { ConfigPath } from './problems.ts';
+import { NAME_PATTERN, NAME_RULE } from './schema.ts';
+import { parseTableName, sameTableName, type TableName } from './table-name.ts';
+import { parseDuration } from './units.ts';
+
+export interface RuleBreak {
+  readonly path: ConfigPath;
+  readonly rule: string;
+}
+
+/** What the rules give to a table that left it out. */
+export interface TableDefaults {
+  readonly source: string;
+  readonly section: string;
+}
+
+interface RawTable {
+  readonly index: number;
+  readonly entry: Readonly<Record<string, unknown>>;
+  readonly table: TableName;
+  readonly source: string | null;
+}
+
+export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Everything that the rules between keys find, and what each table gets by default (where it could be said). */
+export function checkRules(raw: unknown): { readonly breaks: readonly RuleBreak[]; readonly defaults: ReadonlyMap<number, TableDefaults> } {
+  const root = isMap(raw) ? raw : {};
+  const breaks = [...sourceRules(root['sources']), ...managerRules(root['manager'])];
+  const defaults = new Map<number, TableDefaults>();
+  const tables = rawTables(root, breaks);
+  const sections = new Map<string, number>();
+  for (const { index, entry } of tables) {
+    const section = entry['section'];
+    if (typeof section === 'string') {
+      const other = sections.get(section);
+      if (other !== undefined) {
+        breaks.push({ path: ['tables', index, 'section'], rule: `a free section: tables[${other}] has this one` });
+      }
+      sections.set(section, other ?? index);
+    }
+  }
+  for (const item of tables) {
+    const { index, entry, table, source } = item;
+    const twin = tables.find((other) => other.index < index && other.source === source && sameTableName(other.table, table));
+    if (twin !== undefined) {
+      breaks.push({ path: ['tables', index, 'table'], rule: `a table once only: it is tables[${twin.index}] already` });
+      continue;
+    }
+    const named = entry['section'];
+    const section = typeof named === 'string' ? named : table.name;
+    if (named === undefined) {
+      const other = sections.get(section);
+      if (!NAME_PATTERN.test(section)) {
+        breaks.push({ path: ['tables', index, 'section'], rule: `needed, since the table's own name is not ${NAME_RULE}` });
+        continue;
+      }
+      if (other !== undefined) {
+        breaks.push({ path: ['tables', index, 'section'], rule: `needed, since tables[${other}] has the section ${section}` });
+        continue;
+      }
+      sections.set(section, index);
+    }
+    if (source !== null) {
+      defaults.set(index, { source, section });
+    }
+  }
+  return { breaks, defaults };
+}
+
+function sourceRules(sources: unknown): RuleBreak[] {
+  if (!isMap(sources)) {
+    return [];
+  }
+  if (Object.keys(sources).length === 0) {
+    return [{ path: ['sources'], rule: 'at least one source' }];
+  }
+  return Object.entries(sources).flatMap(([source, entry]) => {
+    const path = ['sources', source];
+    const breaks: RuleBreak[] = NAME_PATTERN.test(source) ? [] : [{ path, rule: NAME_RULE }];
+    if (!isMap(entry)) {
+      return breaks;
+    }
+    const fields = ['server', 'port', 'database', 'user', 'password', 'encrypt', 'trustServerCertificate'];
+    if (entry['connection'] === undefined) {
+      const missing = ['server', 'database', 'user', 'password'].filter((field) => entry[field] === undefined);
+      if (missing.length > 0) {
+        breaks.push({ path, rule: `connection, or server, database, user and password (missing: ${missing.join(', ')})` });
+      }
+    } else {
+      for (const field of fields.filter((other) => entry[other] !== undefined)) {
+        breaks.push({ path: [...path, field], rule: 'not beside connection: say it there' });
+      }
+    }
+    return breaks;
+  });
+}
+
+function managerRules(manager: unknown): RuleBreak[] {
+  const ms = (key: string): number | null => {
+    const value = isMap(manager) ? manager[key] : undefined;
+    return typeof value === 'string' ? parseDuration(value) : null;
+  };
+  const heartbeat = ms('heartbeat') ?? 5000;
+  const lease = ms('lease') ?? 10_000;
+  return heartbeat * 2 > lease ? [{ path: ['manager', 'lease'], rule: 'at least twice the heartbeat, which renews it' }] : [];
+}
+
+function rawTables(root: Readonly<Record<string, unknown>>, breaks: RuleBreak[]): RawTable[] {
+  const list: readonly unknown[] = Array.isArray(root['tables']) ? root['tables'] : [];
+  const sources = isMap(root['sources']) ? Object.keys(root['sources']) : [];
+  return list.flatMap((entry, index) => {
+    const table = isMap(entry) && typeof entry['table'] === 'string' ? parseTableName(entry['table']) : null;
+    if (!isMap(entry) || table === null) {
+      return [];
+    }
+    const named = entry['source'];
+    const source = typeof named === 'string' ? named : named === undefined && sources.length === 1 ? (sources[0] ?? null) : null;
+    if (named === undefined && sources.length > 1) {
+      breaks.push({ path: ['tables', index, 'source'], rule: `needed, since there are several: ${sources.join(', ')}` });
+    } else if (typeof named === 'string' && sources.length > 0 && !sources.includes(named)) {
+      breaks.push({ path: ['tables', index, 'source'], rule: `one of the sources: ${sources.join(', ')}` });
+    }
+    return [{ index, entry, table, source }];
+  });
+}

@@ -1,0 +1,221 @@
+/**
+ * Every key of the configuration with its default, its rule and its meaning. Strict: an unknown key is a problem. Values with units are
+ * codecs, so the same schema reads a file and prints it. What this version does not carry out is refused here by name, never ignored.
+ * Rules between keys are in rules.ts; where values come from is load.ts.
+ */
+import { z } from 'zod';
+import { parseTableName, TABLE_NAME_RULE } from './table-name.ts';
+import {
+  DURATION_RULE,
+  formatDuration,
+  formatLadder,
+  formatSize,
+  LADDER_RULE,
+  type LadderStep,
+  parseDuration,
+  parseLadder,
+  parseSize,
+  SIZE_RULE,
+} from './units.ts';
+
+/** What names of sources, partitions and sections may look like: they become parts of Redis keys and channels. */
+export const NAME_PATTERN = /^[A-Za-z0-9_.-]+$/;
+export const NAME_RULE = 'a name of letters, digits, dot, dash and underscore';
+
+const name = z.string({ error: NAME_RULE }).regex(NAME_PATTERN, NAME_RULE);
+const text = z.string().min(1, 'a text that is not empty');
+
+interface Bounds {
+  readonly min: string;
+  readonly max: string;
+}
+
+/** A duration in ms, between the bounds. */
+function duration({ min, max }: Bounds) {
+  return quantity({ min, max, rule: DURATION_RULE, parse: parseDuration, format: formatDuration });
+}
+
+/** A size in bytes, between the bounds. */
+function size({ min, max }: Bounds) {
+  return quantity({ min, max, rule: SIZE_RULE, parse: parseSize, format: formatSize });
+}
+
+function quantity(options: Bounds & { rule: string; parse: (text: string) => number | null; format: (value: number) => string }) {
+  const low = options.parse(options.min) ?? 0;
+  const high = options.parse(options.max) ?? Number.MAX_SAFE_INTEGER;
+  const bounds = `between ${options.min} and ${options.max}`;
+  return z.codec(z.string({ error: options.rule }), z.number(), {
+    decode: (input, context) => {
+      const value = options.parse(input);
+      if (value === null || value < low || value > high) {
+        const message = value === null ? `${options.rule}; ${bounds}` : bounds;
+        context.issues.push({ code: 'custom', input, message });
+        return z.NEVER;
+      }
+      return value;
+    },
+    encode: options.format,
+  });
+}
+
+function count(min: number, max: number) {
+  const rule = `a whole number between ${min} and ${max}`;
+  return z.int({ error: rule }).min(min, rule).max(max, rule);
+}
+
+/** A choice of which this version carries out only some: the others are refused with what to do instead. */
+function choice<const T extends readonly [string, ...string[]]>(values: T, planned: Readonly<Record<string, string>> = {}) {
+  return z.enum(values, {
+    error: ({ input }) =>
+      typeof input === 'string' && Object.hasOwn(planned, input)
+        ? `not supported by this version: ${planned[input]}`
+        : `one of ${values.join(', ')}`,
+  });
+}
+
+const ladder = z.codec(z.array(z.string({ error: LADDER_RULE }), { error: LADDER_RULE }), z.array(z.custom<LadderStep>()), {
+  decode: (input, context) => {
+    const steps = parseLadder(input);
+    if (steps === null) {
+      context.issues.push({ code: 'custom', input, message: LADDER_RULE });
+      return z.NEVER;
+    }
+    return steps;
+  },
+  encode: formatLadder,
+});
+
+const sourceLimits = z.strictObject({
+  /** Rows of a page. */
+  pageRows: count(1, 1_000_000).default(20_000),
+  /** Bytes of a page; it is taken into memory whole. */
+  pageBytes: size({ min: '64KiB', max: '1GiB' }).prefault('32MiB'),
+  /** Readers of one database at a time. */
+  readers: count(1, 16).default(1),
+  /** The greatest share of time spent reading. */
+  timeShare: z
+    .number({ error: 'a number above 0 and at most 1' })
+    .gt(0, 'a number above 0 and at most 1')
+    .max(1, 'a number above 0 and at most 1')
+    .default(0.5),
+  lockTimeout: duration({ min: '100ms', max: '10m' }).prefault('5s'),
+  /** How long a whole request may take before it is cancelled. */
+  requestTimeout: duration({ min: '1s', max: '1h' }).prefault('30s'),
+});
+
+export const sourceSchema = z.strictObject({
+  /** An ADO connection string; instead of it server, port, database, user and so on. */
+  connection: text.optional(),
+  server: text.optional(),
+  port: count(1, 65_535).optional(),
+  database: text.optional(),
+  user: text.optional(),
+  password: z.string().optional(),
+  encrypt: z.union([z.boolean(), z.literal('strict')], { error: 'true, false or strict' }).optional(),
+  trustServerCertificate: z.boolean({ error: 'true or false' }).optional(),
+  isolation: choice(['auto', 'snapshot', 'readCommitted']).default('auto'),
+  claims: choice(['implied', 'confirmed']).default('implied'),
+  polling: z
+    .strictObject({
+      ladder: ladder.prefault(['50ms x5', '200ms x15', '1s x80', '5s']),
+      confirm: duration({ min: '100ms', max: '1h' }).prefault('1s'),
+    })
+    .prefault({}),
+  limits: sourceLimits.prefault({}),
+});
+
+export const tableSchema = z.strictObject({
+  table: z.string({ error: TABLE_NAME_RULE }).refine((value) => parseTableName(value) !== null, TABLE_NAME_RULE),
+  /** May be left out when there is one source. */
+  source: name.optional(),
+  /** Default: the table's name without schema, where it is a legal and free name. */
+  section: name.optional(),
+  polling: z.strictObject({ max: duration({ min: '10ms', max: '1d' }).optional() }).prefault({}),
+  columns: z
+    .union([z.literal('all'), z.array(text).min(1), z.strictObject({ exclude: z.array(text).min(1) })], {
+      error: 'all, a list of columns, or { exclude: [columns] }',
+    })
+    .default('all'),
+  /** Columns whose text is nested JSON in the document. */
+  json: z.array(text).default([]),
+  /** A row filter in the documented grammar. */
+  filter: text.optional(),
+  initial: choice(['full'], { none: 'every table is loaded whole first; leave the key out or say full' }).default('full'),
+  /** In this version a table whose history is lost stops, with its code, until `patchwire checkpoint reset` loads it anew. */
+  onLostHistory: choice(['stop'], {
+    resync: 'a table whose history is lost stops until `patchwire checkpoint reset`; leave the key out or say stop',
+  }).default('stop'),
+});
+
+export const configSchema = z.strictObject({
+  sources: z.record(z.string(), sourceSchema, { error: 'a map of sources: at least one' }),
+  manager: z.strictObject({
+    redis: z.strictObject({
+      url: text.regex(/^rediss?:\/\//u, 'a URL such as redis://127.0.0.1:6379 or rediss://…'),
+      /** Instead of the user and password of the url. */
+      username: text.optional(),
+      password: z.string().optional(),
+    }),
+    partition: name,
+    heartbeat: duration({ min: '250ms', max: '5m' }).prefault('5s'),
+    lease: duration({ min: '1s', max: '10m' }).prefault('10s'),
+    /** Bounds of the change log that subscribers catch up from. */
+    replay: z
+      .strictObject({
+        maxBytes: size({ min: '64KiB', max: '4GiB' }).prefault('16MiB'),
+        maxAge: duration({ min: '1s', max: '30d' }).prefault('1h'),
+      })
+      .prefault({}),
+  }),
+  checkpoint: z
+    .strictObject({
+      store: choice(['redis'], { sqlserver: 'checkpoints are kept in Redis; leave the key out or say redis' }).default('redis'),
+    })
+    .prefault({}),
+  batch: z
+    .strictObject({
+      rows: count(1, 7000).default(500),
+      bytes: size({ min: '1KiB', max: '64MiB' }).prefault('256KiB'),
+      /** Scripts under way at a time, per section. */
+      inFlight: count(1, 64).default(4),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      /** A row with a greater value is not published. */
+      maxDocument: size({ min: '1KiB', max: '64MiB' }).prefault('1MiB'),
+    })
+    .prefault({}),
+  tables: z.array(tableSchema, { error: 'a list of tables' }).default([]),
+  /** How long a stop may take. */
+  daemon: z.strictObject({ shutdown: duration({ min: '1s', max: '10m' }).prefault('25s') }).prefault({}),
+  http: z.strictObject({ host: text.default('127.0.0.1'), port: count(0, 65_535).default(9464) }).prefault({}),
+  log: z.strictObject({ level: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info') }).prefault({}),
+});
+
+type Parsed = z.output<typeof configSchema>;
+
+type DeepReadonly<T> = T extends (infer E)[]
+  ? readonly DeepReadonly<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;
+
+export type SourceConfig = DeepReadonly<z.output<typeof sourceSchema>>;
+
+/** A table's entry with everything filled in that has a default. */
+export type TableConfig = DeepReadonly<Omit<z.output<typeof tableSchema>, 'section' | 'source'>> & {
+  readonly section: string;
+  readonly source: string;
+};
+
+/** The configuration as the daemon takes it: whole, deeply frozen; durations in ms, sizes in bytes. */
+export type Config = DeepReadonly<Omit<Parsed, 'tables'>> & { readonly tables: readonly TableConfig[] };
+
+/** Paths whose values are never printed; `*` stands for one name. */
+export const SECRET_PATHS: readonly (readonly string[])[] = [
+  ['sources', '*', 'connection'],
+  ['sources', '*', 'password'],
+  ['manager', 'redis', 'url'],
+  ['manager', 'redis', 'password'],
+];

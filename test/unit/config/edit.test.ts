@@ -1,0 +1,101 @@
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync, chmodSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { editFile, withTable, withoutTable } from '../../../src/config/edit.ts';
+
+const TEXT = `# What this daemon follows
+manager:
+  partition: shop   # the tenant
+  redis: { url: "redis://x" }
+
+tables:
+  # the order desk
+  - table: dbo.Orders # the busy one
+    section: orders
+    columns: [a, b]
+
+  # second
+  - table: dbo.Customers
+# the end
+http: { port: 1 }
+`;
+
+describe('editing the configuration', () => {
+  it('adds a table behind the others and keeps every other byte', () => {
+    const after = withTable(TEXT, {
+      table: 'dbo.Lines',
+      section: 'lines',
+      columns: { exclude: ['Blob'] },
+      json: ['Attributes'],
+      filter: "x <> 'y'",
+    });
+    const added = `  - table: dbo.Lines
+    section: lines
+    columns:
+      exclude: [Blob]
+    json: [Attributes]
+    filter: x <> 'y'
+`;
+    expect(after).toContain(added);
+    expect(after.replace(added, '')).toBe(TEXT);
+  });
+
+  it('removes a table, whatever its spelling, and keeps the comments of the others', () => {
+    expect(withoutTable(TEXT, { schema: 'DBO', name: 'customers' })).toBe(TEXT.replace('  - table: dbo.Customers\n', ''));
+    const first = '  - table: dbo.Orders # the busy one\n    section: orders\n    columns: [a, b]\n';
+    expect(withoutTable(TEXT, { schema: 'dbo', name: 'Orders' })).toBe(TEXT.replace(first, ''));
+  });
+
+  it('adds to and removes from a list in flow style, behind a file without a last line break, and with long filters', () => {
+    expect(withTable('tables: [{ table: dbo.A }]\n', { table: 'dbo.B' })).toMatch(/dbo\.A.*\n?.*dbo\.B/u);
+    expect(withTable('tables:\n- table: dbo.A', { table: 'dbo.B' })).toBe('tables:\n- table: dbo.A\n- table: dbo.B\n');
+    const filter = Array.from({ length: 40 }, (_, i) => `Column${i} <> 'value ${i}'`).join(' AND ');
+    const after = withTable('tables:\n  - table: dbo.A\n    filter: |\n      x = 1\n', { table: 'dbo.B', filter });
+    expect(after).toBe(`tables:\n  - table: dbo.A\n    filter: |\n      x = 1\n  - table: dbo.B\n    filter: ${filter}\n`);
+  });
+
+  it.each(['', 'tables:\n', 'tables: []\n', '# only a comment\n', 'http: { port: 1 }\n'])('begins the list in %j', (text) => {
+    expect(withTable(text, { table: 'dbo.A' })).toContain('tables:\n  - table: dbo.A\n');
+  });
+
+  it('leaves an empty list behind the last removal, to which a table can be added', () => {
+    const empty = withoutTable('tables:\n  - table: dbo.A\n', { schema: 'dbo', name: 'A' });
+    expect(empty).toBe('tables: []\n');
+    expect(withTable(empty, { table: 'dbo.B' })).toBe('tables:\n  - table: dbo.B\n');
+  });
+
+  it('keeps CRLF', () => {
+    expect(withTable('a: 1\r\ntables:\r\n  - table: dbo.A\r\n', { table: 'dbo.B' })).toBe(
+      'a: 1\r\ntables:\r\n  - table: dbo.A\r\n  - table: dbo.B\r\n',
+    );
+  });
+
+  it('names a table that is not there', () => {
+    expect(() => withoutTable(TEXT, { schema: 'dbo', name: 'Nope' })).toThrow(expect.objectContaining({ code: 'PW-C106' }));
+  });
+
+  it('replaces the file whole, with its mode, and leaves nothing beside it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'patchwire-edit-'));
+    const path = join(folder, 'cdc.config.yaml');
+    writeFileSync(path, TEXT);
+    chmodSync(path, 0o640);
+    editFile(path, (text) => withTable(text, { table: 'dbo.Lines' }));
+    expect(readFileSync(path, 'utf8')).toContain('dbo.Lines');
+    expect(statSync(path).mode & 0o777).toBe(0o640);
+    expect(readdirSync(folder)).toEqual(['cdc.config.yaml']);
+  });
+
+  it('leaves the file as it was when the change is refused', () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'patchwire-edit-')), 'cdc.config.yaml');
+    writeFileSync(path, TEXT);
+    expect(() => editFile(path, (text) => withoutTable(text, { schema: 'x', name: 'y' }))).toThrow(
+      expect.objectContaining({ code: 'PW-C106' }),
+    );
+    expect(readFileSync(path, 'utf8')).toBe(TEXT);
+  });
+
+  it('names a file that cannot be read', () => {
+    expect(() => editFile('/nowhere/x.yaml', (text) => text)).toThrow(expect.objectContaining({ code: 'PW-C101' }));
+  });
+});
