@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Document, JsonValue } from '../../../src/model/document.ts';
-import { apply, diff } from '../../../src/wire/json-patch.ts';
+import { applyPatch, diff } from '../../../src/wire/json-patch.ts';
 
 /** Parsed from JSON text, as documents are: `__proto__` is an ordinary own property then. */
 const value: fc.Arbitrary<JsonValue> = fc
@@ -39,7 +39,7 @@ describe('json-patch', () => {
     fc.assert(
       fc.property(fc.option(document, { freq: 6 }), fc.option(document, { freq: 6 }), (prev, next) => {
         const before = text(prev);
-        expect(text(apply(prev, diff(prev, next)))).toBe(text(next));
+        expect(text(applyPatch(prev, diff(prev, next)))).toBe(text(next));
         expect(text(prev)).toBe(before);
       }),
       { numRuns: 2000 },
@@ -58,7 +58,7 @@ describe('json-patch', () => {
     fc.assert(
       fc.property(document, document, (prev, next) => {
         const patch = JSON.parse(JSON.stringify(diff(prev, next))) as ReturnType<typeof diff>;
-        expect(text(apply(prev, patch))).toBe(text(next));
+        expect(text(applyPatch(prev, patch))).toBe(text(next));
       }),
     );
   });

@@ -1,0 +1,376 @@
+/**
+ * The one way into the manager while a section is led: every script, heartbeats included, goes through here in the order in which it was asked
+ * for (L1), at most `inFlight` outstanding. Keeps what the diff needs (L2): what is queued or in flight over what Redis holds. Decides
+ * nothing about reading; after the first refusal it sends nothing more (C2) and its owner makes a new one.
+ */
+import type { Clock } from '../lib/clock.ts';
+import type {
+  Advance,
+  Base,
+  Batch,
+  DistributedDataManager,
+  RowWrite,
+  SectionMeta,
+  Transition,
+} from '../manager/distributed-data-manager.ts';
+import type { RowState, TrackingPosition } from '../model/change.ts';
+import { PatchwireError } from '../model/errors.ts';
+import { maxVersion, type Version } from '../model/version.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { SectionObserver } from '../observe/section-observer.ts';
+import { AutoBatcher, type ItemBatch } from './batches.ts';
+import { BaseOverlay } from './base-overlay.ts';
+import { compose, spelledAnew, type Composed } from './patches.ts';
+
+export interface BatchLimits {
+  readonly rows: number;
+  readonly bytes: number;
+  /** Most scripts sent and not answered. */
+  readonly inFlight: number;
+}
+
+export interface DeliveryOptions {
+  readonly section: string;
+  readonly manager: DistributedDataManager;
+  readonly clock: Clock;
+  readonly limits: BatchLimits;
+  readonly heartbeatMs: number;
+  readonly observer: SectionObserver;
+  readonly logger: Logger;
+  /** What `lead` returned. */
+  readonly meta: SectionMeta;
+  /** Called once, with the first refusal. */
+  readonly onRefusal: (error: unknown) => void;
+  /** Called when an idle advance should not wait for the next heartbeat. */
+  readonly onUrgent: () => void;
+}
+
+/** What one read found, to be delivered as a whole. */
+export interface Read {
+  readonly rows: readonly RowState[];
+  readonly to: Version;
+  readonly readAtMs: number;
+  readonly mode: 'publish' | 'store';
+  /** Rides on the read's last batch; where nothing is written, on the next heartbeat (or, without a heartbeat's patience, on a script). */
+  readonly advance: Advance;
+  /** Whether SQL Server calls two keys equal; asked only when two spellings of one identity meet. */
+  readonly sameKey: (a: string, b: string) => Promise<boolean>;
+  /** Looked at between batches: once it has fired no further batch is composed, and the position stays where it was. */
+  readonly signal: AbortSignal;
+}
+
+export interface Delivered {
+  /** Rows written. */
+  readonly written: number;
+  /** Rows that the section held already. */
+  readonly unchanged: number;
+}
+
+/** A position that only goes forward: what a restart from `confirmed` reads again never takes a claim back. */
+function forward(stored: Stored, advance: Advance): Advance {
+  return {
+    ...advance,
+    ...(advance.checkpoint === undefined ? {} : { checkpoint: maxVersion(stored.checkpoint, advance.checkpoint) }),
+    ...(advance.confirmed === undefined ? {} : { confirmed: maxVersion(stored.confirmed, advance.confirmed) }),
+    ...(advance.high === undefined ? {} : { high: maxVersion(stored.high, advance.high) }),
+    ...(advance.upTo === undefined ? {} : { upTo: stored.upTo === null ? advance.upTo : maxVersion(stored.upTo, advance.upTo) }),
+  };
+}
+
+interface Stored extends TrackingPosition {
+  readonly upTo: Version | null;
+}
+
+function moved(stored: Stored, advance: Advance): Stored {
+  return {
+    checkpoint: advance.checkpoint ?? stored.checkpoint,
+    confirmed: advance.confirmed ?? stored.confirmed,
+    high: advance.high ?? stored.high,
+    upTo: advance.upTo ?? stored.upTo,
+  };
+}
+
+function moves(stored: Stored, advance: Advance): boolean {
+  const after = moved(stored, forward(stored, advance));
+  return after.checkpoint !== stored.checkpoint || after.confirmed !== stored.confirmed || after.upTo !== stored.upTo;
+}
+
+/** Modes: sending, from construction; refused, after the first rejection, for ever: every call then throws that rejection. */
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #overlay = new BaseOverlay();
+  readonly #outstanding = new Set<Promise<void>>();
+  #queue: Promise<void> = Promise.resolve();
+  #refusal: { readonly error: unknown } | null = null;
+  /** As it will be when everything sent has been executed. */
+  #stored: Stored;
+  #idle: Advance | null = null;
+  #count: number;
+  #current: Version;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    this.#stored = options.meta;
+    this.#count = options.meta.count;
+    this.#current = options.meta.checkpoint;
+  }
+
+  /** The stored position once everything sent has been executed. */
+  get position(): TrackingPosition {
+    const { checkpoint, confirmed, high } = this.#stored;
+    return { checkpoint, confirmed, high };
+  }
+
+  /** Living documents, by what has been written. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Takes the count from the index itself. */
+  set count(count: number) {
+    this.#count = count;
+  }
+
+  /**
+   * Diffs and sends everything that a read found, waiting only for room. No batch holds rows of two reads; the position rides on the last.
+   * @throws the first refusal; PW-S218 when two keys that SQL Server calls different share an identity; PW-S225; the signal's reason
+   */
+  async deliver(read: Read): Promise<Delivered> {
+    const { limits, observer } = this.#options;
+    const batcher = new AutoBatcher<Composed>({
+      maxRows: limits.rows,
+      maxBytes: limits.bytes,
+      measure: ({ writes, bytes }) => ({ rows: writes.length, bytes }),
+      keys: ({ writes }) => writes.map(({ identity }) => identity),
+    });
+    let last: ItemBatch<Composed> | null = null;
+    let written = 0;
+    let unchanged = 0;
+    for await (const rows of this.#withBases(read)) {
+      read.signal.throwIfAborted();
+      for (const row of rows) {
+        const composed = compose(row, { to: read.to, mode: read.mode, base: (identity) => this.#overlay.base(identity) });
+        if (composed === null) {
+          unchanged += 1;
+          continue;
+        }
+        written += 1;
+        composed.writes.forEach((write) => this.#overlay.queue(write));
+        const full = batcher.add(composed);
+        if (full !== null) {
+          if (last !== null) {
+            await this.#batch(last, read, {});
+          }
+          last = full;
+        }
+      }
+    }
+    const rest = batcher.flush();
+    if (rest !== null && last !== null) {
+      await this.#batch(last, read, {});
+    }
+    last = rest ?? last;
+    this.#current = maxVersion(this.#current, read.to);
+    if (unchanged > 0) {
+      observer.unchanged(unchanged);
+    }
+    if (last !== null) {
+      await this.#batch(last, read, read.advance);
+    } else if (read.advance.cursor !== undefined) {
+      await this.#batch({ items: [], rows: 0, bytes: 0 }, read, read.advance);
+    } else {
+      this.#advanceIdly(read.advance, unchanged > 0);
+    }
+    return { written, unchanged };
+  }
+
+  /** Publishes or stores removals that were decided elsewhere (a sweep); their bases must be what is stored now: `settle` first. */
+  async remove(writes: readonly RowWrite[], read: Pick<Read, 'readAtMs' | 'mode' | 'advance' | 'to'>): Promise<void> {
+    const { limits } = this.#options;
+    for (let i = 0; i < writes.length; i += limits.rows) {
+      const part = writes.slice(i, i + limits.rows);
+      part.forEach((write) => this.#overlay.queue(write));
+      const lastOne = i + limits.rows >= writes.length;
+      await this.#batch({ items: [{ writes: part, bytes: 0 }], rows: part.length, bytes: 0 }, read, lastOne ? read.advance : {});
+    }
+  }
+
+  /** Changes state, epoch or source, after everything sent before it. Its position is taken as it is: it may go back. */
+  async transition(transition: Transition): Promise<SectionMeta> {
+    const { manager, section, observer } = this.#options;
+    const { answer } = await this.#send(() => {
+      this.#idle = null;
+      this.#stored = moved(transition.newEpoch ? { ...this.#stored, upTo: null } : this.#stored, transition.advance);
+      return manager.transition(section, transition);
+    });
+    const meta = await answer;
+    if (transition.reset !== null) {
+      observer.reset(transition.reset.reason);
+    }
+    return meta;
+  }
+
+  /** Sends a heartbeat, with whatever idle advance waits (C7). Resolves when it has been answered. @throws the first refusal */
+  async heartbeat(): Promise<void> {
+    const { manager, section, heartbeatMs, observer } = this.#options;
+    const { answer } = await this.#send(() => {
+      const believed = { checkpoint: this.#stored.checkpoint, confirmed: this.#stored.confirmed };
+      const advance = this.#take({});
+      const after = this.#stored;
+      return manager.heartbeat(section, { believed, advance, intervalMs: heartbeatMs }).then(() => after);
+    });
+    const stored = await answer;
+    observer.heartbeat();
+    this.#tellPosition(stored);
+  }
+
+  /** Waits until everything sent has been answered. @throws the first refusal */
+  async settle(): Promise<void> {
+    await this.drain();
+    if (this.#refusal !== null) {
+      throw this.#refusal.error;
+    }
+  }
+
+  /** The same, but never throws: what must come before the lead is taken again (C2). */
+  async drain(): Promise<void> {
+    while (this.#outstanding.size > 0) {
+      await Promise.all(this.#outstanding);
+    }
+  }
+
+  /** Forgets what was composed and never sent, after a read failed half-way through its delivery. Call it only when settled. */
+  dropUnsent(): void {
+    this.#overlay.clear();
+    this.#idle = null;
+  }
+
+  /** The read's rows in chunks whose bases are known, those of the next chunk being asked for meanwhile. */
+  async *#withBases(read: Read): AsyncGenerator<readonly RowState[], void, undefined> {
+    const size = this.#options.limits.rows;
+    const ask = (from: number): Promise<ReadonlyMap<string, Base>> | null => {
+      if (from >= read.rows.length) {
+        return null;
+      }
+      this.#throwRefusal();
+      const identities = new Set<string>();
+      for (const row of read.rows.slice(from, from + size)) {
+        identities.add(row.identity);
+        if (row.formerIdentity !== undefined) {
+          identities.add(row.formerIdentity);
+        }
+      }
+      const answer = this.#options.manager.bases(this.#options.section, [...identities], { documents: read.mode === 'publish' });
+      answer.catch(() => {});
+      return answer;
+    };
+    this.#overlay.readingBegins();
+    try {
+      let next = ask(0);
+      for (let from = 0; next !== null; from += size) {
+        const bases = await next;
+        next = ask(from + size);
+        this.#overlay.stored(bases);
+        const rows = read.rows.slice(from, from + size);
+        await this.#checkSpellings(rows, read);
+        yield rows;
+      }
+    } finally {
+      this.#overlay.readingEnds();
+    }
+  }
+
+  async #checkSpellings(rows: readonly RowState[], read: Read): Promise<void> {
+    for (const row of rows) {
+      const base = this.#overlay.base(row.identity);
+      if (base !== null && spelledAnew(row, base) && !(await read.sameKey(base.dataKey, row.dataKey))) {
+        throw new PatchwireError(
+          'PW-S218',
+          `SQL Server calls ${base.dataKey} and ${row.dataKey} different; both have the identity ${row.identity}.`,
+          {
+            details: { stored: base.dataKey, found: row.dataKey, identity: row.identity },
+          },
+        );
+      }
+    }
+  }
+
+  async #batch(batch: ItemBatch<Composed>, read: Pick<Read, 'readAtMs' | 'mode' | 'to'>, advance: Advance): Promise<void> {
+    const { manager, section, clock, observer, logger } = this.#options;
+    const rows = batch.items.flatMap(({ writes }) => writes);
+    const sentAt = clock.now();
+    await this.#send(() => {
+      const script: Batch = { section, rows, advance: this.#take(advance), changeTimeMs: read.readAtMs };
+      const after = this.#stored;
+      for (const { next, expected } of rows) {
+        this.#count += (next === null ? 0 : 1) - (expected === null ? 0 : 1);
+      }
+      const answered = read.mode === 'publish' && rows.length > 0 ? manager.publish(script) : manager.store(script);
+      return answered.then(() => {
+        this.#overlay.acknowledged(rows);
+        const patches = rows.reduce((sum, { changes }) => sum + changes.length, 0);
+        const durationMs = clock.now() - sentAt;
+        observer.delivered({ rows: rows.length, patches, bytes: batch.bytes, durationMs, message: read.mode === 'publish' });
+        logger.debug({ rows: rows.length, patches, bytes: batch.bytes, durationMs }, 'batch delivered');
+        this.#tellPosition(after);
+      });
+    });
+  }
+
+  /** What rides on the script that is being sent: what waited idly, and `advance` over it. */
+  #take(advance: Advance): Advance {
+    const whole = forward(this.#stored, { ...this.#idle, ...advance });
+    this.#idle = null;
+    this.#stored = moved(this.#stored, whole);
+    return whole;
+  }
+
+  #advanceIdly(advance: Advance, urgent: boolean): void {
+    const before = { ...this.#idle, ...advance };
+    const changes = moves(this.#stored, before);
+    this.#idle = before;
+    if (urgent && changes) {
+      this.#options.onUrgent();
+    }
+  }
+
+  /** Sends when there is room, in the order of the calls. Resolves as soon as it is sent; its answer comes wrapped, so that nobody waits for it unasked. */
+  #send<T>(call: () => Promise<T>): Promise<{ readonly answer: Promise<T> }> {
+    const sent = this.#queue.then(async () => {
+      while (this.#outstanding.size >= this.#options.limits.inFlight && this.#refusal === null) {
+        await Promise.race(this.#outstanding);
+      }
+      this.#throwRefusal();
+      const answer = call();
+      const settled = answer.then(
+        () => {},
+        (error: unknown) => this.#refused(error),
+      );
+      this.#outstanding.add(settled);
+      void settled.then(() => this.#outstanding.delete(settled));
+      return { answer };
+    });
+    this.#queue = sent.then(
+      () => {},
+      () => {},
+    );
+    return sent;
+  }
+
+  #refused(error: unknown): void {
+    if (this.#refusal === null) {
+      this.#refusal = { error };
+      this.#options.onRefusal(error);
+    }
+  }
+
+  #throwRefusal(): void {
+    if (this.#refusal !== null) {
+      throw this.#refusal.error;
+    }
+  }
+
+  #tellPosition({ checkpoint, confirmed, upTo }: Stored): void {
+    this.#options.observer.position({ checkpoint, confirmed, upTo, current: this.#current });
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Composes what is written for one row: from the state that a read found and the base, the document as last delivered. The base decides
+ * what happened, never the I/U/D letter of change tracking (which is not even here). Reads nothing and sends nothing.
+ */
+import type { Base, RowWrite } from '../manager/distributed-data-manager.ts';
+import type { RowState } from '../model/change.ts';
+import type { Document, Patch } from '../model/document.ts';
+import { PatchwireError } from '../model/errors.ts';
+import { formatVersion, maxVersion, type Version } from '../model/version.ts';
+import { diff } from '../wire/json-patch.ts';
+import type { WireChange } from '../wire/messages.ts';
+
+/** The writes of one row that must be in one script: its own, and before it the removal of the identity that it had. */
+export interface Composed {
+  readonly writes: readonly RowWrite[];
+  /** About what the writes take on the wire, in bytes. */
+  readonly bytes: number;
+}
+
+export interface ComposeOptions {
+  /** The `to` of the read that found the row. */
+  readonly to: Version;
+  /** publish: changes for subscribers, nothing when nothing differs. store: the document without messages, while loading. */
+  readonly mode: 'publish' | 'store';
+  /** What is stored of an identity, queued and in flight included (L2); null: nothing. */
+  readonly base: (identity: string) => Base | null;
+}
+
+/** Whether two spellings of one identity met: SQL Server must be asked whether it calls them equal before `compose`. */
+export function spelledAnew(row: RowState, base: Base | null): boolean {
+  return base !== null && base.dataKey !== row.dataKey;
+}
+
+/** What to write for a row; null when the section holds exactly this already. @throws PW-S225 for a row whose value is above maxDocument */
+export function compose(row: RowState, options: ComposeOptions): Composed | null {
+  if (row.oversizeBytes !== undefined) {
+    throw new PatchwireError('PW-S225', `The row ${row.dataKey} holds a value of ${row.oversizeBytes} bytes, above limits.maxDocument.`, {
+      details: { dataKey: row.dataKey, bytes: row.oversizeBytes },
+    });
+  }
+  const version = formatVersion(maxVersion(row.changeVersion, options.to));
+  const writes: RowWrite[] = [];
+  let bytes = 0;
+  if (row.formerIdentity !== undefined && row.formerIdentity !== row.identity) {
+    const former = options.base(row.formerIdentity);
+    if (former !== null) {
+      writes.push(removal(row.formerIdentity, former, version, row, options.mode));
+      bytes += CHANGE_BYTES;
+    }
+  }
+  const base = options.base(row.identity);
+  if (row.document === null) {
+    if (base !== null) {
+      writes.push(removal(row.identity, base, version, row, options.mode));
+      bytes += CHANGE_BYTES;
+    }
+  } else {
+    const own = upsert(row, row.document, base, version, options.mode);
+    if (own !== null) {
+      writes.push(own.write);
+      bytes += own.bytes;
+    }
+  }
+  return writes.length === 0 ? null : { writes, bytes };
+}
+
+/** The removal of what is stored under `base`, as of `version`. */
+export function removal(
+  identity: string,
+  base: Base,
+  version: string,
+  row: { readonly changeVersion: Version },
+  mode: 'publish' | 'store',
+): RowWrite {
+  return {
+    identity,
+    expected: { version: base.version, dataKey: base.dataKey },
+    next: null,
+    changes: mode === 'store' ? [] : [removed(identity, base, version, row.changeVersion)],
+  };
+}
+
+/** Rough cost of a change besides its document and patch: field names, keys, versions. */
+const CHANGE_BYTES = 160;
+
+function upsert(
+  row: RowState,
+  document: Document,
+  base: Base | null,
+  version: string,
+  mode: 'publish' | 'store',
+): { readonly write: RowWrite; readonly bytes: number } | null {
+  const text = JSON.stringify(document);
+  const size = Buffer.byteLength(text);
+  const expected = base === null ? null : { version: base.version, dataKey: base.dataKey };
+  const write = (changes: readonly WireChange[]): RowWrite => ({
+    identity: row.identity,
+    expected,
+    next: { version, dataKey: row.dataKey, document: text },
+    changes,
+  });
+  if (mode === 'store') {
+    return { write: write([]), bytes: size + CHANGE_BYTES };
+  }
+  if (base === null) {
+    return { write: write([upserted(row, version, null, diff(null, document))]), bytes: 2 * size + CHANGE_BYTES };
+  }
+  if (spelledAnew(row, base)) {
+    const changes = [removed(row.identity, base, version, row.changeVersion), upserted(row, version, null, diff(null, document))];
+    return { write: write(changes), bytes: 2 * size + 2 * CHANGE_BYTES };
+  }
+  if (base.document === text) {
+    return null;
+  }
+  if (base.document === null) {
+    throw new PatchwireError('PW-I901', `The base of ${row.identity} was read without its document.`);
+  }
+  const patch = diff(JSON.parse(base.document) as Document, document);
+  if (patch.length === 0) {
+    return null;
+  }
+  return { write: write([upserted(row, version, base.version, patch)]), bytes: size + patchBytes(patch) + CHANGE_BYTES };
+}
+
+function upserted(row: RowState, versionId: string, prevVersionId: string | null, patch: Patch): WireChange {
+  return {
+    dataKey: row.dataKey,
+    ...(row.identity === row.dataKey ? {} : { identity: row.identity }),
+    op: 'upsert',
+    versionId,
+    prevVersionId,
+    changeVersion: formatVersion(row.changeVersion),
+    patch: patch as WireChange['patch'],
+  };
+}
+
+function removed(identity: string, base: Base, versionId: string, changeVersion: Version): WireChange {
+  return {
+    dataKey: base.dataKey,
+    ...(identity === base.dataKey ? {} : { identity }),
+    op: 'remove',
+    versionId,
+    prevVersionId: base.version,
+    changeVersion: formatVersion(changeVersion),
+    patch: diff({}, null) as WireChange['patch'],
+  };
+}
+
+function patchBytes(patch: Patch): number {
+  let bytes = 0;
+  for (const operation of patch) {
+    bytes += operation.path.length + 32;
+    if (operation.op !== 'remove') {
+      const { value } = operation;
+      bytes += typeof value === 'string' ? Buffer.byteLength(value) : typeof value === 'object' ? JSON.stringify(value).length : 16;
+    }
+  }
+  return bytes;
+}
