@@ -7,8 +7,8 @@
 export interface WireCollation {
   /** Language id, flags, version and sort id, as COLMETADATA and ENVCHANGE carry them. Source: MS-TDS 2.2.5.1.2. */
   readonly bytes: Buffer;
-  encode(text: string): Buffer;
-  decode(bytes: Buffer): string;
+  readonly encode: (text: string) => Buffer;
+  readonly decode: (bytes: Buffer) => string;
 }
 
 const FLAG = { ignoreCase: 1, ignoreAccent: 2, ignoreKana: 4, ignoreWidth: 8, binary: 0x10, binary2: 0x20, utf8: 0x40 } as const;
@@ -103,8 +103,8 @@ function decodeUtf8(bytes: Buffer): string {
 }
 
 interface CodePage {
-  encode(text: string): Buffer;
-  decode(bytes: Buffer): string;
+  readonly encode: (text: string) => Buffer;
+  readonly decode: (bytes: Buffer) => string;
 }
 
 const codePages = new Map<string, CodePage>();

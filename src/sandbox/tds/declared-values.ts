@@ -58,8 +58,20 @@ function convert({ type, value }: TypedValue, declared: SqlType): SqlValue | und
     case 'datetime2':
     case 'datetimeoffset':
       return type.name === declared.name ? roundTicks(value as DateTimeValue, declared.scale, declared.name === 'time') : undefined;
-    default:
+    case 'bit':
+    case 'money':
+    case 'smallmoney':
+    case 'date':
+    case 'datetime':
+    case 'smalldatetime':
+    case 'uniqueidentifier':
+    case 'xml':
+    case 'image':
+    case 'rowversion':
+    case 'sql_variant':
       return type.name === declared.name ? value : undefined;
+    default:
+      return declared satisfies never;
   }
 }
 

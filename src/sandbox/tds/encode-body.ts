@@ -56,8 +56,21 @@ export function bodyOfFixedSize(type: SqlType): { readonly bytes: number; readon
       return { bytes: 4, write: (writer, value) => writeSmallDateTime(writer, value as DateTimeValue) };
     case 'uniqueidentifier':
       return { bytes: 16, write: (writer, value) => writer.bytes(guidToBytes(value as string)) };
-    default:
+    case 'char':
+    case 'varchar':
+    case 'nchar':
+    case 'nvarchar':
+    case 'text':
+    case 'ntext':
+    case 'xml':
+    case 'image':
+    case 'binary':
+    case 'varbinary':
+    case 'rowversion':
+    case 'sql_variant':
       return null;
+    default:
+      return type satisfies never;
   }
 }
 
@@ -90,17 +103,11 @@ export function writeBody(writer: ByteWriter, type: SqlType, value: SqlValue): v
 
 /** The bytes of a character or binary value, in the encoding of its type. */
 export function bytesOf(type: SqlType, value: SqlValue): Buffer {
-  switch (type.name) {
-    case 'char':
-    case 'varchar':
-    case 'text':
-      return wireCollation(type.collation).encode(value as string);
-    case 'binary':
-    case 'varbinary':
-    case 'image':
-    case 'rowversion':
-      return value as Buffer;
-    default:
-      return Buffer.from(value as string, 'utf16le');
+  if (Buffer.isBuffer(value)) {
+    return value;
   }
+  if (type.name === 'char' || type.name === 'varchar' || type.name === 'text') {
+    return wireCollation(type.collation).encode(value as string);
+  }
+  return Buffer.from(value as string, 'utf16le');
 }

@@ -112,7 +112,7 @@ export class MessageWriter {
   }
 }
 
-function aborted(signal: AbortSignal): { readonly promise: Promise<void>; stop(): void } {
+function aborted(signal: AbortSignal): { readonly promise: Promise<void>; readonly stop: () => void } {
   let stop = (): void => {};
   const promise = new Promise<void>((resolve) => {
     const fire = (): void => resolve();
@@ -122,7 +122,7 @@ function aborted(signal: AbortSignal): { readonly promise: Promise<void>; stop()
   return { promise, stop: () => stop() };
 }
 
-function roomIn(socket: Socket): { readonly promise: Promise<void>; stop(): void } {
+function roomIn(socket: Socket): { readonly promise: Promise<void>; readonly stop: () => void } {
   let stop = (): void => {};
   const promise = new Promise<void>((resolve) => {
     const fire = (): void => resolve();

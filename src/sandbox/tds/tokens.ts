@@ -132,16 +132,10 @@ export function writeReturnValue(writer: ByteWriter, output: { ordinal: number; 
 
 /** text, ntext and image cannot be output parameters; their (max) counterparts say the same. */
 function asParameterType(type: SqlType): SqlType {
-  switch (type.name) {
-    case 'text':
-      return { name: 'varchar', length: 'max', collation: type.collation };
-    case 'ntext':
-      return { name: 'nvarchar', length: 'max', collation: type.collation };
-    case 'image':
-      return { name: 'varbinary', length: 'max' };
-    default:
-      return type;
+  if (type.name === 'text' || type.name === 'ntext') {
+    return { name: type.name === 'text' ? 'varchar' : 'nvarchar', length: 'max', collation: type.collation };
   }
+  return type.name === 'image' ? { name: 'varbinary', length: 'max' } : type;
 }
 
 export function writeColumnMetadata(writer: ByteWriter, columns: readonly ResultColumn[]): void {

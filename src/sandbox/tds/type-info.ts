@@ -320,36 +320,30 @@ export function checkValueLength(type: SqlType, bytes: number): void {
   }
 }
 
+const VALUE_BYTES: ReadonlyMap<SqlType['name'], number> = new Map([
+  ['bit', 1],
+  ['tinyint', 1],
+  ['smallint', 2],
+  ['date', 3],
+  ['int', 4],
+  ['real', 4],
+  ['smallmoney', 4],
+  ['smalldatetime', 4],
+  ['bigint', 8],
+  ['float', 8],
+  ['money', 8],
+  ['datetime', 8],
+  ['uniqueidentifier', 16],
+]);
+
 function valueBytes(type: SqlType): number | null {
-  switch (type.name) {
-    case 'bit':
-    case 'tinyint':
-      return 1;
-    case 'smallint':
-      return 2;
-    case 'date':
-      return 3;
-    case 'int':
-    case 'real':
-    case 'smallmoney':
-    case 'smalldatetime':
-      return 4;
-    case 'bigint':
-    case 'float':
-    case 'money':
-    case 'datetime':
-      return 8;
-    case 'uniqueidentifier':
-      return 16;
-    case 'time':
-      return timeBytes(type.scale);
-    case 'datetime2':
-      return timeBytes(type.scale) + 3;
-    case 'datetimeoffset':
-      return timeBytes(type.scale) + 5;
-    default:
-      return null;
+  if (type.name === 'time') {
+    return timeBytes(type.scale);
   }
+  if (type.name === 'datetime2' || type.name === 'datetimeoffset') {
+    return timeBytes(type.scale) + (type.name === 'datetime2' ? 3 : 5);
+  }
+  return VALUE_BYTES.get(type.name) ?? null;
 }
 
 /** Bytes of a value of a type without a length field. */
