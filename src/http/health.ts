@@ -1,0 +1,67 @@
+/**
+ * The rules behind /live and /ready, as functions of the status. Live: every section's loop advanced within the time that its slowest round
+ * may take, so that a hung process is found and a waiting one is not. Ready: every section leads or stands by, both ends answer, none is
+ * stopped. A process that is not ready must not be killed for it.
+ */
+import type { SectionStatus } from '../observe/section-record.ts';
+
+export interface HealthStatus {
+  readonly stopping: boolean;
+  /** What the start still waits for; null: it is up. */
+  readonly waitingFor: string | null;
+  readonly sections: readonly (SectionStatus & {
+    /** The longest that the loop may go without advancing, in ms. */
+    readonly silenceMs: number;
+  })[];
+}
+
+export interface Verdict {
+  readonly ok: boolean;
+  /** Empty when ok. */
+  readonly reasons: readonly HealthReason[];
+}
+
+export interface HealthReason {
+  readonly section?: string;
+  readonly code?: string;
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+/** Whether the loops advance. A stopped table waits for a person, which a restart would not help. */
+export function judgeLiveness(status: HealthStatus, nowMs: number): Verdict {
+  const reasons = status.sections
+    .filter(({ phase, progressAtMs, silenceMs }) => phase !== 'stopped' && nowMs - progressAtMs > silenceMs)
+    .map(({ section, progressAtMs }) => ({
+      section,
+      reason: `the loop has not advanced for ${Math.round((nowMs - progressAtMs) / 1000)} s`,
+    }));
+  return { ok: reasons.length === 0, reasons };
+}
+
+/** Whether changes get through now. */
+export function judgeReadiness(status: HealthStatus, nowMs: number): Verdict {
+  const reasons: HealthReason[] = [...judgeLiveness(status, nowMs).reasons];
+  if (status.stopping) {
+    reasons.push({ reason: 'the daemon is stopping' });
+  }
+  if (status.waitingFor !== null) {
+    reasons.push({ reason: `waiting for ${status.waitingFor}` });
+  }
+  for (const { section, phase, trouble, leading } of status.sections) {
+    if (phase === 'starting') {
+      reasons.push({ section, reason: 'starting: the leader is not known yet' });
+    } else if (phase === 'retrying' || phase === 'stopped') {
+      const { code, message, hint } = trouble ?? {};
+      reasons.push({
+        section,
+        reason: `${phase}${message === undefined ? '' : `: ${message}`}`,
+        ...(code === undefined ? {} : { code }),
+        ...(hint === undefined ? {} : { hint }),
+      });
+    } else if (phase !== 'standby' && !leading) {
+      reasons.push({ section, reason: 'the lead was lost' });
+    }
+  }
+  return { ok: reasons.length === 0, reasons };
+}

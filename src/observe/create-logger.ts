@@ -1,0 +1,46 @@
+/** Makes the logger: JSON lines to stdout, readable lines on a terminal. Keeps secrets out; decides nothing about what is logged. */
+import { pino, type DestinationStream, type LoggerOptions } from 'pino';
+import { pinoPretty } from './pretty.ts';
+import type { Logger } from './logger.ts';
+
+export interface CreateLoggerOptions {
+  readonly level: string;
+  /** Texts that must never appear: wherever one stands in a line, `***` is written instead. */
+  readonly secrets?: readonly string[];
+  /** Where lines go; stdout by default. */
+  readonly destination?: DestinationStream;
+  /** Readable lines instead of JSON; by default on a terminal. */
+  readonly pretty?: boolean;
+}
+
+/** Fields that may hold a secret, at the top and one level below. Source: pino, "Redaction". */
+const REDACTED = ['password', 'connection', 'connectionString', 'url', 'token'].flatMap((field) => [field, `*.${field}`]);
+
+/** A logger at `level` (trace to fatal, or silent). Lines are written at once: a killed process has written what it logged. */
+export function createLogger(options: CreateLoggerOptions): Logger {
+  const { level, secrets = [], pretty = process.stdout.isTTY } = options;
+  const destination = options.destination ?? pino.destination({ dest: 1, sync: true });
+  const settings: LoggerOptions = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    redact: { paths: REDACTED, censor: '***' },
+  };
+  return pino(settings, withoutSecrets(pretty ? pinoPretty(destination) : destination, secrets));
+}
+
+/** Replaces every secret in a text by `***`, also where JSON or a URL spells it. */
+export function hideSecrets(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((shown, secret) => {
+    const spellings = new Set([secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
+    return [...spellings].reduce((inner, spelling) => inner.replaceAll(spelling, '***'), shown);
+  }, text);
+}
+
+function withoutSecrets(destination: DestinationStream, secrets: readonly string[]): DestinationStream {
+  if (secrets.length === 0) {
+    return destination;
+  }
+  return { write: (line) => destination.write(hideSecrets(line, secrets)) };
+}

@@ -1,0 +1,150 @@
+/**
+ * The Prometheus metrics, `patchwire_…`, all fed by the observer that the pipeline tells: no stage knows of them. Seconds and bytes are the
+ * units; labels are section and table, and an error's code: bounded by the configuration and the catalogue. A version above 2^53 loses
+ * its last digits here (a sample is a double), nowhere else.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Clock } from '../lib/clock.ts';
+import type { SectionObserver } from './section-observer.ts';
+import type { SectionPhase } from './section-record.ts';
+
+const PHASES: readonly SectionPhase[] = ['starting', 'standby', 'loading', 'live', 'retrying', 'stopped'];
+
+/** From 0.5 ms to 16 s, doubling. */
+const SECONDS = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8, 16];
+
+export interface Metrics {
+  /** The observer of one section. Its series exist from then on, at 0. */
+  observer(section: string, table: string): SectionObserver;
+  /** The page of GET /metrics and its content type. */
+  page(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+export interface MetricsOptions {
+  readonly version: string;
+  readonly clock: Clock;
+  /** The process's own metrics (CPU, memory, event loop); they are process-wide. */
+  readonly process?: boolean;
+}
+
+export function createMetrics({ version, clock, process: ofProcess = true }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  if (ofProcess) {
+    collectDefaultMetrics({ register: registry });
+  }
+  const labelNames = ['section', 'table'] as const;
+  const counter = (name: string, help: string) => new Counter({ name: `patchwire_${name}`, help, labelNames, registers });
+  const gauge = (name: string, help: string) => new Gauge({ name: `patchwire_${name}`, help, labelNames, registers });
+  const histogram = (name: string, help: string) =>
+    new Histogram({ name: `patchwire_${name}`, help, labelNames, registers, buckets: SECONDS });
+
+  new Gauge({ name: 'patchwire_build_info', help: 'Always 1; the version is a label.', labelNames: ['version'], registers }).set(
+    { version },
+    1,
+  );
+  const polls = counter('polls_total', 'Poll rounds that ended.');
+  const windows = counter('windows_total', 'Pages of changes read from the source.');
+  const rowsRead = counter('rows_read_total', 'Rows of changes that the source answered with.');
+  const rows = counter('rows_delivered_total', 'Rows that were written to Redis.');
+  const unchanged = counter('rows_unchanged_total', 'Rows that were equal to what had been delivered.');
+  const patches = counter('patches_total', 'JSON Patches that were published.');
+  const batches = counter('batches_total', 'Batches that were acknowledged.');
+  const bytes = counter('delivered_bytes_total', 'Bytes of documents and patches in acknowledged batches.');
+  const heartbeats = counter('heartbeats_total', 'Heartbeats that were sent.');
+  const resets = counter('resets_total', 'Times that subscribers had to load the section anew.');
+  const errors = new Counter({
+    name: 'patchwire_errors_total',
+    help: 'Errors by code.',
+    labelNames: [...labelNames, 'code'],
+    registers,
+  });
+  const pollSeconds = histogram('poll_duration_seconds', 'How long a poll round took at the source.');
+  const batchSeconds = histogram('batch_duration_seconds', 'From sending a batch to its acknowledgement.');
+  const leader = gauge('leader', '1 while this process leads the section.');
+  const checkpoint = gauge('checkpoint_version', 'Where reading resumes.');
+  const upTo = gauge('up_to_version', 'Every change up to this version is contained; absent until it can be said.');
+  const current = gauge('source_version', 'The version of the source as last seen.');
+  const lagVersions = gauge('lag_versions', 'Source version minus checkpoint.');
+  const loadRows = gauge('load_rows', 'Rows of the load or sweep under way.');
+  const loadEstimate = gauge('load_estimate_rows', 'About how many rows the load will have; absent when unknown.');
+  const phases = new Gauge({
+    name: 'patchwire_phase',
+    help: '1 for the phase that the section is in.',
+    labelNames: [...labelNames, 'phase'],
+    registers,
+  });
+  const caughtUp = new Map<string, { readonly labels: { readonly section: string; readonly table: string }; readonly atMs: number }>();
+  new Gauge({
+    name: 'patchwire_lag_seconds',
+    help: 'Seconds since the section was last known to contain every change; absent until it did.',
+    labelNames,
+    registers,
+    collect() {
+      for (const { labels, atMs } of caughtUp.values()) {
+        this.set(labels, Math.max(0, clock.now() - atMs) / 1000);
+      }
+    },
+  });
+
+  return {
+    observer(section, table) {
+      const labels = { section, table };
+      for (const metric of [polls, windows, rowsRead, rows, unchanged, patches, batches, bytes, heartbeats, resets]) {
+        metric.inc(labels, 0);
+      }
+      leader.set(labels, 0);
+      let live = false;
+      return {
+        phase(now) {
+          live = now === 'live';
+          for (const phase of PHASES) {
+            phases.set({ ...labels, phase }, phase === now ? 1 : 0);
+          }
+          if (now !== 'loading') {
+            loadRows.remove(labels);
+            loadEstimate.remove(labels);
+          }
+        },
+        polled(round) {
+          polls.inc(labels);
+          windows.inc(labels, round.read ? 1 : 0);
+          rowsRead.inc(labels, round.rows);
+          pollSeconds.observe(labels, round.durationMs / 1000);
+        },
+        delivered(batch) {
+          batches.inc(labels);
+          rows.inc(labels, batch.rows);
+          patches.inc(labels, batch.patches);
+          bytes.inc(labels, batch.bytes);
+          batchSeconds.observe(labels, batch.durationMs / 1000);
+        },
+        unchanged: (count) => unchanged.inc(labels, count),
+        position(position) {
+          checkpoint.set(labels, Number(position.checkpoint));
+          current.set(labels, Number(position.current));
+          lagVersions.set(labels, Math.max(0, Number(position.current - position.checkpoint)));
+          if (position.upTo === null) {
+            upTo.remove(labels);
+          } else {
+            upTo.set(labels, Number(position.upTo));
+            if (live && position.upTo >= position.current) {
+              caughtUp.set(section, { labels, atMs: clock.now() });
+            }
+          }
+        },
+        loadProgress(progress) {
+          loadRows.set(labels, progress.rows);
+          if (progress.estimate !== null) {
+            loadEstimate.set(labels, progress.estimate);
+          }
+        },
+        heartbeat: () => heartbeats.inc(labels),
+        leading: (meta) => leader.set(labels, meta === null ? 0 : 1),
+        error: (code) => errors.inc({ ...labels, code }),
+        reset: () => resets.inc(labels),
+      };
+    },
+    page: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  };
+}

@@ -1,0 +1,204 @@
+/**
+ * What is known of a section while it runs, kept from what the pipeline tells: the read model of status, health rules, the counter line and
+ * `--once`. Remembers the present and running totals, never a history.
+ */
+import type { SectionMeta } from '../manager/distributed-data-manager.ts';
+import type { ErrorCode } from '../model/error-catalogue.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { SectionObserver } from './section-observer.ts';
+
+export type SectionPhase = Parameters<SectionObserver['phase']>[0];
+
+export interface SectionTrouble {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export interface SectionTotals {
+  readonly windows: number;
+  readonly rowsRead: number;
+  readonly rowsDelivered: number;
+  readonly unchanged: number;
+  readonly patches: number;
+  readonly batches: number;
+  readonly bytes: number;
+  readonly heartbeats: number;
+  readonly resets: number;
+  readonly errors: number;
+}
+
+/** Versions are decimal texts, instants ms since 1970. */
+export interface SectionStatus {
+  readonly section: string;
+  readonly table: string;
+  readonly source: string;
+  readonly phase: SectionPhase;
+  /** Why it retries or stopped. */
+  readonly trouble: SectionTrouble | null;
+  readonly leading: boolean;
+  readonly epoch: string | null;
+  readonly checkpoint: string | null;
+  readonly confirmed: string | null;
+  readonly upTo: string | null;
+  readonly current: string | null;
+  readonly lagVersions: number | null;
+  /** When it was last known to contain everything; null: not yet. */
+  readonly caughtUpAtMs: number | null;
+  /** Whether it is live and contains every change up to the first version that was read since the start. */
+  readonly caughtUp: boolean;
+  /** When the loop last advanced: a round, a batch, a load page, a change of phase. Heartbeats do not count. */
+  readonly progressAtMs: number;
+  readonly load: { readonly phase: 'load' | 'sweep'; readonly rows: number; readonly estimate: number | null } | null;
+  readonly totals: SectionTotals;
+}
+
+export interface SectionRecordOptions {
+  readonly section: string;
+  readonly table: string;
+  readonly source: string;
+  readonly clock: Clock;
+  /** Called after everything that was told. */
+  readonly changed?: () => void;
+}
+
+export class SectionRecord implements SectionObserver {
+  readonly #options: SectionRecordOptions;
+  readonly #totals = {
+    windows: 0,
+    rowsRead: 0,
+    rowsDelivered: 0,
+    unchanged: 0,
+    patches: 0,
+    batches: 0,
+    bytes: 0,
+    heartbeats: 0,
+    resets: 0,
+    errors: 0,
+  };
+  #phase: SectionPhase = 'starting';
+  #trouble: SectionTrouble | null = null;
+  #leading: SectionMeta | null = null;
+  #position: Parameters<SectionObserver['position']>[0] | null = null;
+  #load: SectionStatus['load'] = null;
+  #firstTo: bigint | null = null;
+  #caughtUpAtMs: number | null = null;
+  #progressAtMs: number;
+
+  constructor(options: SectionRecordOptions) {
+    this.#options = options;
+    this.#progressAtMs = options.clock.now();
+  }
+
+  status(): SectionStatus {
+    const { section, table, source } = this.#options;
+    const position = this.#position;
+    return {
+      section,
+      table,
+      source,
+      phase: this.#phase,
+      trouble: this.#trouble,
+      leading: this.#leading !== null,
+      epoch: this.#leading?.epoch ?? null,
+      checkpoint: position?.checkpoint.toString() ?? null,
+      confirmed: position?.confirmed.toString() ?? null,
+      upTo: position?.upTo?.toString() ?? null,
+      current: position?.current.toString() ?? null,
+      lagVersions: position === null ? null : Math.max(0, Number(position.current - position.checkpoint)),
+      caughtUpAtMs: this.#caughtUpAtMs,
+      caughtUp: this.#isCaughtUp(),
+      progressAtMs: this.#progressAtMs,
+      load: this.#phase === 'loading' ? this.#load : null,
+      totals: { ...this.#totals },
+    };
+  }
+
+  phase(phase: SectionPhase, detail?: SectionTrouble): void {
+    this.#phase = phase;
+    this.#trouble = detail ?? null;
+    if (phase === 'standby' || phase === 'starting') {
+      this.#position = null;
+    }
+    this.#advanced();
+  }
+
+  polled(round: Parameters<SectionObserver['polled']>[0]): void {
+    this.#totals.windows += round.read ? 1 : 0;
+    this.#totals.rowsRead += round.rows;
+    this.#firstTo ??= round.to;
+    this.#advanced();
+  }
+
+  delivered(batch: Parameters<SectionObserver['delivered']>[0]): void {
+    this.#totals.batches += 1;
+    this.#totals.rowsDelivered += batch.rows;
+    this.#totals.patches += batch.patches;
+    this.#totals.bytes += batch.bytes;
+    this.#advanced();
+  }
+
+  unchanged(rows: number): void {
+    this.#totals.unchanged += rows;
+    this.#advanced();
+  }
+
+  position(position: Parameters<SectionObserver['position']>[0]): void {
+    this.#position = position;
+    if (this.#phase === 'live' && position.upTo !== null && position.upTo >= position.current) {
+      this.#caughtUpAtMs = this.#options.clock.now();
+    }
+    this.#options.changed?.();
+  }
+
+  loadProgress(progress: Parameters<SectionObserver['loadProgress']>[0]): void {
+    this.#load = progress;
+    this.#advanced();
+  }
+
+  heartbeat(): void {
+    this.#totals.heartbeats += 1;
+  }
+
+  leading(meta: SectionMeta | null): void {
+    this.#leading = meta;
+    this.#options.changed?.();
+  }
+
+  error(_code: ErrorCode): void {
+    this.#totals.errors += 1;
+    this.#options.changed?.();
+  }
+
+  reset(_reason: string): void {
+    this.#totals.resets += 1;
+    this.#options.changed?.();
+  }
+
+  #isCaughtUp(): boolean {
+    const upTo = this.#position?.upTo ?? null;
+    return this.#phase === 'live' && upTo !== null && this.#firstTo !== null && upTo >= this.#firstTo;
+  }
+
+  #advanced(): void {
+    this.#progressAtMs = this.#options.clock.now();
+    this.#options.changed?.();
+  }
+}
+
+/** Tells several observers, in their order. */
+export function combineObservers(...observers: readonly SectionObserver[]): SectionObserver {
+  const tell = (told: (observer: SectionObserver) => void): void => observers.forEach(told);
+  return {
+    phase: (phase, detail) => tell((observer) => observer.phase(phase, detail)),
+    polled: (round) => tell((observer) => observer.polled(round)),
+    delivered: (batch) => tell((observer) => observer.delivered(batch)),
+    unchanged: (rows) => tell((observer) => observer.unchanged(rows)),
+    position: (position) => tell((observer) => observer.position(position)),
+    loadProgress: (progress) => tell((observer) => observer.loadProgress(progress)),
+    heartbeat: () => tell((observer) => observer.heartbeat()),
+    leading: (meta) => tell((observer) => observer.leading(meta)),
+    error: (code) => tell((observer) => observer.error(code)),
+    reset: (reason) => tell((observer) => observer.reset(reason)),
+  };
+}
