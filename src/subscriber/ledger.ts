@@ -1,0 +1,165 @@
+/**
+ * What a subscriber holds and how it knows: documents, the chain of messages that made them, and while a load runs, the stage that will
+ * replace them. Says what a message or a page means for them (S1, S2, S4); what to do about it is the state machine's.
+ */
+import type { ChangesMessage, HeartbeatMessage } from '../wire/messages.ts';
+import { Chain } from './chain.ts';
+import type { GapReason, Position } from './events.ts';
+import { type AppliedChange, ReplicaDocuments } from './replica.ts';
+import type { LinkedMessage, LoadedRow, SectionView } from './section-view.ts';
+import { Stage } from './stage.ts';
+import { Standing, type StandingFacts } from './standing.ts';
+
+export type Outcome =
+  | { readonly kind: 'applied'; readonly applied: readonly AppliedChange[] }
+  /** The chain has reached the highest page: the stage has become the documents. */
+  | { readonly kind: 'settled' }
+  | { readonly kind: 'duplicate' }
+  /** A reset that follows the last message applied. */
+  | { readonly kind: 'reset' }
+  | { readonly kind: 'gap'; readonly reason: GapReason }
+  /** A patch or the digest does not fit the documents. */
+  | { readonly kind: 'diverged'; readonly detail: string }
+  /** The pages and the chain do not belong together: load again. */
+  | { readonly kind: 'inconsistent' };
+
+export class Ledger {
+  #documents = new ReplicaDocuments();
+  #standing = new Standing();
+  /** The chain of the stage while there is one, else of the documents; null: what is held does not count. */
+  #chain: Chain | null = null;
+  #stage: Stage | null = null;
+
+  get documents(): ReplicaDocuments {
+    return this.#documents;
+  }
+
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  get chain(): Chain | null {
+    return this.#chain;
+  }
+
+  get staging(): boolean {
+    return this.#stage !== null;
+  }
+
+  /** Whether the documents count: they are what was published at `position`. */
+  get counts(): boolean {
+    return this.#chain !== null && this.#stage === null;
+  }
+
+  position(nowMs: number): Position | null {
+    if (this.#chain === null || this.#stage !== null) {
+      return null;
+    }
+    const { epoch, seq, last } = this.#chain;
+    return { epoch, seq, last, ...this.#standing.position(nowMs) };
+  }
+
+  /** What is held does not count any more. The documents can still be looked at. */
+  abandon(): void {
+    this.#stage = null;
+    this.#chain = null;
+  }
+
+  /** A load begins: the chain starts here. */
+  begin(view: SectionView): void {
+    this.#stage = new Stage(view);
+    this.#chain = new Chain(view);
+  }
+
+  /** False: the page shows that the load has to begin again. */
+  addPage(view: SectionView | null, rows: readonly LoadedRow[]): boolean {
+    return view !== null && this.#stage?.add(view, rows) === null;
+  }
+
+  /** All pages are in. */
+  finishPages(): Outcome {
+    this.#stage?.finish();
+    return this.#settle([]);
+  }
+
+  /** Whether the message lies before everything that is remembered: a load or a replay that has just ended covers it. */
+  covers(message: LinkedMessage): boolean {
+    const chain = this.#chain;
+    return chain !== null && message.epoch === chain.epoch && message.seq <= chain.seq && chain.idAt(message.seq) === undefined;
+  }
+
+  /** Applies a message if it follows the last one (S2). */
+  take(message: LinkedMessage, nowMs: number): Outcome {
+    const chain = this.#chain;
+    if (chain === null) {
+      return { kind: 'inconsistent' };
+    }
+    if (message.type === 'reset' && message.prevId === chain.last && message.seq > chain.seq) {
+      return { kind: 'reset' };
+    }
+    const verdict = chain.judge(message);
+    if (verdict === 'duplicate') {
+      return { kind: 'duplicate' };
+    }
+    if (verdict !== 'next' || message.type === 'reset') {
+      return { kind: 'gap', reason: verdict === 'next' ? 'missed' : verdict.gap };
+    }
+    return this.#apply(message, chain, nowMs);
+  }
+
+  #apply(message: ChangesMessage, chain: Chain, nowMs: number): Outcome {
+    const result = this.#stage === null ? this.#documents.apply(message.changes) : this.#stage.apply(message);
+    if (!result.ok) {
+      return { kind: 'diverged', detail: result.detail };
+    }
+    chain.advance(message);
+    if (this.#stage !== null) {
+      return this.#settle([]);
+    }
+    this.#standing.apply(message, nowMs);
+    return { kind: 'applied', applied: result.applied };
+  }
+
+  #settle(applied: readonly AppliedChange[]): Outcome {
+    const [stage, chain] = [this.#stage, this.#chain];
+    if (stage === null || chain === null || !stage.agrees(chain)) {
+      return { kind: 'inconsistent' };
+    }
+    if (!stage.complete || !stage.reached(chain)) {
+      return { kind: 'applied', applied };
+    }
+    if (!stage.target.pending && stage.documents.digest !== stage.target.digest) {
+      return { kind: 'diverged', detail: digestDetail(stage.documents.digest, stage.target.digest) };
+    }
+    this.#documents = stage.documents;
+    this.#standing = new Standing();
+    this.#standing.adopt(stage.target);
+    this.#stage = null;
+    return { kind: 'settled' };
+  }
+
+  /** Takes what was published of the moment of my last message (S4). A text: the digest says that the documents are not the publisher's. */
+  adopt(facts: StandingFacts): string | null {
+    if (!facts.pending && facts.digest !== this.#documents.digest) {
+      return digestDetail(this.#documents.digest, facts.digest);
+    }
+    this.#standing.adopt(facts);
+    return null;
+  }
+
+  /** Where a heartbeat stands to the chain: at my last message, before it, or beyond what I know. */
+  place(message: HeartbeatMessage): 'mine' | 'late' | GapReason {
+    const chain = this.#chain;
+    if (chain === null || message.epoch !== chain.epoch) {
+      return 'epoch';
+    }
+    if (message.last === chain.last) {
+      return 'mine';
+    }
+    return chain.idAt(message.seq) === message.last ? 'late' : 'heartbeat';
+  }
+}
+
+function digestDetail(mine: string, published: string): string {
+  return `the digest here is ${mine}, published is ${published}`;
+}

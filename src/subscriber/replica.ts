@@ -1,0 +1,113 @@
+/**
+ * The documents of a section in memory, by identity, with their digest kept incrementally. A message is applied whole or not at all. Knows
+ * nothing of chains, epochs or Redis.
+ */
+import type { Document } from '../model/document.ts';
+import { Digest } from '../wire/digest.ts';
+import { applyPatch } from '../wire/json-patch.ts';
+import type { WireChange } from '../wire/messages.ts';
+
+export interface ReplicaEntry {
+  readonly identity: string;
+  readonly dataKey: string;
+  readonly version: string;
+  readonly document: Document;
+}
+
+/** A change that was applied, with the document before and after it. */
+export interface AppliedChange {
+  readonly change: WireChange;
+  readonly identity: string;
+  readonly before: Document | null;
+  readonly after: Document | null;
+}
+
+/**
+ * How a change is held against what is here: strict: prevVersionId must match; lenient: it counts only if prevVersionId matches, else it is
+ * passed over; skip: it is contained already.
+ */
+export type ChangeRule = 'strict' | 'lenient' | 'skip';
+
+export type ApplyResult =
+  | { readonly ok: true; readonly applied: readonly AppliedChange[] }
+  | { readonly ok: false; readonly detail: string };
+
+const strict = (): ChangeRule => 'strict';
+
+export class ReplicaDocuments {
+  readonly #entries = new Map<string, ReplicaEntry>();
+  /** Only data keys that are spelled differently from their identity. */
+  readonly #spellings = new Map<string, string>();
+  readonly #digest = new Digest();
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get digest(): string {
+    return this.#digest.toString();
+  }
+
+  /** The entry of a data key, by its exact spelling or by its identity. */
+  find(key: string): ReplicaEntry | undefined {
+    return this.#entries.get(key) ?? this.#entries.get(this.#spellings.get(key) ?? key);
+  }
+
+  entries(): IterableIterator<ReplicaEntry> {
+    return this.#entries.values();
+  }
+
+  /** Puts an entry, or with null takes it out. */
+  set(identity: string, next: ReplicaEntry | null): void {
+    const old = this.#entries.get(identity);
+    if (old !== undefined) {
+      this.#digest.toggle(identity, old.version);
+      this.#spellings.delete(old.dataKey);
+    }
+    if (next === null) {
+      this.#entries.delete(identity);
+    } else {
+      this.#digest.toggle(identity, next.version);
+      this.#entries.set(identity, next);
+      if (next.dataKey !== identity) {
+        this.#spellings.set(next.dataKey, identity);
+      }
+    }
+  }
+
+  /** Applies the changes of one message in their order, all or none. */
+  apply(changes: readonly WireChange[], rule: (identity: string) => ChangeRule = strict): ApplyResult {
+    const staged = new Map<string, ReplicaEntry | null>();
+    const applied: AppliedChange[] = [];
+    for (const change of changes) {
+      const identity = change.identity ?? change.dataKey;
+      const how = rule(identity);
+      if (how === 'skip') {
+        continue;
+      }
+      const old = staged.has(identity) ? (staged.get(identity) ?? null) : (this.#entries.get(identity) ?? null);
+      if (change.prevVersionId !== (old?.version ?? null)) {
+        if (how === 'lenient') {
+          continue;
+        }
+        return {
+          ok: false,
+          detail: `a change of ${change.dataKey} follows version ${change.prevVersionId}, here is ${old?.version ?? null}`,
+        };
+      }
+      const before = old?.document ?? null;
+      let after: Document | null;
+      try {
+        after = change.op === 'upsert' ? applyPatch(before, change.patch) : null;
+      } catch (error) {
+        return { ok: false, detail: `the patch of ${change.dataKey} does not fit: ${error instanceof Error ? error.name : 'error'}` };
+      }
+      staged.set(identity, after === null ? null : { identity, dataKey: change.dataKey, version: change.versionId, document: after });
+      applied.push({ change, identity, before, after });
+    }
+    for (const [identity, entry] of staged) {
+      this.set(identity, entry);
+    }
+    return { ok: true, applied };
+  }
+}

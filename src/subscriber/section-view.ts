@@ -1,0 +1,76 @@
+/**
+ * What the state machine and the feed say to each other: inputs (what was seen in Redis) and effects (what to do next). Types only.
+ */
+import type { PatchwireError } from '../model/errors.ts';
+import type { ChangesMessage, Message, ResetMessage, SectionState } from '../wire/messages.ts';
+import type { SubscriberEvent } from './events.ts';
+import type { ReplicaEntry } from './replica.ts';
+
+/** `{p:s}/meta` at one moment, as far as a subscriber needs it. */
+export interface SectionView {
+  readonly epoch: string;
+  readonly seq: number;
+  /** Id of the last message. */
+  readonly last: string;
+  /** Id of the last script. */
+  readonly tip: string;
+  readonly checkpoint: string;
+  readonly upTo: string | null;
+  readonly state: SectionState;
+  readonly digest: string;
+  readonly pending: boolean;
+  readonly quarantined: number;
+}
+
+/** A message with a place in the chain. */
+export type LinkedMessage = ChangesMessage | ResetMessage;
+
+/** A key as a page found it; null: it was gone by then. */
+export interface LoadedRow {
+  readonly identity: string;
+  readonly entry: ReplicaEntry | null;
+}
+
+/** `request` is the number of the effect that is answered; answers to an earlier request than the last are ignored. */
+export type Input =
+  /** The channel is subscribed and Redis can be read. */
+  | { readonly type: 'connected' }
+  | { readonly type: 'disconnected' }
+  /** `bytes`: how long its text was. */
+  | { readonly type: 'message'; readonly message: Message; readonly bytes: number }
+  /** A message that could not be understood (PW-W401), or is newer than this library (PW-W402). */
+  | { readonly type: 'invalid'; readonly error: PatchwireError }
+  /** Time has passed: `wakeAt` was reached. */
+  | { readonly type: 'tick' }
+  /** The answer to `load`; null: there is no such section. */
+  | { readonly type: 'meta'; readonly request: number; readonly view: SectionView | null }
+  /** Some keys and their documents, and the meta of the same moment. The last one may be empty. */
+  | { readonly type: 'page'; readonly request: number; readonly view: SectionView | null; readonly rows: readonly LoadedRow[] }
+  /** No more pages: the last page was read after the scan had ended. */
+  | { readonly type: 'scanned'; readonly request: number }
+  /** The answer to `replay`: the stream from the asked seq on, and the meta of the same moment. */
+  | {
+      readonly type: 'replayed';
+      readonly request: number;
+      readonly view: SectionView | null;
+      readonly messages: readonly LinkedMessage[];
+    }
+  /** A read failed. */
+  | { readonly type: 'failed'; readonly request: number; readonly error: PatchwireError }
+  | { readonly type: 'close' };
+
+export type InputType = Input['type'];
+export type InputOf<T extends InputType> = Extract<Input, { type: T }>;
+
+export type Effect =
+  /** Read meta; answer `meta`. An earlier request is given up. */
+  | { readonly type: 'load'; readonly request: number }
+  /** Go on: read the index and its documents in pages; answer `page`s, then `scanned`. */
+  | { readonly type: 'scan'; readonly request: number }
+  /** Read meta and the stream from `seq` on in one moment; answer `replayed`. An earlier request is given up. */
+  | { readonly type: 'replay'; readonly request: number; readonly seq: number }
+  /** The subscribing connection is deaf: make a new one. */
+  | { readonly type: 'resubscribe' }
+  /** Close the connections; nothing follows. */
+  | { readonly type: 'stop' }
+  | { readonly type: 'emit'; readonly event: SubscriberEvent };
