@@ -1,0 +1,82 @@
+/** Composes the messages that a manager knows in full before its script runs, as JSON text. Heartbeats are not among them (C7). */
+import {
+  type ChangesMessage,
+  MESSAGE_VERSION,
+  type RemovedMessage,
+  type ResetMessage,
+  type SectionState,
+  type WireChange,
+} from '../wire/messages.ts';
+
+export interface Envelope {
+  readonly partition: string;
+  readonly section: string;
+  readonly managerId: string;
+  readonly epoch: string;
+}
+
+export interface ChainLink {
+  readonly seq: number;
+  readonly id: string;
+  readonly prevId: string;
+}
+
+export function changesText(
+  envelope: Envelope,
+  link: ChainLink,
+  body: {
+    readonly checkpoint: string;
+    readonly upTo: string | null;
+    readonly changeTimeMs: number;
+    readonly changes: readonly WireChange[];
+  },
+): string {
+  return JSON.stringify({
+    v: MESSAGE_VERSION,
+    type: 'changes',
+    partitionKey: envelope.partition,
+    section: envelope.section,
+    managerId: envelope.managerId,
+    epoch: envelope.epoch,
+    seq: link.seq,
+    id: link.id,
+    prevId: link.prevId,
+    checkpoint: body.checkpoint,
+    upTo: body.upTo,
+    changeTime: new Date(body.changeTimeMs).toISOString(),
+    changes: body.changes as WireChange[],
+  } satisfies ChangesMessage);
+}
+
+export function resetText(
+  envelope: Envelope,
+  link: ChainLink,
+  body: { readonly phase: 'begin' | 'end'; readonly reason: string; readonly state: SectionState },
+): string {
+  return JSON.stringify({
+    v: MESSAGE_VERSION,
+    type: 'reset',
+    partitionKey: envelope.partition,
+    section: envelope.section,
+    managerId: envelope.managerId,
+    epoch: envelope.epoch,
+    seq: link.seq,
+    id: link.id,
+    prevId: link.prevId,
+    phase: body.phase,
+    reason: body.reason,
+    state: body.state,
+  } satisfies ResetMessage);
+}
+
+export function removedText(envelope: Envelope, reason: string): string {
+  return JSON.stringify({
+    v: MESSAGE_VERSION,
+    type: 'removed',
+    partitionKey: envelope.partition,
+    section: envelope.section,
+    managerId: envelope.managerId,
+    epoch: envelope.epoch,
+    reason,
+  } satisfies RemovedMessage);
+}

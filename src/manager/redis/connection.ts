@@ -1,0 +1,175 @@
+/**
+ * One connection to Redis that never sends anything twice (C2): no offline queue, no re-sending, no reconnecting by itself. When it is lost
+ * or a command times out, everything outstanding is rejected and it is of no use any more; the next `connect` makes a new one. Whoever needs
+ * the old one (a leader) sees that his `Link` is dead.
+ */
+import { createHash } from 'node:crypto';
+import { Redis, type RedisOptions } from 'ioredis';
+import { mapRedisError, type Purpose, replyCode } from './errors.ts';
+import { BATCH } from './scripts/batch.ts';
+import { PURGE_END, PURGE_STEP, RESIGN } from './scripts/ending.ts';
+import { HEARTBEAT } from './scripts/heartbeat.ts';
+import { LEAD } from './scripts/lead.ts';
+import { PROGRESS } from './scripts/progress.ts';
+import { READ_BASES, READ_META } from './scripts/reads.ts';
+import { TRANSITION } from './scripts/transition.ts';
+
+const SCRIPTS = {
+  batch: BATCH,
+  lead: LEAD,
+  transition: TRANSITION,
+  heartbeat: HEARTBEAT,
+  resign: RESIGN,
+  purgeStep: PURGE_STEP,
+  purgeEnd: PURGE_END,
+  progress: PROGRESS,
+  readMeta: READ_META,
+  readBases: READ_BASES,
+} as const;
+
+export type ScriptName = keyof typeof SCRIPTS;
+
+const HASHES = Object.fromEntries(
+  Object.entries(SCRIPTS).map(([name, text]) => [name, createHash('sha1').update(text).digest('hex')]),
+) as Record<ScriptName, string>;
+
+export interface ConnectionOptions {
+  readonly url?: string;
+  /** ioredis options; those that C2 needs are not taken from here. */
+  readonly options?: RedisOptions;
+  /** A command that has no answer after so many ms ends the connection. */
+  readonly commandTimeoutMs: number;
+  readonly connectionName: string;
+}
+
+/** A live connection with all scripts loaded. */
+export interface Link {
+  readonly alive: boolean;
+  /** Sends a script at once, in the order of the calls. @throws a mapped PatchwireError */
+  run(name: ScriptName, keys: readonly string[], args: readonly string[], purpose: Purpose, what: string): Promise<unknown>;
+  /** Sends a plain command. @throws a mapped PatchwireError */
+  call(command: string, args: readonly string[], purpose: Purpose, what: string): Promise<unknown>;
+}
+
+class RedisLink implements Link {
+  readonly #client: Redis;
+  #alive = true;
+
+  constructor(client: Redis) {
+    this.#client = client;
+    client.on('close', () => {
+      this.#alive = false;
+    });
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  run(name: ScriptName, keys: readonly string[], args: readonly string[], purpose: Purpose, what: string): Promise<unknown> {
+    return this.call('EVALSHA', [HASHES[name], String(keys.length), ...keys, ...args], purpose, what);
+  }
+
+  async call(command: string, args: readonly string[], purpose: Purpose, what: string): Promise<unknown> {
+    try {
+      return await this.#client.call(command, args as string[]);
+    } catch (error) {
+      const prefix = replyCode(error);
+      // No reply (time-out, lost connection), or a server that has lost our scripts: only a fresh connection helps.
+      if (prefix === null || prefix === 'NOSCRIPT') {
+        this.end();
+      }
+      throw mapRedisError(error, purpose, what);
+    }
+  }
+
+  end(): void {
+    this.#alive = false;
+    this.#client.disconnect();
+  }
+}
+
+export class RedisConnection implements AsyncDisposable {
+  readonly #options: ConnectionOptions;
+  #link: RedisLink | null = null;
+  #connecting: Promise<RedisLink> | null = null;
+  #closed = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** The live connection, if there is one. */
+  get link(): Link | null {
+    return this.#link?.alive === true ? this.#link : null;
+  }
+
+  /** The live connection, or a new one; concurrent callers share it. @throws PW-M301, PW-M302, PW-M303, PW-M310 */
+  async connect(): Promise<Link> {
+    const link = this.link;
+    if (link !== null) {
+      return link;
+    }
+    if (this.#closed) {
+      throw mapRedisError(new Error('the manager is closed'), 'connect', 'connecting to Redis');
+    }
+    this.#connecting ??= this.#open().finally(() => {
+      this.#connecting = null;
+    });
+    return await this.#connecting;
+  }
+
+  async #open(): Promise<RedisLink> {
+    const { url, options, commandTimeoutMs, connectionName } = this.#options;
+    const settings = {
+      connectionName,
+      connectTimeout: commandTimeoutMs,
+      ...options,
+      protocol: 2,
+      replyMapping: 'legacy',
+      lazyConnect: true,
+      autoResendUnfulfilledCommands: false,
+      autoResubscribe: false,
+      enableOfflineQueue: false,
+      enableAutoPipelining: false,
+      enableReadyCheck: false,
+      disableClientInfo: true,
+      maxRetriesPerRequest: 0,
+      commandTimeout: commandTimeoutMs,
+      retryStrategy: () => null,
+      reconnectOnError: null,
+    } as const satisfies RedisOptions;
+    const client = url === undefined ? new Redis(settings) : new Redis(url, settings);
+    let failure: unknown = null;
+    client.on('error', (error: unknown) => {
+      failure = error;
+    });
+    const link = new RedisLink(client);
+    try {
+      await client.connect();
+      for (const text of Object.values(SCRIPTS)) {
+        await client.call('SCRIPT', 'LOAD', text);
+      }
+      if (this.#closed) {
+        throw new Error('the manager is closed');
+      }
+    } catch (error) {
+      link.end();
+      // ioredis rejects with "Connection is closed." and tells the cause by its event.
+      const cause = replyCode(error) === null && failure !== null ? failure : error;
+      throw mapRedisError(cause, 'connect', 'connecting to Redis');
+    }
+    this.#link = link;
+    return link;
+  }
+
+  /** Closes the connection; everything outstanding rejects. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#link?.end();
+    await this.#connecting?.then(
+      (link) => link.end(),
+      () => undefined,
+    );
+  }
+}

@@ -1,0 +1,82 @@
+/** The fields of `{p:s}/meta` as text, and back. What cannot be null in Redis is an empty field. */
+import { PatchwireError } from '../../model/errors.ts';
+import type { SourceIdentity } from '../../model/table.ts';
+import { formatVersion, parseVersion } from '../../model/version.ts';
+import { EMPTY_DIGEST } from '../../wire/digest.ts';
+import { type SectionState, sectionState, STORE_FORMAT } from '../../wire/messages.ts';
+import type { Advance, LoadCursor, SectionMeta } from '../distributed-data-manager.ts';
+
+/** The fields that an advance sets, as field, value, field, value … */
+export function encodeAdvance(advance: Advance): string[] {
+  const fields: string[] = [];
+  if (advance.checkpoint !== undefined) {
+    fields.push('checkpoint', formatVersion(advance.checkpoint));
+  }
+  if (advance.upTo !== undefined) {
+    fields.push('upTo', formatVersion(advance.upTo));
+  }
+  if (advance.confirmed !== undefined) {
+    fields.push('confirmed', formatVersion(advance.confirmed));
+  }
+  if (advance.high !== undefined) {
+    fields.push('high', formatVersion(advance.high));
+  }
+  if (advance.cursor !== undefined) {
+    fields.push('cursor', advance.cursor === null ? '' : JSON.stringify(advance.cursor));
+  }
+  if (advance.sourceReadAtMs !== undefined) {
+    fields.push('sourceReadAt', new Date(advance.sourceReadAtMs).toISOString());
+  }
+  return fields;
+}
+
+/**
+ * Reads what the scripts' `describe` answers; null: there is no such section.
+ * @throws PatchwireError PW-M313 when a newer patchwire wrote it, PW-M316 when it is no meta of ours
+ */
+export function decodeDescription(reply: unknown, section: string): SectionMeta | null {
+  const [flat, count, quarantined] = reply as readonly [readonly string[], number, number];
+  if (flat.length === 0) {
+    return null;
+  }
+  const fields = new Map<string, string>();
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    fields.set(flat[i] ?? '', flat[i + 1] ?? '');
+  }
+  const text = (name: string): string => fields.get(name) ?? '';
+  const format = Number(text('format'));
+  if (format > STORE_FORMAT) {
+    throw newerFormat(section, format);
+  }
+  try {
+    return {
+      format,
+      epoch: text('epoch'),
+      seq: Number(text('seq')),
+      last: text('last'),
+      tip: text('tip'),
+      checkpoint: parseVersion(text('checkpoint')),
+      upTo: text('upTo') === '' ? null : parseVersion(text('upTo')),
+      confirmed: parseVersion(text('confirmed')),
+      high: parseVersion(text('high')),
+      state: sectionState.parse(text('state')) satisfies SectionState,
+      cursor: text('cursor') === '' ? null : (JSON.parse(text('cursor')) as LoadCursor),
+      source: text('source') === '' ? null : (JSON.parse(text('source')) as SourceIdentity),
+      digest: text('digest') || EMPTY_DIGEST,
+      count,
+      pending: text('pending') !== '',
+      leader: text('leader'),
+      heartbeatAtMs: text('heartbeatAt') === '' ? null : Number(text('heartbeatAt')),
+      sourceReadAtMs: text('sourceReadAt') === '' ? null : Date.parse(text('sourceReadAt')),
+      quarantined,
+    };
+  } catch (error) {
+    throw new PatchwireError('PW-M316', `the meta of section ${section} cannot be read`, { cause: error });
+  }
+}
+
+export function newerFormat(section: string, format: number): PatchwireError {
+  return new PatchwireError('PW-M313', `section ${section} has format ${format}, this patchwire knows ${STORE_FORMAT}`, {
+    details: { format },
+  });
+}
