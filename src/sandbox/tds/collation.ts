@@ -107,6 +107,10 @@ interface CodePage {
   readonly decode: (bytes: Buffer) => string;
 }
 
+/** Windows-1252 from 0x80, spelled out: Node 20's TextDecoder takes that label for ISO 8859-1. */
+const WINDOWS_1252 =
+  '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ' + Array.from({ length: 0x60 }, (_, i) => String.fromCharCode(0xa0 + i)).join('');
+
 const codePages = new Map<string, CodePage>();
 
 function codePage(label: string): CodePage {
@@ -114,17 +118,25 @@ function codePage(label: string): CodePage {
   if (found !== undefined) {
     return found;
   }
-  const decoder = new TextDecoder(label);
-  const bytesOf = new Map<string, number>();
-  for (let byte = 0x80; byte <= 0xff; byte++) {
-    bytesOf.set(decoder.decode(Uint8Array.of(byte)), byte);
-  }
+  const characters = label === LATIN1.codePage ? WINDOWS_1252 : charactersOf(label);
+  const bytesOf = new Map([...characters].map((character, i) => [character, 0x80 + i]));
   const page: CodePage = {
     encode: (text) => encodeSingleByte(text, bytesOf),
-    decode: (bytes) => decoder.decode(bytes),
+    decode: (bytes) => decodeSingleByte(bytes, characters),
   };
   codePages.set(label, page);
   return page;
+}
+
+/** The characters of the bytes from 0x80, in order. */
+function charactersOf(label: string): string {
+  return new TextDecoder(label).decode(Uint8Array.from({ length: 0x80 }, (_, i) => 0x80 + i));
+}
+
+function decodeSingleByte(bytes: Buffer, characters: string): string {
+  // ASCII, the usual case, needs no table.
+  const text = bytes.toString('latin1');
+  return text.replaceAll(/[\x80-\xff]/gu, (character) => characters.charAt(character.charCodeAt(0) - 0x80));
 }
 
 /** A character that the code page does not have becomes a question mark, as SQL Server's conversions do. */

@@ -126,7 +126,9 @@ function handleOutput(parameter: RpcParameter | undefined, handle: number): Call
   return { ordinal: 0, name: parameter?.name ?? '', type: { name: 'int' }, value: handle };
 }
 
-interface BoundParameter extends Parameter {
+/** A parameter for the backend, and what its output is called on the wire. */
+interface BoundParameter {
+  readonly parameter: Parameter;
   readonly ordinal: number;
   readonly sentName: string;
 }
@@ -134,7 +136,7 @@ interface BoundParameter extends Parameter {
 async function execute(statement: Statement, sent: readonly RpcParameter[], first: number, context: CallContext): Promise<CallResult> {
   const bound = bind(statement, sent, first);
   const { session, sink, signal } = context;
-  const result = await session.execute(statement.sql, { parameters: bound, sink, signal });
+  const result = await session.execute(statement.sql, { parameters: bound.map(({ parameter }) => parameter), sink, signal });
   return { status: result.status, outputs: outputsOf(bound, result.outputs) };
 }
 
@@ -155,11 +157,9 @@ function bind(statement: Statement, sent: readonly RpcParameter[], first: number
     }
     if (!parameter.isDefault) {
       const { type, value } = asDeclared(parameter, declaration.type);
+      const { name } = declaration;
       bound.set(declaration, {
-        name: declaration.name,
-        type,
-        value,
-        output: parameter.output,
+        parameter: { name, type, value, output: parameter.output },
         ordinal: first + place,
         sentName: parameter.name,
       });
@@ -183,8 +183,8 @@ function sameName(one: string, other: string): boolean {
 
 function outputsOf(bound: readonly BoundParameter[], values: ReadonlyMap<string, SqlValue>): CallResult['outputs'] {
   return bound
-    .filter((parameter) => parameter.output)
-    .map(({ ordinal, sentName, name, type, value }) => ({
+    .filter(({ parameter }) => parameter.output)
+    .map(({ parameter: { name, type, value }, ordinal, sentName }) => ({
       ordinal,
       name: sentName === '' ? name : sentName,
       type,
@@ -196,9 +196,14 @@ function outputsOf(bound: readonly BoundParameter[], values: ReadonlyMap<string,
 async function callOther(call: RpcCall, context: CallContext): Promise<CallResult> {
   // A parameter whose default is wanted is one that is not there.
   const bound = call.parameters
-    .map((parameter, ordinal) => ({ ...parameter, ordinal, sentName: parameter.name }))
-    .filter((parameter) => !parameter.isDefault);
-  const parameters = bound.map(({ name, type, value, output }) => ({ name, type, value, output }));
+    .map(({ name, type, value, output, isDefault }, ordinal) => ({
+      parameter: { name, type, value, output },
+      ordinal,
+      sentName: name,
+      isDefault,
+    }))
+    .filter(({ isDefault }) => !isDefault);
+  const parameters = bound.map(({ parameter }) => parameter);
   const { session, sink, signal } = context;
   const result = await session.callProcedure(call.procedure, { parameters, sink, signal });
   return { status: result.status, outputs: outputsOf(bound, result.outputs) };
