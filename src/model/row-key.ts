@@ -15,20 +15,62 @@ export interface KeyCollation {
   readonly binary: boolean;
 }
 
-/** Encodes the key's values (canonical texts in key order) as a data key. */
+/** With the u flag a pair is one character, so that this finds lone surrogates only. */
+const ILL_FORMED = /\p{Surrogate}/u;
+
+/** A surrogate without its partner: nvarchar stores UCS-2 units, so a key may hold one. */
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+/** The three bytes that UTF-8 would give to a surrogate, percent-encoded. No well-formed text encodes to them. */
+const ENCODED_SURROGATE = /%ED%([AB][0-9A-F])%([89AB][0-9A-F])/gi;
+
+/** Encodes the key's values (canonical texts in key order) as a data key: injective over all strings, lone surrogates included. */
 export function encodeDataKey(values: readonly string[]): string {
-  return values.map(encodeURIComponent).join('|');
+  const first = values[0];
+  return values.length === 1 && first !== undefined ? encodeValue(first) : values.map(encodeValue).join('|');
 }
 
 /** The values of a data key. @throws RangeError when it is none. */
 export function decodeDataKey(dataKey: string): string[] {
   return dataKey.split('|').map((part) => {
     try {
-      return decodeURIComponent(part);
+      return decodeValue(part);
     } catch {
       throw new RangeError(`not a data key: ${JSON.stringify(dataKey)}`);
     }
   });
+}
+
+/** Percent-encoding of UTF-8 as encodeURIComponent does it; a lone surrogate, at which that throws, as its generalised UTF-8. */
+function encodeValue(value: string): string {
+  if (!ILL_FORMED.test(value)) {
+    return encodeURIComponent(value);
+  }
+  let encoded = '';
+  let end = 0;
+  for (const match of value.matchAll(LONE_SURROGATE)) {
+    const unit = value.charCodeAt(match.index);
+    encoded += encodeURIComponent(value.slice(end, match.index));
+    encoded += `%ED%${hex(0x80 | ((unit >> 6) & 0x3f))}%${hex(0x80 | (unit & 0x3f))}`;
+    end = match.index + 1;
+  }
+  return encoded + encodeURIComponent(value.slice(end));
+}
+
+function decodeValue(part: string): string {
+  let decoded = '';
+  let end = 0;
+  for (const match of part.matchAll(ENCODED_SURROGATE)) {
+    const [text, second, third] = match;
+    decoded += decodeURIComponent(part.slice(end, match.index));
+    decoded += String.fromCharCode(0xd000 | ((Number.parseInt(second ?? '', 16) & 0x3f) << 6) | (Number.parseInt(third ?? '', 16) & 0x3f));
+    end = match.index + text.length;
+  }
+  return decoded + decodeURIComponent(part.slice(end));
+}
+
+function hex(byte: number): string {
+  return byte.toString(16).toUpperCase();
 }
 
 /** Reads what a collation's name says: CI/CS, AI/AS, WS, KS, BIN, BIN2. Source: learn.microsoft.com, "Windows Collation Name". */
@@ -68,10 +110,29 @@ export function foldKeyValue(value: string, collation: KeyCollation | null): str
     folded = folded.replace(/[\u30a1-\u30f6]/gu, (kana) => String.fromCharCode(kana.charCodeAt(0) - 0x60));
   }
   if (!collation.caseSensitive) {
-    folded = folded.toUpperCase().toLowerCase();
+    // In Turkish i and I are two letters with two cases each.
+    folded = TURKIC.test(collation.name) ? folded.toLocaleUpperCase('tr').toLocaleLowerCase('tr') : folded.toUpperCase().toLowerCase();
   }
+  folded = folded.replace(/[\u00df\u1e9e\u00e6\u00c6\u0153\u0152\u00fe\u00de]/gu, (letter) => EXPANSIONS[letter] ?? letter);
   return folded.normalize('NFC').replace(/ +$/u, '');
 }
+
+const TURKIC = /^(turkish|azeri)/i;
+
+/**
+ * Letters that the linguistic collations sort as two. Folding too much is safe (SQL Server is asked before two spellings of one identity are
+ * taken as one row), folding too little is not.
+ */
+const EXPANSIONS: Readonly<Record<string, string>> = {
+  '\u00df': 'ss',
+  '\u1e9e': 'SS',
+  '\u00e6': 'ae',
+  '\u00c6': 'AE',
+  '\u0153': 'oe',
+  '\u0152': 'OE',
+  '\u00fe': 'th',
+  '\u00de': 'TH',
+};
 
 /** The identity of a key given by its values in key order. */
 export function identityOf(values: readonly string[], collations: readonly (KeyCollation | null)[]): string {
