@@ -234,6 +234,7 @@ export class Delivery {
 
   /** The same, but never throws: what must come before the lead is taken again (C2). */
   async drain(): Promise<void> {
+    await this.#queue;
     while (this.#outstanding.size > 0) {
       await Promise.all(this.#outstanding);
     }

@@ -52,10 +52,17 @@ export class Ladder implements PollPacing {
   readonly #alarm: Alarm;
   #waits = 0;
   #hurried = false;
+  #resumedAtMs: number;
 
   constructor(options: LadderOptions) {
     this.#options = options;
     this.#alarm = new Alarm(options.clock);
+    this.#resumedAtMs = options.clock.now();
+  }
+
+  /** When the last wait ended, and so the round under way began. */
+  get resumedAtMs(): number {
+    return this.#resumedAtMs;
   }
 
   /** While set, no wait takes time: a load or a sweep wants the next round at once. */
@@ -74,9 +81,13 @@ export class Ladder implements PollPacing {
     if (outcome !== 'empty') {
       this.#waits = 0;
     }
-    if (outcome === 'full' || this.#hurried) {
-      return;
+    if (outcome !== 'full' && !this.#hurried) {
+      await this.#climb(signal);
     }
+    this.#resumedAtMs = this.#options.clock.now();
+  }
+
+  async #climb(signal: AbortSignal): Promise<void> {
     const { steps, maxMs, random } = this.#options;
     const delayMs = ladderDelayMs(steps, this.#waits, maxMs) * (1 - JITTER + 2 * JITTER * random());
     this.#waits += 1;

@@ -1,0 +1,269 @@
+/**
+ * The lane (L1): one loop per led section that makes all its reads (windows, load pages, sweep pages) one after another and delivers them in the
+ * order in which they were read. One page is read ahead, only while nothing else is due. Knows neither leases nor retries: what goes wrong
+ * it throws, and section.ts begins again.
+ */
+import type { OperatorRequest, SectionMeta } from '../manager/distributed-data-manager.ts';
+import type { ChangePage, TrackingPosition } from '../model/change.ts';
+import { PatchwireError } from '../model/errors.ts';
+import type { TrackedTable } from '../model/table.ts';
+import { checkSource, readAgainFrom, resetTarget } from './position.ts';
+import { beginLoad, Load, type LoadOptions } from './load.ts';
+import type { Ladder } from './polling.ts';
+import type { RequestDesk, VerbHandler } from './requests.ts';
+import { RowCountWatch, Sweep } from './sweep.ts';
+
+export interface LaneOptions extends LoadOptions {
+  readonly ladder: Ladder;
+  readonly desk: RequestDesk;
+  /** End when the section is live and a round found nothing more. */
+  readonly once: boolean;
+  /** A round was read and delivered: back-off may begin anew. */
+  readonly onHealthy: () => void;
+}
+
+/** Why a lane ended without an error: caught up (`once`), or an operator wants the section purged. */
+export type LaneEnd = { readonly kind: 'caughtUp' } | { readonly kind: 'purge'; readonly request: OperatorRequest };
+
+/**
+ * Runs the lane of a section whose lead is held, from where `meta` says that it stands, until the signal fires.
+ * @throws the signal's reason; PW-S213, PW-S220 when the data is of another source or projection; whatever tracker and manager throw
+ */
+export async function runLane(options: LaneOptions, table: TrackedTable, meta: SectionMeta): Promise<LaneEnd> {
+  const lane = new Lane(options, table, meta);
+  try {
+    return await lane.run();
+  } finally {
+    await lane.close();
+  }
+}
+
+/** Modes: loading (a Load under way, everything stored without messages) and live (everything published, perhaps with a Sweep under way). */
+class Lane {
+  readonly #options: LaneOptions;
+  readonly #rowCounts: RowCountWatch;
+  readonly #verbs: ReadonlyMap<string, VerbHandler>;
+  #table: TrackedTable;
+  #meta: SectionMeta;
+  #load: Load | null = null;
+  #sweep: Sweep | null = null;
+  #pages: AsyncIterator<ChangePage> | null = null;
+  #ahead: Promise<IteratorResult<ChangePage>> | null = null;
+  #purge: OperatorRequest | null = null;
+
+  constructor(options: LaneOptions, table: TrackedTable, meta: SectionMeta) {
+    this.#options = options;
+    this.#table = table;
+    this.#meta = meta;
+    this.#rowCounts = new RowCountWatch(options.clock);
+    this.#verbs = new Map<string, VerbHandler>([
+      ['poll', (request) => this.#poll(request)],
+      ['reset', (request) => this.#reset(request)],
+      ['purge', (request) => this.#purgeAsked(request)],
+    ]);
+  }
+
+  async run(): Promise<LaneEnd> {
+    const { signal, desk, once, onHealthy } = this.#options;
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#ahead === null) {
+        await desk.serve(this.#verbs, { refuseUnknown: true });
+        if (this.#purge !== null) {
+          return { kind: 'purge', request: this.#purge };
+        }
+        await this.#begin();
+        await this.#step();
+      }
+      const allElseRead = this.#load?.phase === 'window';
+      const page = await this.#next();
+      const written = await this.#deliver(page);
+      if (allElseRead && !page.full) {
+        await this.#goLive(page);
+      }
+      await desk.answerLater(`Read up to version ${page.to}; ${written} rows changed.`);
+      onHealthy();
+      await this.#compareRowCount(page);
+      const idle = this.#load === null && this.#sweep === null && !page.full && written === 0 && !desk.due;
+      if (once && idle) {
+        return { kind: 'caughtUp' };
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#ahead?.catch(() => {});
+    await this.#ahead?.catch(() => {});
+    this.#ahead = null;
+    await this.#pages?.return?.();
+    this.#pages = null;
+  }
+
+  /** Decides once what the section needs: a first load, the rest of one, or just to be followed. */
+  async #begin(): Promise<void> {
+    if (this.#pages !== null) {
+      return;
+    }
+    const { observer } = this.#options;
+    if (this.#meta.source === null) {
+      await this.#beginLoad(false, 'first load');
+      return;
+    }
+    checkSource(this.#meta.source, this.#table);
+    if (this.#meta.state === 'live') {
+      observer.phase('live');
+      this.#follow(readAgainFrom(this.#meta));
+    } else if (this.#meta.cursor === null) {
+      await this.#beginLoad(true, 'load without a cursor');
+    } else {
+      observer.phase('loading');
+      this.#load = new Load(this.#options, this.#table, this.#meta.cursor);
+      this.#follow(readAgainFrom(this.#meta));
+    }
+  }
+
+  async #beginLoad(newEpoch: boolean, reason: string): Promise<void> {
+    await this.close();
+    const { table, meta } = await beginLoad(this.#options, { newEpoch, reason });
+    if (meta.cursor === null) {
+      throw new PatchwireError('PW-I901', 'The transition to loading stored no cursor.');
+    }
+    this.#options.observer.phase('loading');
+    this.#table = table;
+    this.#meta = meta;
+    this.#sweep = null;
+    this.#load = new Load(this.#options, table, meta.cursor);
+    this.#follow(readAgainFrom(meta));
+  }
+
+  #follow(from: TrackingPosition): void {
+    const { tracker, ladder, signal } = this.#options;
+    this.#pages = tracker.trackChanges({ table: this.#table, from, backoff: ladder, signal })[Symbol.asyncIterator]();
+  }
+
+  /** One page of whatever is under way beside the windows. */
+  async #step(): Promise<void> {
+    const { ladder } = this.#options;
+    await this.#load?.step();
+    if (this.#sweep !== null && (await this.#sweep.step())) {
+      this.#rowCounts.swept(this.#sweep.removed);
+      this.#options.logger.info({ removed: this.#sweep.removed }, 'sweep ended');
+      this.#sweep = null;
+    }
+    ladder.hurry(this.#load !== null || this.#sweep !== null);
+  }
+
+  async #next(): Promise<ChangePage> {
+    const { desk, ladder, observer, clock } = this.#options;
+    if (this.#pages === null) {
+      throw new PatchwireError('PW-I901', 'The lane reads before it has begun.');
+    }
+    const result = await (this.#ahead ?? this.#pages.next());
+    this.#ahead = null;
+    if (result.done === true) {
+      throw new PatchwireError('PW-I901', 'The change tracker ended by itself.');
+    }
+    const page = result.value;
+    const { read, rows, full, to, readAtMs } = page;
+    observer.polled({ read, rows: rows.length, full, durationMs: clock.now() - ladder.resumedAtMs, to, readAtMs });
+    if (full && this.#load === null && this.#sweep === null && !desk.due) {
+      this.#ahead = this.#pages.next();
+      this.#ahead.catch(() => {});
+    }
+    return page;
+  }
+
+  /** @returns rows written */
+  async #deliver(page: ChangePage): Promise<number> {
+    const { tracker, delivery, signal } = this.#options;
+    const loading = this.#load !== null;
+    const { written } = await delivery.deliver({
+      rows: page.rows,
+      to: page.to,
+      readAtMs: page.readAtMs,
+      mode: loading ? 'store' : 'publish',
+      // While loading nothing is claimed: upTo comes with `live` (L3).
+      advance: {
+        ...page.position,
+        sourceReadAtMs: page.readAtMs,
+        ...(loading || page.upTo === null ? {} : { upTo: page.upTo }),
+      },
+      sameKey: (a, b) => tracker.sameKey(this.#table, a, b, { signal }),
+      signal,
+    });
+    return written;
+  }
+
+  async #goLive(page: ChangePage): Promise<void> {
+    const { delivery, observer, logger, clock, ladder } = this.#options;
+    const { rows, startedAtMs } = this.#load?.progress ?? { rows: 0, startedAtMs: clock.now() };
+    const upTo = page.upTo ?? delivery.position.confirmed;
+    this.#meta = await delivery.transition({
+      state: 'live',
+      newEpoch: false,
+      reset: { phase: 'end', reason: 'load ended' },
+      advance: { ...delivery.position, upTo, cursor: null, sourceReadAtMs: page.readAtMs },
+    });
+    this.#load = null;
+    ladder.hurry(false);
+    delivery.count = this.#meta.count;
+    observer.phase('live');
+    logger.info({ rows, documents: this.#meta.count, upTo: upTo.toString(), durationMs: clock.now() - startedAtMs }, 'load ended: live');
+  }
+
+  /** R6: TRUNCATE and the like move no counter; the number of rows tells. */
+  async #compareRowCount(page: ChangePage): Promise<void> {
+    const { manager, section, delivery, observer, logger } = this.#options;
+    const comparable = this.#load === null && this.#sweep === null && !page.full && page.rows.length === 0;
+    if (page.tableRows === null || !comparable || this.#table.selection.filter !== null) {
+      return;
+    }
+    if (!this.#rowCounts.differs(page.tableRows, delivery.count)) {
+      return;
+    }
+    await delivery.settle();
+    delivery.count = (await manager.readMeta(section))?.count ?? delivery.count;
+    if (page.tableRows !== delivery.count) {
+      observer.error('PW-S223');
+      logger.warn({ code: 'PW-S223', tableRows: page.tableRows, documents: delivery.count }, 'row count differs: sweep begins');
+      this.#sweep = new Sweep({ ...this.#options, table: this.#table, mode: 'publish' });
+    }
+  }
+
+  #poll(request: OperatorRequest): Promise<null> {
+    this.#options.ladder.wake();
+    this.#options.desk.keep(request);
+    return Promise.resolve(null);
+  }
+
+  #purgeAsked(request: OperatorRequest): Promise<null> {
+    this.#purge = request;
+    return Promise.resolve(null);
+  }
+
+  async #reset(request: OperatorRequest): Promise<string> {
+    const text = request.args['to'];
+    if (text === undefined) {
+      await this.#beginLoad(true, `checkpoint reset by ${request.who}`);
+      return `Loading anew from version ${this.#meta.checkpoint}, under the new epoch ${this.#meta.epoch}.`;
+    }
+    return this.#resetTo(text);
+  }
+
+  async #resetTo(text: string): Promise<string> {
+    const { tracker, delivery, signal } = this.#options;
+    await this.#begin();
+    const probe = await tracker.probe({ catalog: true, signal });
+    await this.close();
+    const target = resetTarget(text, delivery.position, this.#table, probe);
+    this.#meta = await delivery.transition({
+      state: this.#meta.state,
+      newEpoch: false,
+      reset: null,
+      advance: { ...target, high: delivery.position.high },
+    });
+    // A load goes on from its own cursor: only the windows begin again.
+    this.#follow(readAgainFrom(this.#meta));
+    return `Reading again from version ${target.checkpoint}.`;
+  }
+}

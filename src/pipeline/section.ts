@@ -1,0 +1,347 @@
+/**
+ * A section from start to stop: take the lead or stand by, find out what the section needs, run its lane with heartbeats and requests beside
+ * it, and go on after whatever went wrong by the error's retry class. Opening tracker and manager is the caller's, who shares them.
+ */
+import { backoffDelayMs } from '../lib/backoff.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
+import type { DistributedDataManager, OperatorRequest, SectionMeta } from '../manager/distributed-data-manager.ts';
+import { asPatchwireError, type PatchwireError } from '../model/errors.ts';
+import type { TableSelection } from '../model/table.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { SectionObserver } from '../observe/section-observer.ts';
+import type { ChangeTracker } from '../source/change-tracker.ts';
+import { Alarm } from './alarm.ts';
+import { Delivery, type BatchLimits } from './deliver.ts';
+import { keepBeating } from './heartbeats.ts';
+import { runLane, type LaneEnd } from './lane.ts';
+import { Ladder, type LadderStep } from './polling.ts';
+import { REQUEST_INTERVAL_MS, RequestDesk } from './requests.ts';
+
+export interface SectionOptions {
+  readonly section: string;
+  readonly selection: TableSelection;
+  readonly tracker: ChangeTracker;
+  readonly manager: DistributedDataManager;
+  readonly ladder: { readonly steps: readonly LadderStep[]; readonly maxMs?: number | undefined };
+  /** R5: how long a version must have been current before it is trusted as the beginning of a load. */
+  readonly confirmMs: number;
+  readonly batch: BatchLimits;
+  readonly heartbeatMs: number;
+  /** How long a lease lives without a heartbeat: the longest that a standby waits before it tries again. */
+  readonly leaseMs: number;
+  /** How often a stopped section is tried again, since somebody may have mended the cause. Default 60 s. */
+  readonly faultedRetryMs?: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly observer: SectionObserver;
+  /** Finish the batch in hand, send a heartbeat, give up the lead, resolve. */
+  readonly stop: AbortSignal;
+  /** Leave everything as it is and reject with the reason: a restart goes on from what is stored. */
+  readonly kill: AbortSignal;
+  /** Resolve when the section is live and a round found nothing more; reject where it would otherwise stop. */
+  readonly once?: boolean;
+}
+
+export type SectionEnd = 'stopped' | 'caughtUp' | 'purged';
+
+/**
+ * Runs a section until it is stopped, purged, or (`once`) caught up.
+ * @throws the kill signal's reason; with `once` also an error of class never or resync
+ */
+export async function runSection(options: SectionOptions): Promise<SectionEnd> {
+  return new Section(options).run();
+}
+
+/** Waits between tries: minimum and maximum, in ms. A lost connection is tried again sooner than a refusal. */
+const BACKOFF = { reconnect: { minMs: 100, maxMs: 5000 }, backoff: { minMs: 100, maxMs: 30_000 } } as const;
+/** As many tries of class `now` are made without a wait. */
+const AT_ONCE = 3;
+const DEFAULT_FAULTED_RETRY_MS = 60_000;
+const ENDED = new Error('the lane has ended');
+
+function isFinal(error: PatchwireError): boolean {
+  return error.retry === 'never' || error.retry === 'resync';
+}
+
+/** Phases as the observer is told them: starting, standby, loading, live, retrying, stopped. */
+class Section {
+  readonly #options: SectionOptions;
+  readonly #ladder: Ladder;
+  readonly #desk: RequestDesk;
+  readonly #retry: Alarm;
+  #known = false;
+  #standingBy = false;
+  #attempts = 0;
+  #loggedStop: string | null = null;
+
+  constructor(options: SectionOptions) {
+    this.#options = options;
+    this.#ladder = new Ladder({ ...options.ladder, clock: options.clock, random: options.random });
+    this.#desk = new RequestDesk(options);
+    this.#retry = new Alarm(options.clock);
+  }
+
+  async run(): Promise<SectionEnd> {
+    const { observer, stop, kill } = this.#options;
+    observer.phase('starting');
+    const ending = new AbortController();
+    const end = (signal: AbortSignal) => (): void => ending.abort(signal.reason);
+    const [onStop, onKill] = [end(stop), end(kill)];
+    stop.addEventListener('abort', onStop);
+    kill.addEventListener('abort', onKill);
+    try {
+      for (;;) {
+        kill.throwIfAborted();
+        if (stop.aborted) {
+          return 'stopped';
+        }
+        try {
+          const result = await this.#reign(ending.signal);
+          if (result !== null) {
+            return result;
+          }
+        } catch (error) {
+          kill.throwIfAborted();
+          if (!stop.aborted) {
+            await this.#trouble(error, ending.signal);
+          }
+        }
+      }
+    } finally {
+      stop.removeEventListener('abort', onStop);
+      kill.removeEventListener('abort', onKill);
+    }
+  }
+
+  /** From taking the lead to losing it. @returns null when another daemon leads */
+  async #reign(ending: AbortSignal): Promise<SectionEnd | null> {
+    const { manager, section, observer, clock, heartbeatMs } = this.#options;
+    await this.#mustExist(ending);
+    const led = await manager.lead(section);
+    if (led.kind === 'held') {
+      await this.#standBy(led.by, led.expiresInMs, ending);
+      return null;
+    }
+    this.#standingBy = false;
+    this.#tellLead(led.meta, led.rewound);
+    const scope = new AbortController();
+    const onEnding = (): void => scope.abort(ending.reason);
+    ending.addEventListener('abort', onEnding);
+    if (ending.aborted) {
+      onEnding();
+    }
+    const { signal } = scope;
+    const fail = (error: unknown): void => scope.abort(error);
+    const alarm = new Alarm(clock);
+    const delivery = this.#delivery(led.meta, fail, () => alarm.ring());
+    const wake = (): void => {
+      this.#ladder.wake();
+      this.#retry.ring();
+    };
+    const beside = [
+      keepBeating({ delivery, alarm, clock, intervalMs: heartbeatMs, signal }).catch(fail),
+      this.#desk.watch(wake, signal).catch(fail),
+    ];
+    let end: LaneEnd | null = null;
+    let failure: unknown = null;
+    try {
+      await this.#desk.look();
+      end = await this.#follow(led.meta, delivery, signal);
+    } catch (error) {
+      failure = signal.aborted ? signal.reason : error;
+    }
+    scope.abort(ENDED);
+    ending.removeEventListener('abort', onEnding);
+    await this.#orKilled(Promise.all([...beside, delivery.drain()]));
+    observer.leading(null);
+    return this.#endReign(end, failure, delivery);
+  }
+
+  /** Nothing is outstanding any more and nobody else sends: last words, and the lead goes. */
+  async #endReign(end: LaneEnd | null, failure: unknown, delivery: Delivery): Promise<SectionEnd> {
+    const { manager, section, stop, logger } = this.#options;
+    if (end?.kind === 'purge') {
+      const { documents } = await manager.purge(section, `purged by ${end.request.who}`);
+      logger.info({ documents, who: end.request.who }, 'section purged');
+      return 'purged';
+    }
+    if (end === null && !stop.aborted) {
+      const error = asPatchwireError(failure);
+      if (isFinal(error)) {
+        await this.#orKilled(this.#desk.refuse(error).catch(() => {}));
+        await this.#orKilled(manager.resign(section));
+      }
+      throw failure;
+    }
+    try {
+      await this.#orKilled(delivery.heartbeat());
+    } catch (error) {
+      this.#options.kill.throwIfAborted();
+      logger.debug({ code: asPatchwireError(error).code }, 'no last heartbeat');
+    }
+    await this.#orKilled(manager.resign(section));
+    return end === null ? 'stopped' : 'caughtUp';
+  }
+
+  /** Describes the table and runs its lane; trouble with the source is waited out under the same lead, heartbeats going on. */
+  async #follow(led: SectionMeta, delivery: Delivery, signal: AbortSignal): Promise<LaneEnd> {
+    const { tracker, manager, section, selection, logger, once = false } = this.#options;
+    for (;;) {
+      try {
+        const purge = await this.#servePurge();
+        if (purge !== null) {
+          return { kind: 'purge', request: purge };
+        }
+        const table = await tracker.describe(selection, { signal });
+        for (const warning of table.warnings) {
+          logger.warn({ table: table.fullName }, warning);
+        }
+        const meta = (await manager.readMeta(section)) ?? led;
+        const onHealthy = (): void => {
+          this.#attempts = 0;
+          this.#loggedStop = null;
+        };
+        const lane = { ...this.#options, delivery, ladder: this.#ladder, desk: this.#desk, signal, once, onHealthy };
+        return await runLane(lane, table, meta);
+      } catch (thrown) {
+        signal.throwIfAborted();
+        const error = asPatchwireError(thrown);
+        if (error.kind !== 'source' || isFinal(error)) {
+          throw thrown;
+        }
+        await delivery.settle();
+        delivery.dropUnsent();
+        await this.#retry.wait(this.#nextDelay(error), signal);
+      }
+    }
+  }
+
+  /** Purging needs no source: it is done even while none answers. */
+  async #servePurge(): Promise<OperatorRequest | null> {
+    let purge: OperatorRequest | null = null;
+    const verbs = new Map([
+      [
+        'purge',
+        (request: OperatorRequest): Promise<null> => {
+          purge = request;
+          return Promise.resolve(null);
+        },
+      ],
+    ]);
+    await this.#desk.serve(verbs, { refuseUnknown: false });
+    return purge;
+  }
+
+  /** A table that cannot even be described gets no section in Redis. */
+  async #mustExist(signal: AbortSignal): Promise<void> {
+    const { manager, tracker, section, selection } = this.#options;
+    if (!this.#known && (await manager.readMeta(section)) === null) {
+      await tracker.describe(selection, { signal });
+    }
+    this.#known = true;
+  }
+
+  async #standBy(by: string, expiresInMs: number, signal: AbortSignal): Promise<void> {
+    const { observer, logger, clock, random, leaseMs } = this.#options;
+    if (!this.#standingBy) {
+      this.#standingBy = true;
+      observer.phase('standby');
+      logger.info({ by }, 'standing by: another daemon leads');
+    }
+    await clock.sleep(Math.max(100, Math.min(expiresInMs, leaseMs)) * (1 + 0.1 * random()), { signal });
+  }
+
+  #tellLead(meta: SectionMeta, rewound: boolean): void {
+    const { observer, logger } = this.#options;
+    observer.leading(meta);
+    const fields = { epoch: meta.epoch, state: meta.state, checkpoint: meta.checkpoint.toString(), confirmed: meta.confirmed.toString() };
+    logger.info({ ...fields, documents: meta.count, rewound }, 'leading');
+    if (rewound) {
+      observer.reset('redis rewound');
+    }
+  }
+
+  #delivery(meta: SectionMeta, onRefusal: (error: unknown) => void, onUrgent: () => void): Delivery {
+    return new Delivery({ ...this.#options, limits: this.#options.batch, meta, onRefusal, onUrgent });
+  }
+
+  /** What went wrong outside of the lane, or ended it: waits as its class says. @throws the error itself when it is final and `once` is set */
+  async #trouble(thrown: unknown, signal: AbortSignal): Promise<void> {
+    const error = asPatchwireError(thrown);
+    const { clock, once } = this.#options;
+    if (!isFinal(error)) {
+      const delayMs = this.#nextDelay(error);
+      await clock.sleep(delayMs, { signal }).catch(() => {});
+      return;
+    }
+    this.#options.observer.error(error.code);
+    if (once === true) {
+      throw error;
+    }
+    await this.#stopped(error, signal).catch((reason: unknown) => {
+      if (!signal.aborted) {
+        throw reason;
+      }
+    });
+  }
+
+  /** Says that it is tried again, and when. */
+  #nextDelay(error: PatchwireError): number {
+    const { observer, logger, random } = this.#options;
+    this.#attempts += 1;
+    const limits = error.retry === 'reconnect' ? BACKOFF.reconnect : BACKOFF.backoff;
+    const atOnce = error.retry === 'now' && this.#attempts <= AT_ONCE;
+    const delayMs = atOnce ? 0 : backoffDelayMs(this.#attempts, { ...limits, random });
+    const { code, message, hint } = error;
+    observer.error(code);
+    observer.phase('retrying', { code, message, hint });
+    const fields = { code, hint, attempt: this.#attempts, delayMs: Math.round(delayMs), err: error };
+    if (this.#attempts === 1 || delayMs >= 1000) {
+      logger.warn(fields, 'trying again');
+    } else {
+      logger.debug(fields, 'trying again');
+    }
+    return delayMs;
+  }
+
+  /** Waits until it is time to try again, or until a request comes. */
+  async #stopped(error: PatchwireError, signal: AbortSignal): Promise<void> {
+    const { observer, logger, clock, faultedRetryMs = DEFAULT_FAULTED_RETRY_MS } = this.#options;
+    const { code, message, hint } = error;
+    observer.phase('stopped', { code, message, hint });
+    if (this.#loggedStop !== message) {
+      this.#loggedStop = message;
+      logger.error({ code, hint, details: error.details, err: error }, 'section stopped');
+    }
+    const until = clock.now() + faultedRetryMs;
+    while (clock.now() < until) {
+      await clock.sleep(REQUEST_INTERVAL_MS, { signal });
+      // An unreachable Redis is not this wait's trouble: the next try meets it.
+      if (await this.#desk.look().catch(() => false)) {
+        return;
+      }
+    }
+  }
+
+  /** Waits for a promise, but not beyond the kill signal. */
+  async #orKilled<T>(promise: Promise<T>): Promise<T> {
+    const { kill } = this.#options;
+    let onKill: (() => void) | undefined;
+    const killed = new Promise<never>((_, reject) => {
+      onKill = () => reject(kill.reason as Error);
+      kill.addEventListener('abort', onKill);
+    });
+    try {
+      kill.throwIfAborted();
+      return await Promise.race([promise, killed]);
+    } finally {
+      if (onKill !== undefined) {
+        kill.removeEventListener('abort', onKill);
+      }
+      killed.catch(() => {});
+      promise.catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The sweep (L4): pages through the section's index, asks SQL Server which of these keys still exist, and removes the others. Never by age or
+ * version. Also when a sweep is due outside of a load: the row count of a caught-up table differs from the index (R6).
+ */
+import type { Clock } from '../lib/clock.ts';
+import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
+import type { TrackedTable } from '../model/table.ts';
+import { formatVersion, maxVersion, parseVersion } from '../model/version.ts';
+import type { SectionObserver } from '../observe/section-observer.ts';
+import type { ChangeTracker } from '../source/change-tracker.ts';
+import type { Delivery } from './deliver.ts';
+import { removal } from './patches.ts';
+
+/** Index entries asked for at a time. */
+const PAGE_ENTRIES = 1000;
+
+export interface SweepOptions {
+  readonly section: string;
+  readonly table: TrackedTable;
+  readonly tracker: ChangeTracker;
+  readonly manager: DistributedDataManager;
+  readonly delivery: Delivery;
+  readonly clock: Clock;
+  readonly observer: SectionObserver;
+  /** store: without messages, while loading. */
+  readonly mode: 'publish' | 'store';
+  readonly signal: AbortSignal;
+}
+
+/** One pass over the index. After a restart begin a new one: what was removed stays removed. */
+export class Sweep {
+  readonly #options: SweepOptions;
+  #cursor = '0';
+  #looked = 0;
+  #removed = 0;
+
+  constructor(options: SweepOptions) {
+    this.#options = options;
+  }
+
+  /** Rows found gone so far. */
+  get removed(): number {
+    return this.#removed;
+  }
+
+  /** One page of the index. @returns whether it was the last */
+  async step(): Promise<boolean> {
+    const { section, table, tracker, manager, delivery, clock, observer, mode, signal } = this.#options;
+    // Scanned versions are exact bases only when nothing is in flight.
+    await delivery.settle();
+    const { cursor, entries } = await manager.scan(section, this.#cursor, PAGE_ENTRIES);
+    // HSCAN may return an entry twice.
+    const page = [...new Map(entries.map((entry) => [entry.identity, entry])).values()];
+    if (page.length > 0) {
+      // The version before the look, as for every read (R1): what is gone was gone as of it.
+      const probe = await tracker.probe({ catalog: false, signal });
+      const keys = page.map(({ dataKey }) => dataKey);
+      const exists = await tracker.existing(table, keys, { signal });
+      const writes = page
+        .filter((_, i) => exists[i] === false)
+        .map(({ identity, dataKey, version }) => {
+          const asOf = maxVersion(probe.version, parseVersion(version));
+          const base = { version, dataKey, document: null };
+          return removal(identity, base, formatVersion(asOf), { changeVersion: asOf }, mode);
+        });
+      await delivery.remove(writes, { to: probe.version, readAtMs: clock.now(), mode, advance: {} });
+      this.#removed += writes.length;
+    }
+    this.#looked += page.length;
+    this.#cursor = cursor;
+    observer.loadProgress({ phase: 'sweep', rows: this.#looked, estimate: delivery.count });
+    return cursor === '0';
+  }
+}
+
+/** A sweep that changed nothing is not begun again for this long: the count of sys.partitions includes rows that are not committed yet. */
+const SWEEP_PAUSE_MS = 60_000;
+
+/** Compares the table's row count with the index, probe by probe. Only for an unfiltered, live, caught-up table. */
+export class RowCountWatch {
+  readonly #clock: Clock;
+  #differed = false;
+  #pausedUntil = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** @returns whether the counts have differed in two probes running, so that a sweep is due */
+  differs(tableRows: number, indexed: number): boolean {
+    const before = this.#differed;
+    this.#differed = tableRows !== indexed;
+    return before && this.#differed && this.#clock.now() >= this.#pausedUntil;
+  }
+
+  /** A sweep has ended. */
+  swept(removed: number): void {
+    this.#differed = false;
+    this.#pausedUntil = removed > 0 ? 0 : this.#clock.now() + SWEEP_PAUSE_MS;
+  }
+}
