@@ -45,7 +45,7 @@ export function replyCode(error: unknown): string | null {
 }
 
 /** @param what the thing that was tried, for the message: 'publish to orders' */
-export function mapRedisError(error: unknown, purpose: Purpose, what: string, hint?: string): PatchwireError {
+export function mapRedisError(error: unknown, purpose: Purpose, what: string): PatchwireError {
   if (error instanceof PatchwireError) {
     return error;
   }
@@ -58,13 +58,18 @@ export function mapRedisError(error: unknown, purpose: Purpose, what: string, hi
   }
   const code = BY_PREFIX[prefix] ?? 'PW-M316';
   const details: Record<string, unknown> = { reply: text };
+  let message = prefix.startsWith('PW') ? text.slice(prefix.length + 1) : text;
   if (prefix === 'PWBASE') {
-    details['identities'] = Number(text.split(' ')[1]);
+    details['identities'] = Number(message);
+    message = `${message} index entries are not the ones that were delivered last`;
+  } else if (prefix === 'PWPENDING') {
+    message = 'a script stopped half-way';
+  } else if (prefix === 'PWFORMAT') {
+    message = `the section has format ${message}, which a newer patchwire wrote`;
   }
-  return new PatchwireError(code, `${what}: ${text}`, {
+  return new PatchwireError(code, `${what}: ${message}`, {
     cause: error,
     details,
-    ...(hint === undefined ? {} : { hint }),
     // A log that is ahead of the chain heals by a new epoch only: its first script deletes the log.
     ...(prefix === 'PWSTREAM' ? { retry: 'resync' as const } : {}),
   });
