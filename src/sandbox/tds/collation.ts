@@ -119,7 +119,7 @@ function codePage(label: string): CodePage {
     return found;
   }
   const characters = label === LATIN1.codePage ? WINDOWS_1252 : charactersOf(label);
-  const bytesOf = new Map([...characters].map((character, i) => [character, 0x80 + i]));
+  const bytesOf = new Map(Array.from({ length: characters.length }, (_, i) => [characters.charAt(i), 0x80 + i]));
   const page: CodePage = {
     encode: (text) => encodeSingleByte(text, bytesOf),
     decode: (bytes) => decodeSingleByte(bytes, characters),

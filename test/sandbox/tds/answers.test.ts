@@ -98,8 +98,8 @@ test('an exception that is no SQL error is told, reported and ends the connectio
   expect(await failure(pool.request().batch('bug'))).toMatchObject({ number: 3624, message: expect.stringContaining('of the backend') });
   expect(toy.internalErrors).toMatchObject([{ message: 'of the backend' }]);
   await pool.request().batch('fine');
-  expect(toy.backend.sessions).toHaveLength(2);
-  expect(toy.backend.sessions[0]?.closed).toBe(true);
+  expect(toy.backend.sessions.at(-2)?.closed).toBe(true);
+  expect(toy.backend.last.closed).toBe(false);
 });
 
 test('a change of database in a batch reaches the client', async () => {
@@ -142,7 +142,7 @@ test('prepared statements: prepare, execute twice, unprepare', async () => {
   await using toy = await toyServer();
   toy.backend.on('twice @n', async (ask) => {
     await answerRows(ask, [INT], [[(ask.parameters[0]?.value as number) * 2]]);
-    return new Map<string, SqlValue>([['@out', `Ω${String(ask.parameters[0]?.value)}`]]);
+    return new Map<string, SqlValue>([['@out', `Ω${ask.parameters[0]?.value as number}`]]);
   });
   const pool = await toy.connect();
   const statement = new mssql.PreparedStatement(pool);
@@ -155,7 +155,7 @@ test('prepared statements: prepare, execute twice, unprepare', async () => {
     expect(result.output).toEqual({ out: `Ω${n}` });
   }
   await statement.unprepare();
-  expect(toy.backend.last.log.filter((line) => line.startsWith('execute'))).toEqual(['execute twice @n', 'execute twice @n']);
+  expect(toy.backend.last.log.filter((line) => line.includes('twice'))).toEqual(['execute twice @n', 'execute twice @n']);
 });
 
 test('a value is brought to its declared type', async () => {
@@ -220,7 +220,7 @@ test.each([
   const second = new mssql.Transaction(pool);
   await second.begin(level);
   await second.rollback();
-  expect(toy.backend.last.log.filter((line) => /begin|commit|rollback/u.test(line))).toEqual([
+  expect(toy.backend.last.log.filter((line) => /^(begin|commit|rollback)/u.test(line))).toEqual([
     `begin ${name}`,
     'commit',
     `begin ${name}`,

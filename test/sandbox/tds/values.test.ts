@@ -81,8 +81,8 @@ const CASES: readonly (readonly [SqlType, readonly (readonly [SqlValue, unknown]
   [
     { name: 'money' },
     [
-      [2n ** 63n - 1n, 922_337_203_685_477.5807],
-      [-(2n ** 63n), -922_337_203_685_477.5808],
+      [2n ** 63n - 1n, Number('922337203685477.5807')],
+      [-(2n ** 63n), Number('-922337203685477.5808')],
       [-1n, -0.0001],
     ],
   ],
@@ -258,16 +258,17 @@ function title(type: SqlType): string {
   return size === null ? type.name : `${type.name}(${size})${collated}`;
 }
 
-/** Dates compare with what the driver hangs on them; it computes that by floating point. */
-function expectSame(actual: unknown, wanted: unknown): void {
-  if (wanted instanceof Date) {
-    expect(actual).toBeInstanceOf(Date);
-    expect((actual as Date).toISOString()).toBe(wanted.toISOString());
-    const nanoseconds = (value: object): unknown => ('nanosecondsDelta' in value ? value.nanosecondsDelta : 0);
-    expect(nanoseconds(actual as Date)).toBeCloseTo(nanoseconds(wanted) as number, 9);
-  } else {
-    expect(actual).toEqual(wanted);
+/** Dates with what the driver hangs on them, in whole 100 ns: it computes that by floating point. */
+function plain(value: unknown): unknown {
+  if (!(value instanceof Date)) {
+    return value;
   }
+  const nanoseconds = 'nanosecondsDelta' in value ? (value.nanosecondsDelta as number) : 0;
+  return { iso: value.toISOString(), ticks: Math.round(nanoseconds * 1e7) };
+}
+
+function expectSame(actual: unknown, wanted: unknown): void {
+  expect(plain(actual)).toEqual(plain(wanted));
 }
 
 test.each(CASES.map(([type, values]) => ({ title: title(type), type, values })))(
@@ -379,7 +380,7 @@ test.each(SENT)('%s: a parameter arrives exactly, and its NULL', async (_, sentT
   ] as const) {
     await pool.request().input('p', sentType, given).query('echo');
     // A driver describes the NULL of a type without a length as it likes.
-    const type = given === null ? expect.objectContaining({ name: expectedType.name }) : expectedType;
+    const type = given === null ? { ...seen[0]?.type, name: expectedType.name } : expectedType;
     expect(seen).toEqual([{ name: '@p', type, value: expected, output: false }]);
   }
   expect(toy.internalErrors).toEqual([]);
