@@ -13,14 +13,16 @@ export const SERIALISER_FORMAT = 1;
 /** What the driver delivers for one selected expression. */
 export type DriverValue = string | number | boolean | Buffer | null;
 
-type Convert = (value: DriverValue) => JsonValue;
+type Scalar = string | number | boolean | null;
+
+type Convert = (value: DriverValue) => Scalar;
 
 /** How one column is selected and turned into JSON. */
 export interface ColumnCodec {
   /** The select expression for the column given as a quoted, qualified name. */
   readonly select: (column: string) => string;
   /** JSON value of a non-null driver value. */
-  readonly convert: Convert;
+  readonly convert: (value: DriverValue) => JsonValue;
   /** Set for types without a bound: DATALENGTH is compared with `limitFactor` times maxDocument before the value is selected. */
   readonly unbounded: boolean;
   /** Bytes as DATALENGTH counts them per byte of document, at least: UTF-16 has two for one of UTF-8. */
@@ -55,7 +57,7 @@ export function jsonCodec(column: TableColumn, onKept: () => void): ColumnCodec 
 
 /** The canonical text of a key value, from its JSON value. Keys are never null. */
 export function keyText(value: JsonValue): string {
-  return typeof value === 'string' ? value : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** The type of a column as it is declared: decimal(18,4), nvarchar(40), datetime2(7). Source: learn.microsoft.com, sys.columns (max_length is bytes). */
