@@ -35,7 +35,8 @@ export interface LoadedRow {
 export type Input =
   /** The channel is subscribed and Redis can be read. */
   | { readonly type: 'connected' }
-  | { readonly type: 'disconnected' }
+  /** A connection was lost, or (again) could not be made: `error` says why, where that is known. */
+  | { readonly type: 'disconnected'; readonly error: PatchwireError | null }
   /** `bytes`: how long its text was. */
   | { readonly type: 'message'; readonly message: Message; readonly bytes: number }
   /** A message that could not be understood (PW-W401), or is newer than this library (PW-W402). */

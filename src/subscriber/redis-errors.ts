@@ -1,0 +1,27 @@
+/** What Redis or its client threw, as a PatchwireError: by the reply's code, never by its prose. */
+import { type ErrorCode } from '../model/error-catalogue.ts';
+import { PatchwireError } from '../model/errors.ts';
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  NOAUTH: 'PW-M302',
+  WRONGPASS: 'PW-M302',
+  NOPERM: 'PW-M303',
+  LOADING: 'PW-M310',
+  BUSY: 'PW-M310',
+  MASTERDOWN: 'PW-M310',
+  CLUSTERDOWN: 'PW-M310',
+  TRYAGAIN: 'PW-M310',
+  WRONGTYPE: 'PW-M312',
+};
+
+/** @param what what was being done, for the message: 'loading section orders' */
+export function mapSubscriberError(error: unknown, what: string): PatchwireError {
+  if (error instanceof PatchwireError) {
+    return error;
+  }
+  if (error instanceof Error && error.name === 'ReplyError') {
+    const code = /^[A-Z]+/.exec(error.message)?.[0] ?? '';
+    return new PatchwireError(CODES[code] ?? 'PW-M316', `${what}: ${error.message}`, { cause: error });
+  }
+  return new PatchwireError('PW-W403', `${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+}
