@@ -120,6 +120,8 @@ function codePage(label: string): CodePage {
   }
   const characters = label === LATIN1.codePage ? WINDOWS_1252 : charactersOf(label);
   const bytesOf = new Map(Array.from({ length: characters.length }, (_, i) => [characters.charAt(i), 0x80 + i]));
+  // Bytes that stand for nothing all decode to this; it must not stand for one of them.
+  bytesOf.delete('\uFFFD');
   const page: CodePage = {
     encode: (text) => encodeSingleByte(text, bytesOf),
     decode: (bytes) => decodeSingleByte(bytes, characters),
