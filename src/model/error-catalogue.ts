@@ -114,6 +114,11 @@ export const CATALOGUE = {
     'SQL Server refused the encryption or its certificate is not trusted.',
     'Set encrypt and trustServerCertificate as the server needs.',
   ),
+  'PW-S227': entry(
+    'backoff',
+    'The database does not allow SNAPSHOT isolation.',
+    'ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON, or isolation: readCommitted for the source.',
+  ),
 
   'PW-M301': entry('reconnect', 'Redis cannot be reached or the connection was lost.', 'Check the url; the daemon goes on trying.'),
   'PW-M302': entry('backoff', 'Redis refused the user or password.', 'Check username and password.'),

@@ -1,0 +1,122 @@
+/**
+ * patchwire's own connections to a source: one pool of a single connection for each reader and one for probes, so that what a request
+ * leaves behind (an open transaction, an isolation level) can only meet the next request of the same reader, which undoes it. Never shares
+ * a pool, never weakens the encryption that was asked for.
+ */
+import mssql from 'mssql';
+import { PatchwireError } from '../../model/errors.ts';
+import type { Logger } from '../../observe/logger.ts';
+import { parseConnectionString } from './connection-string.ts';
+
+/** Where a source is; the names follow the configuration. */
+export interface SqlServerConnection {
+  readonly server: string;
+  readonly port?: number;
+  readonly instanceName?: string;
+  readonly database?: string;
+  readonly user?: string;
+  readonly password?: string;
+  /** Windows domain for NTLM. */
+  readonly domain?: string;
+  /** Default true. 'strict' is TDS 8: TLS before the first byte. */
+  readonly encrypt?: boolean | 'strict';
+  readonly trustServerCertificate?: boolean;
+  readonly hostNameInCertificate?: string;
+  /** For listeners of availability groups. */
+  readonly multiSubnetFailover?: boolean;
+  /** Default 15,000. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** The application name that the server's administrator sees. */
+export const APPLICATION_NAME = 'patchwire';
+
+/** The driver's configuration. @throws PatchwireError PW-C103 for a connection string that cannot be honoured */
+export function driverConfig(connection: string | SqlServerConnection): mssql.config {
+  const options = typeof connection === 'string' ? parseConnectionString(connection) : connection;
+  const { encrypt = true } = options;
+  if (typeof encrypt !== 'boolean' && encrypt !== 'strict') {
+    throw new PatchwireError('PW-C103', 'encrypt must be true, false or strict.');
+  }
+  return {
+    server: options.server,
+    ...(options.port === undefined ? {} : { port: options.port }),
+    ...(options.database === undefined ? {} : { database: options.database }),
+    ...(options.user === undefined ? {} : { user: options.user }),
+    ...(options.password === undefined ? {} : { password: options.password }),
+    ...(options.domain === undefined ? {} : { domain: options.domain }),
+    connectionTimeout: options.connectTimeoutMs ?? 15_000,
+    // The watchdog of guest.ts bounds the whole request; the driver's own timer ends at the first packet.
+    requestTimeout: 0,
+    pool: { max: 1, min: 0, idleTimeoutMillis: 300_000 },
+    // @ts-expect-error the typings know booleans only; 'socket' looks at the socket instead of sending SELECT 1. Source: mssql 12, base/connection-pool
+    validateConnection: 'socket',
+    options: {
+      appName: APPLICATION_NAME,
+      // @ts-expect-error the typings know booleans only; tedious takes 'strict'. Source: tedious 19, Connection options
+      encrypt,
+      trustServerCertificate: options.trustServerCertificate ?? false,
+      enableArithAbort: true,
+      useUTC: true,
+      ...(options.hostNameInCertificate === undefined ? {} : { serverName: options.hostNameInCertificate }),
+      ...(options.multiSubnetFailover === undefined ? {} : { multiSubnetFailover: options.multiSubnetFailover }),
+      ...(options.instanceName === undefined ? {} : { instanceName: options.instanceName }),
+    },
+  };
+}
+
+/** A pool of one connection, opened when it is first needed and again after `reset`. */
+export class SingleConnection implements AsyncDisposable {
+  readonly #config: mssql.config;
+  readonly #logger: Logger;
+  #pool: Promise<mssql.ConnectionPool> | null = null;
+  #closed = false;
+
+  constructor(config: mssql.config, logger: Logger) {
+    this.#config = config;
+    this.#logger = logger;
+  }
+
+  /** The open pool. @throws the driver's error when it cannot be opened; the next call tries anew */
+  async pool(): Promise<mssql.ConnectionPool> {
+    if (this.#closed) {
+      throw new PatchwireError('PW-S201', 'The source is closed.');
+    }
+    this.#pool ??= this.#connect();
+    const pending = this.#pool;
+    try {
+      return await pending;
+    } catch (error) {
+      if (this.#pool === pending) {
+        this.#pool = null;
+      }
+      throw error;
+    }
+  }
+
+  /** Drops the connection, whatever state it is in: the server rolls back what it had open. */
+  async reset(): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = null;
+    try {
+      await (await pool)?.close();
+    } catch (error) {
+      this.#logger.debug({ err: error }, 'closing a connection failed');
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await this.reset();
+  }
+
+  async #connect(): Promise<mssql.ConnectionPool> {
+    const pool = new mssql.ConnectionPool(this.#config);
+    // Without a listener an idle connection that breaks would end the process. The next request opens another.
+    pool.on('error', (error: unknown) => {
+      this.#logger.debug({ err: error }, 'an idle connection broke');
+    });
+    await pool.connect();
+    return pool;
+  }
+}

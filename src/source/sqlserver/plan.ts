@@ -1,0 +1,226 @@
+/**
+ * What is worked out once per described table: which expression is selected under which alias, and how a row of the driver becomes the
+ * state of a row. Pure; the statements are in queries.ts.
+ */
+import { encodeDataKey, identityOf, type KeyCollation } from '../../model/row-key.ts';
+import type { RowState } from '../../model/change.ts';
+import type { JsonValue } from '../../model/document.ts';
+import type { KeyColumn, TableColumn } from '../../model/table.ts';
+import { parseVersion, type Version } from '../../model/version.ts';
+import type { Filter } from './filter.ts';
+import { keyPlan, type KeyPlan } from './key-parameters.ts';
+import type { Isolation } from './queries.ts';
+import { quoteName } from './quote.ts';
+import { columnCodec, isCharacterType, jsonCodec, keyText, type ColumnCodec, type DriverValue } from './values.ts';
+
+export type DriverRow = Readonly<Record<string, DriverValue>>;
+
+/** How one kind of page turns driver rows into row states. */
+export interface RowReader {
+  /** Approximate bytes of the row in memory are added to `size.bytes`. @throws an Error only for what is a bug */
+  read(row: DriverRow, size: { bytes: number }): RowState;
+}
+
+export interface TablePlan {
+  readonly name: string;
+  readonly isolation: Isolation;
+  readonly key: readonly KeyPlan[];
+  readonly filter: Filter | null;
+  /** Select lists with their aliases. */
+  readonly windowSelect: readonly string[];
+  readonly loadSelect: readonly string[];
+  /** Whether the statements use @maxValue. */
+  readonly unbounded: boolean;
+  window(): RowReader;
+  /** @param to the version that stands for all rows of a load page */
+  load(to: Version): RowReader;
+}
+
+export interface PlanOptions {
+  /** The table's quoted name. */
+  readonly name: string;
+  readonly isolation: Isolation;
+  readonly columns: readonly TableColumn[];
+  readonly key: readonly KeyColumn[];
+  readonly json: readonly string[];
+  readonly filter: Filter | null;
+  readonly onJsonKept: () => void;
+}
+
+interface Published {
+  readonly name: string;
+  readonly codec: ColumnCodec;
+  readonly alias: string;
+  /** The alias of DATALENGTH where the column is unbounded. */
+  readonly lengthAlias: string | null;
+}
+
+/** Where change tracking's spelling of a key may differ from the row's: SQL Server compares these types by rules, not by bytes. */
+function isRespellable(column: TableColumn): boolean {
+  return isCharacterType(column.type) || column.type === 'varbinary';
+}
+
+export function tablePlan({ name, isolation, columns, key, json, filter, onJsonKept }: PlanOptions): TablePlan {
+  const keys = key.map(keyPlan);
+  const collations = key.map(({ keyCollation }) => keyCollation);
+  const codecs = columns.map((column) => (json.includes(column.name) ? jsonCodec(column, onJsonKept) : columnCodec(column)));
+  const keyIndex = (column: TableColumn): number => key.findIndex(({ columnId }) => columnId === column.columnId);
+  const columnIndex = (column: TableColumn): number => columns.findIndex(({ columnId }) => columnId === column.columnId);
+
+  const select = (taken: (column: TableColumn) => boolean): string[] =>
+    columns.flatMap((column, i) => {
+      const codec = codecs[i];
+      return codec === undefined || taken(column) ? [] : selectColumn(column, codec, i);
+    });
+  const published = (alias: (column: TableColumn, i: number) => string): Published[] =>
+    columns.flatMap((column, i) => {
+      const codec = codecs[i];
+      return codec === undefined
+        ? []
+        : [{ name: column.name, codec, alias: alias(column, i), lengthAlias: codec.unbounded ? `b${i}` : null }];
+    });
+
+  // In a window the key comes from change tracking; what cannot be spelled in two ways is not selected twice.
+  const fromChange = (column: TableColumn): boolean => keyIndex(column) >= 0 && !isRespellable(column);
+  const rowAliases = key.map((column, i) =>
+    !isRespellable(column) ? `k${i}` : columnIndex(column) >= 0 ? `c${columnIndex(column)}` : `r${i}`,
+  );
+  const windowPublished = published((column, i) => (fromChange(column) ? `k${keyIndex(column)}` : `c${i}`));
+  const loadAliases = key.map((column, i) => (columnIndex(column) >= 0 ? `c${columnIndex(column)}` : `k${i}`));
+  const loadPublished = published((_, i) => `c${i}`);
+  const first = key[0];
+  const gone = `t.${quoteName(first?.name ?? '')} IS NULL`;
+
+  return {
+    name,
+    isolation,
+    key: keys,
+    filter,
+    unbounded: codecs.some(({ unbounded }) => unbounded),
+    windowSelect: [
+      'w.SYS_CHANGE_VERSION AS v',
+      'w.SYS_CHANGE_CONTEXT AS x',
+      filter === null ? `CASE WHEN ${gone} THEN 0 ELSE 1 END AS p` : `CASE WHEN ${gone} THEN 0 WHEN ${filter.sql} THEN 1 ELSE 2 END AS p`,
+      ...keys.map(({ column, codec }, i) => `${codec.select(`w.${quoteName(column.name)}`)} AS k${i}`),
+      ...keys.flatMap(({ column, codec }, i) =>
+        rowAliases[i] === `r${i}` ? [`${codec.select(`t.${quoteName(column.name)}`)} AS r${i}`] : [],
+      ),
+      ...select(fromChange),
+    ],
+    loadSelect: [
+      ...keys.flatMap(({ column, codec }, i) =>
+        loadAliases[i] === `k${i}` ? [`${codec.select(`t.${quoteName(column.name)}`)} AS k${i}`] : [],
+      ),
+      ...select(() => false),
+    ],
+    window: () => windowReader({ keys, collations, rowAliases, columns: windowPublished }),
+    load: (to) => loadReader({ keys, collations, rowAliases: loadAliases, columns: loadPublished }, to),
+  };
+}
+
+/** c<i>, and for an unbounded column b<i>: its length. The value itself is selected only below the limit (R2). */
+function selectColumn(column: TableColumn, codec: ColumnCodec, i: number): string[] {
+  const name = `t.${quoteName(column.name)}`;
+  if (!codec.unbounded) {
+    return [`${codec.select(name)} AS c${i}`];
+  }
+  const limit = codec.bytesPerDocumentByte === 1 ? '@maxValue' : `@maxValue * ${codec.bytesPerDocumentByte}`;
+  return [`CASE WHEN DATALENGTH(${name}) <= ${limit} THEN ${codec.select(name)} END AS c${i}`, `DATALENGTH(${name}) AS b${i}`];
+}
+
+interface ReaderOptions {
+  readonly keys: readonly KeyPlan[];
+  readonly collations: readonly (KeyCollation | null)[];
+  readonly rowAliases: readonly string[];
+  readonly columns: readonly Published[];
+}
+
+function windowReader(options: ReaderOptions): RowReader {
+  const { keys, collations, rowAliases } = options;
+  const changeAliases = keys.map((_, i) => `k${i}`);
+  const respellable = rowAliases.some((alias, i) => alias !== changeAliases[i]);
+  const versionOf = versionReader();
+  const identify = identifier(keys, collations);
+  return {
+    read(row, size) {
+      const changeVersion = versionOf(row['v']);
+      const context = row['x'];
+      const extra = Buffer.isBuffer(context) ? { context: context.toString('hex') } : {};
+      const change = identify(row, changeAliases);
+      size.bytes += 64 + change.dataKey.length;
+      if (row['p'] === 0) {
+        return { ...change, changeVersion, document: null, ...extra };
+      }
+      const current = respellable ? identify(row, rowAliases) : change;
+      const former = current.identity === change.identity ? extra : { ...extra, formerIdentity: change.identity };
+      if (row['p'] === 2) {
+        return { ...current, changeVersion, document: null, ...former };
+      }
+      return { ...current, changeVersion, ...documentOf(row, options.columns, size), ...former };
+    },
+  };
+}
+
+function loadReader(options: ReaderOptions, to: Version): RowReader {
+  const identify = identifier(options.keys, options.collations);
+  return {
+    read(row, size) {
+      const key = identify(row, options.rowAliases);
+      size.bytes += 64 + key.dataKey.length;
+      return { ...key, changeVersion: to, ...documentOf(row, options.columns, size) };
+    },
+  };
+}
+
+/** Data key and identity of a row. They are one text where no column is compared by a collation. */
+function identifier(
+  keys: readonly KeyPlan[],
+  collations: readonly (KeyCollation | null)[],
+): (row: DriverRow, aliases: readonly string[]) => { readonly identity: string; readonly dataKey: string } {
+  const folds = collations.some((collation) => collation !== null);
+  return (row, aliases) => {
+    const texts = keys.map(({ codec }, i) => keyText(codec.convert(row[aliases[i] ?? ''] ?? null)));
+    const dataKey = encodeDataKey(texts);
+    return { identity: folds ? identityOf(texts, collations) : dataKey, dataKey };
+  };
+}
+
+function documentOf(
+  row: DriverRow,
+  columns: readonly Published[],
+  size: { bytes: number },
+): { readonly document: RowState['document']; readonly oversizeBytes?: number } {
+  const document: Record<string, JsonValue> = {};
+  let oversizeBytes = 0;
+  for (const { name, codec, alias, lengthAlias } of columns) {
+    const value = row[alias] ?? null;
+    if (value === null) {
+      const length = lengthAlias === null ? null : row[lengthAlias];
+      if (length !== null && length !== undefined) {
+        oversizeBytes = Math.max(oversizeBytes, Number(length));
+      }
+    }
+    size.bytes += typeof value === 'string' || Buffer.isBuffer(value) ? value.length + 16 : 16;
+    const json = value === null ? null : codec.convert(value);
+    if (name === '__proto__') {
+      Object.defineProperty(document, name, { value: json, enumerable: true, configurable: true, writable: true });
+    } else {
+      document[name] = json;
+    }
+  }
+  return oversizeBytes > 0 ? { document: null, oversizeBytes } : { document };
+}
+
+/** Rows of one transaction share a version: its text is parsed once. */
+function versionReader(): (value: DriverValue | undefined) => Version {
+  let text = '';
+  let version: Version = 0n;
+  return (value) => {
+    const next = String(value);
+    if (next !== text) {
+      version = parseVersion(next);
+      text = next;
+    }
+    return version;
+  };
+}

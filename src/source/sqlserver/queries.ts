@@ -1,0 +1,186 @@
+/**
+ * All T-SQL that patchwire sends to a source: constant text per table, names quoted from the catalog, values only as parameters. Builds
+ * texts; runs nothing and reads nothing. The order of the statements is what R1 and R3 rest on: the version is read as its own statement
+ * before any table or catalog view is touched, and the checks stand before the read and again after its transaction.
+ * Source: learn.microsoft.com, "Work with change tracking", CHANGETABLE, SET TRANSACTION ISOLATION LEVEL.
+ */
+import { keyOperand, keyDeclaration, keyExpression, type KeyPlan } from './key-parameters.ts';
+import type { TablePlan } from './plan.ts';
+import { collationName, quoteName, quoteText } from './quote.ts';
+
+export type Isolation = 'snapshot' | 'readCommitted';
+
+/** What a request sets for itself; the settings end with it, being set inside sp_executesql. */
+export interface RequestSettings {
+  readonly lockTimeoutMs: number;
+}
+
+/** The result sets of a page in their order; `after…` are read when the transaction has ended. */
+export const PAGE_SETS = [
+  'version',
+  'object',
+  'tracking',
+  'rows',
+  'afterVersion',
+  'afterObject',
+  'afterTracking',
+  'afterDatabase',
+] as const;
+/** Those of the check that follows a page which was cut short. */
+export const CHECK_SETS = ['afterVersion', 'afterObject', 'afterTracking', 'afterDatabase'] as const;
+
+const CURRENT_VERSION = 'SELECT CHANGE_TRACKING_CURRENT_VERSION() AS version;';
+
+/** Undoes what a cancelled or failed request left open on this connection. */
+export const ROLLBACK = 'IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;';
+
+/** The settings that a good guest makes (R9). */
+function settings({ lockTimeoutMs }: RequestSettings): string {
+  return `SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT ${Math.trunc(lockTimeoutMs)}; SET DEADLOCK_PRIORITY LOW;`;
+}
+
+/** Who and what the database is. */
+const DATABASE = `SELECT DB_NAME() AS name, d.database_id, CONVERT(nvarchar(23), d.create_date, 126) AS create_date,
+  CONVERT(nvarchar(36), d.service_broker_guid) AS service_broker_guid, d.snapshot_isolation_state, d.is_read_committed_snapshot_on,
+  d.collation_name, CONVERT(nvarchar(60), DATABASEPROPERTYEX(DB_NAME(), 'Updateability')) AS updateability,
+  CONVERT(nvarchar(256), SERVERPROPERTY('ServerName')) AS server_name
+FROM sys.databases AS d WHERE d.database_id = DB_ID();`;
+
+/** object id and min valid version; begin version. NULL and no row mean: off, gone or not allowed. */
+function checks(table: string): string {
+  const id = `OBJECT_ID(${quoteText(table)})`;
+  return `SELECT ${id} AS object_id, CHANGE_TRACKING_MIN_VALID_VERSION(${id}) AS min_valid;
+SELECT ct.begin_version FROM sys.change_tracking_tables AS ct WHERE ct.object_id = ${id};`;
+}
+
+/** A name as OBJECT_ID and FROM take it. */
+export function tableName(schema: string, name: string): string {
+  return `${quoteName(schema)}.${quoteName(name)}`;
+}
+
+/** One request that opens the source: version, then the database. */
+export function openQuery(): string {
+  return `SET NOCOUNT ON;\n${CURRENT_VERSION}\n${DATABASE}`;
+}
+
+/**
+ * The probe of R6. Result sets: version; with the catalog also database, then per table object, tracking and rows.
+ * @param tables quoted names; null: without the catalog
+ */
+export function probeQuery(tables: readonly string[] | null, request: RequestSettings): string {
+  const catalog = tables === null ? [] : [DATABASE, ...tables.map((table) => `${checks(table)}\n${rowCount(table)}`)];
+  return [settings(request), CURRENT_VERSION, ...catalog].join('\n');
+}
+
+function rowCount(table: string): string {
+  return `SELECT SUM(pt.rows) AS row_count FROM sys.partitions AS pt WHERE pt.index_id IN (0, 1) AND pt.object_id = OBJECT_ID(${quoteText(table)});`;
+}
+
+/** Identity, version, identity again (L3), with the catalog of the table between. Parameter: none, the name is the operator's, quoted. */
+export function describeQuery(table: string, request: RequestSettings): string {
+  const id = `OBJECT_ID(${quoteText(table)})`;
+  return `${settings(request)}
+${DATABASE}
+${checks(table)}
+${CURRENT_VERSION}
+SELECT s.name AS schema_name, o.name AS table_name FROM sys.tables AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id WHERE o.object_id = ${id};
+SELECT c.name, c.column_id, ty.name AS type_name, b.name AS base_name, c.max_length, c.precision, c.scale, c.collation_name, c.is_nullable, c.is_computed, ic.key_ordinal
+FROM sys.columns AS c JOIN sys.types AS ty ON ty.user_type_id = c.user_type_id
+LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id
+LEFT JOIN sys.indexes AS i ON i.object_id = c.object_id AND i.is_primary_key = 1
+LEFT JOIN sys.index_columns AS ic ON ic.object_id = c.object_id AND ic.index_id = i.index_id AND ic.column_id = c.column_id
+WHERE c.object_id = ${id} ORDER BY c.column_id;
+${DATABASE}
+${checks(table)}`;
+}
+
+// --- Pages -------------------------------------------------------------------------------------------------------------------------------
+
+/** A page in one request: settings, transaction, version, checks, rows, end of the transaction, version and checks again (R1 to R3). */
+function pageQuery(plan: TablePlan, request: RequestSettings, declarations: readonly string[], rows: string): string {
+  const level = plan.isolation === 'snapshot' ? 'SNAPSHOT' : 'READ COMMITTED';
+  return `${settings(request)}
+${declarations.map((declaration) => `${declaration}\n`).join('')}SET TRANSACTION ISOLATION LEVEL ${level};
+BEGIN TRANSACTION;
+${CURRENT_VERSION}
+${checks(plan.name)}
+${rows}
+COMMIT TRANSACTION;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+${CURRENT_VERSION}
+${checks(plan.name)}
+${DATABASE}`;
+}
+
+/** The check after a page that was cut short at pageBytes. The request that was cancelled is rolled back first. */
+export function checkQuery(plan: TablePlan, request: RequestSettings): string {
+  return `${ROLLBACK}\n${settings(request)}\n${CURRENT_VERSION}\n${checks(plan.name)}\n${DATABASE}`;
+}
+
+/**
+ * One page of a window. The narrow inner query picks the rows, only then are they joined.
+ * Parameters: @rows int, @from bigint; beyond a cursor also @cursor bigint and the key's; @maxValue bigint where a column is unbounded.
+ */
+export function windowQuery(plan: TablePlan, request: RequestSettings, beyond: boolean): string {
+  const keys = plan.key.map(({ column }) => quoteName(column.name));
+  const order = (alias: string): string => [`${alias}.SYS_CHANGE_VERSION`, ...keys.map((name) => `${alias}.${name}`)].join(', ');
+  const after = keyCondition(plan.key, 'ct', 'ct.SYS_CHANGE_VERSION = @cursor AND ');
+  const rows = `SELECT ${plan.windowSelect.join(', ')}
+FROM (SELECT TOP (@rows) ct.SYS_CHANGE_VERSION, ct.SYS_CHANGE_CONTEXT, ${keys.map((name) => `ct.${name}`).join(', ')}
+  FROM CHANGETABLE(CHANGES ${plan.name}, @from) AS ct${beyond ? `\n  WHERE ct.SYS_CHANGE_VERSION > @cursor OR ${after}` : ''}
+  ORDER BY ${order('ct')}) AS w
+LEFT OUTER JOIN ${plan.name} AS t ON ${keys.map((name) => `t.${name} = w.${name}`).join(' AND ')}
+ORDER BY ${order('w')};`;
+  return pageQuery(plan, request, beyond ? plan.key.flatMap(keyDeclaration) : [], rows);
+}
+
+/** One load page, by primary key. Parameters: @rows int; beyond a key the key's; @maxValue bigint where a column is unbounded. */
+export function loadQuery(plan: TablePlan, request: RequestSettings, beyond: boolean): string {
+  const conditions = [...(beyond ? [keyCondition(plan.key, 't', '')] : []), ...(plan.filter === null ? [] : [`(${plan.filter.sql})`])];
+  const rows = `SELECT TOP (@rows) ${plan.loadSelect.join(', ')}
+FROM ${plan.name} AS t${conditions.length === 0 ? '' : `\nWHERE ${conditions.join(' AND ')}`}
+ORDER BY ${plan.key.map(({ column }) => `t.${quoteName(column.name)}`).join(', ')};`;
+  return pageQuery(plan, request, beyond ? plan.key.flatMap(keyDeclaration) : [], rows);
+}
+
+/** (prefix (a > @k0 OR (a = @k0 AND b > @k1))): the rows beyond a composite key, in the key's own order. */
+function keyCondition(key: readonly KeyPlan[], alias: string, prefix: string): string {
+  const beyond = key.reduceRight((inner, part, i) => {
+    const name = `${alias}.${quoteName(part.column.name)}`;
+    const operand = keyOperand(part, i);
+    return inner === '' ? `${name} > ${operand}` : `(${name} > ${operand} OR (${name} = ${operand} AND ${inner}))`;
+  }, '');
+  return `(${prefix}${beyond})`;
+}
+
+// --- Keys --------------------------------------------------------------------------------------------------------------------------------
+
+/** At most this many parameters a request (the protocol allows 2,100). */
+const MAX_PARAMETERS = 2000;
+
+/** In how many keys at a time the sweep asks: few sizes, so that the plan cache holds few texts. */
+export function existingSizes(keyColumns: number): readonly number[] {
+  const largest = Math.floor(MAX_PARAMETERS / keyColumns);
+  return [1, 16, 128, 1024].filter((size) => size < largest).concat(largest);
+}
+
+/** Which of `size` keys exist and pass the filter (L4). Parameters: @p<row>_<column>. Rows: n, the number of a key that does. */
+export function existingQuery(plan: TablePlan, request: RequestSettings, size: number): string {
+  const columns = plan.key.map((_, i) => `k${i}`);
+  const values = Array.from({ length: size }, (_, row) => `(${[row, ...plan.key.map((__, i) => `@p${row}_${i}`)].join(', ')})`);
+  const join = plan.key.map((part, i) => `t.${quoteName(part.column.name)} = ${keyExpression(part, `v.k${i}`)}`);
+  const filter = plan.filter === null ? '' : ` AND (${plan.filter.sql})`;
+  return `${settings(request)}
+SELECT v.n FROM (VALUES ${values.join(', ')}) AS v (${['n', ...columns].join(', ')})
+WHERE EXISTS (SELECT 1 FROM ${plan.name} AS t WHERE ${join.join(' AND ')}${filter});`;
+}
+
+/** Whether two spellings are one key. Parameters: @a<column>, @b<column>. */
+export function sameKeyQuery(plan: TablePlan, request: RequestSettings): string {
+  const side = (part: KeyPlan, name: string): string =>
+    part.column.collation === null
+      ? keyExpression(part, name)
+      : `${keyExpression(part, name)} COLLATE ${collationName(part.column.collation)}`;
+  const equal = plan.key.map((part, i) => `${side(part, `@a${i}`)} = ${side(part, `@b${i}`)}`);
+  return `${settings(request)}\nSELECT CASE WHEN ${equal.join(' AND ')} THEN 1 ELSE 0 END AS same;`;
+}
