@@ -107,12 +107,15 @@ export class Delivery {
   #idle: Advance | null = null;
   #count: number;
   #current: Version;
+  /** A script stopped half-way (C5): every script but the transition to a new epoch would be refused. */
+  #torn: boolean;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
     this.#stored = options.meta;
     this.#count = options.meta.count;
     this.#current = options.meta.checkpoint;
+    this.#torn = options.meta.pending;
   }
 
   /** The stored position once everything sent has been executed. */
@@ -200,7 +203,9 @@ export class Delivery {
     const { manager, section, observer } = this.#options;
     const { answer } = await this.#send(() => {
       this.#idle = null;
-      this.#stored = moved(transition.newEpoch ? { ...this.#stored, upTo: null } : this.#stored, transition.advance);
+      const cleared = transition.newEpoch || transition.state === 'loading';
+      this.#stored = moved(cleared ? { ...this.#stored, upTo: null } : this.#stored, transition.advance);
+      this.#torn &&= !transition.newEpoch;
       return manager.transition(section, transition);
     });
     const meta = await answer;
@@ -210,8 +215,11 @@ export class Delivery {
     return meta;
   }
 
-  /** Sends a heartbeat, with whatever idle advance waits (C7). Resolves when it has been answered. @throws the first refusal */
+  /** Sends a heartbeat, with whatever idle advance waits (C7); none while the section is torn. Resolves when answered. @throws the first refusal */
   async heartbeat(): Promise<void> {
+    if (this.#torn) {
+      return;
+    }
     const { manager, section, heartbeatMs, observer } = this.#options;
     const { answer } = await this.#send(() => {
       const believed = { checkpoint: this.#stored.checkpoint, confirmed: this.#stored.confirmed };

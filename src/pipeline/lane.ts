@@ -105,6 +105,9 @@ class Lane {
       return;
     }
     const { observer } = this.#options;
+    if (this.#meta.pending) {
+      throw new PatchwireError('PW-M307', 'A script of this section stopped half-way.');
+    }
     if (this.#meta.source === null) {
       await this.#beginLoad(false, 'first load');
       return;

@@ -5,8 +5,8 @@
 import { backoffDelayMs } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
-import type { DistributedDataManager, OperatorRequest, SectionMeta } from '../manager/distributed-data-manager.ts';
-import { asPatchwireError, type PatchwireError } from '../model/errors.ts';
+import type { DistributedDataManager, LeadResult, OperatorRequest, SectionMeta } from '../manager/distributed-data-manager.ts';
+import { asPatchwireError, PatchwireError } from '../model/errors.ts';
 import type { TableSelection } from '../model/table.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
@@ -117,9 +117,9 @@ class Section {
 
   /** From taking the lead to losing it. @returns null when another daemon leads */
   async #reign(ending: AbortSignal): Promise<SectionEnd | null> {
-    const { manager, section, observer, clock, heartbeatMs } = this.#options;
+    const { observer, clock, heartbeatMs } = this.#options;
     await this.#mustExist(ending);
-    const led = await manager.lead(section);
+    const led = await this.#lead();
     if (led.kind === 'held') {
       await this.#standBy(led.by, led.expiresInMs, ending);
       return null;
@@ -157,6 +157,21 @@ class Section {
     await this.#orKilled(Promise.all([...beside, delivery.drain()]));
     observer.leading(null);
     return this.#endReign(end, failure, delivery);
+  }
+
+  /** A torn section (C5) is led only to do what was asked of it: reset and purge mend it. @throws PW-M307 when nothing was */
+  async #lead(): Promise<LeadResult> {
+    const { manager, section } = this.#options;
+    try {
+      return await manager.lead(section);
+    } catch (error) {
+      const torn = error instanceof PatchwireError && error.code === 'PW-M307';
+      const meta = torn && (await this.#desk.look()) ? await manager.readMeta(section) : null;
+      if (meta === null) {
+        throw error;
+      }
+      return { kind: 'leading', meta, created: false, rewound: false };
+    }
   }
 
   /** Nothing is outstanding any more and nobody else sends: last words, and the lead goes. */
