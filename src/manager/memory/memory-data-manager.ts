@@ -1,0 +1,395 @@
+/**
+ * The distributed data manager over plain maps, for simulations and tests: the same rules and refusals as over Redis, held to them by the
+ * contract suite. A writing call takes effect when it is made and is answered later, as on a connection that keeps order.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../lib/clock.ts';
+import { PatchwireError } from '../../model/errors.ts';
+import { Digest } from '../../wire/digest.ts';
+import { sectionKeys } from '../../wire/keys.ts';
+import { changesText, type Envelope, resetText } from '../changes-message.ts';
+import type {
+  Advance,
+  Base,
+  Batch,
+  DistributedDataManager,
+  LeadResult,
+  OperationProgress,
+  OperatorRequest,
+  SectionMeta,
+  Transition,
+} from '../distributed-data-manager.ts';
+import { LeadMemory } from '../lead-memory.ts';
+import { MemoryStore, type StoredSection, type WritingCall } from './memory-store.ts';
+import { pendingRequests, putRequest, readOperation, writeProgress } from './requests.ts';
+import { checkFormat, describe, described, type Writer, writeBatch, writeHeartbeat, writeTransition } from './section-writes.ts';
+import { newId, takeLead } from './take-lead.ts';
+
+export interface MemoryDataManagerOptions {
+  /** What several managers share; default: one of its own. */
+  readonly store?: MemoryStore;
+  readonly partition: string;
+  readonly managerId?: string;
+  readonly leaseMs: number;
+  readonly replay: { readonly maxBytes: number; readonly maxAgeMs: number };
+  readonly clock: Clock;
+}
+
+/** The chain as it was sent last. */
+interface Lead {
+  readonly token: string;
+  tip: string;
+  seq: number;
+  last: string;
+  epoch: string;
+  checkpoint: bigint;
+  upTo: bigint | null;
+  tornDigest: string | null;
+  failure: PatchwireError | null;
+}
+
+export function memoryDataManager(options: MemoryDataManagerOptions): MemoryDataManager {
+  return new MemoryDataManager(options);
+}
+
+export class MemoryDataManager implements DistributedDataManager {
+  readonly managerId: string;
+  readonly partition: string;
+  /** What stands for Redis. */
+  readonly memory: MemoryStore;
+  readonly #options: MemoryDataManagerOptions;
+  readonly #leads = new Map<string, Lead>();
+  readonly #memories = new Map<string, LeadMemory>();
+
+  constructor(options: MemoryDataManagerOptions) {
+    this.#options = options;
+    this.managerId = options.managerId ?? randomUUID();
+    this.partition = options.partition;
+    this.memory = options.store ?? new MemoryStore();
+  }
+
+  async open({ signal }: { readonly signal: AbortSignal }): Promise<{ readonly warnings: readonly string[] }> {
+    signal.throwIfAborted();
+    return { warnings: [] };
+  }
+
+  async readMeta(section: string): Promise<SectionMeta | null> {
+    const stored = this.#stored(section);
+    if (stored.meta !== null) {
+      checkFormat(stored.meta, section);
+    }
+    return describe(stored);
+  }
+
+  /** As over Redis: `repair` leads although the pending marker is set. */
+  async lead(section: string, options: { readonly repair?: boolean } = {}): Promise<LeadResult> {
+    this.#leads.delete(section);
+    let memory = this.#memories.get(section);
+    if (memory === undefined) {
+      memory = new LeadMemory();
+      this.#memories.set(section, memory);
+    }
+    const token = newId();
+    const tip = newId();
+    memory.trying(token, tip);
+    const fate = this.#fate('lead', section);
+    if (fate === 'before') {
+      throw lost(section);
+    }
+    let result: LeadResult;
+    try {
+      result = takeLead({
+        store: this.memory,
+        partition: this.partition,
+        section,
+        managerId: this.managerId,
+        leaseMs: this.#options.leaseMs,
+        replay: this.#options.replay,
+        nowMs: this.#options.clock.now(),
+        memory,
+        token,
+        tip,
+        repair: options.repair === true,
+      });
+    } catch (error) {
+      memory.refused(token, tip);
+      throw error;
+    }
+    if (fate === 'after') {
+      throw lost(section);
+    }
+    if (result.kind === 'held') {
+      memory.refused(token, tip);
+      return result;
+    }
+    const { meta } = result;
+    memory.taken(token, meta.tip);
+    const { epoch, seq, last, checkpoint, upTo } = meta;
+    const tornDigest = meta.pending ? digestOf(this.#stored(section)) : null;
+    this.#leads.set(section, { token, tip: meta.tip, epoch, seq, last, checkpoint, upTo, tornDigest, failure: null });
+    return result;
+  }
+
+  async resign(section: string): Promise<void> {
+    const lead = this.#leads.get(section);
+    this.#leads.delete(section);
+    const stored = this.#stored(section);
+    if (lead === undefined || this.#fate('resign', section) !== null || stored.meta?.leader !== lead.token) {
+      return;
+    }
+    stored.meta.leader = '';
+    if (stored.lease?.holder === this.managerId) {
+      stored.lease = null;
+    }
+  }
+
+  async bases(
+    section: string,
+    identities: readonly string[],
+    { documents }: { readonly documents: boolean },
+  ): Promise<ReadonlyMap<string, Base>> {
+    const stored = this.#stored(section);
+    const bases = new Map<string, Base>();
+    let missing = 0;
+    for (const identity of identities) {
+      const entry = stored.index.get(identity);
+      if (entry === undefined) {
+        continue;
+      }
+      const document = stored.documents.get(entry.dataKey) ?? null;
+      if (documents && document === null) {
+        missing += 1;
+      }
+      bases.set(identity, { ...entry, document: documents ? document : null });
+    }
+    if (missing > 0) {
+      throw new PatchwireError('PW-M309', `section ${section}: ${missing} index entries have no document`, {
+        details: { identities: missing },
+      });
+    }
+    return bases;
+  }
+
+  /** The cursor is the last identity given out, in the order of characters. */
+  async scan(
+    section: string,
+    cursor: string,
+    count: number,
+  ): Promise<{
+    readonly cursor: string;
+    readonly entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[];
+  }> {
+    const after = cursor === '0' ? null : cursor.slice(1);
+    const rest = [...this.#stored(section).index]
+      .filter(([identity]) => after === null || identity > after)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const page = rest.slice(0, Math.max(1, count));
+    const last = page.at(-1)?.[0];
+    return {
+      cursor: page.length < rest.length && last !== undefined ? `>${last}` : '0',
+      entries: page.map(([identity, entry]) => ({ identity, ...entry })),
+    };
+  }
+
+  async publish(batch: Batch): Promise<void> {
+    await this.#deliver('publish', batch);
+  }
+
+  async store(batch: Batch): Promise<void> {
+    await this.#deliver('store', batch);
+  }
+
+  async #deliver(method: 'publish' | 'store', batch: Batch): Promise<void> {
+    const { section, advance } = batch;
+    const lead = this.#leading(section);
+    const writer = this.#writer(section, lead.token, lead.tip);
+    const step = { tip: newId(), id: newId(), seq: lead.seq + 1 };
+    const before = { checkpoint: lead.checkpoint, upTo: lead.upTo };
+    const after = moved(before, advance);
+    const message =
+      method === 'store'
+        ? null
+        : changesText(
+            this.#envelope(section, lead.epoch),
+            { seq: step.seq, id: step.id, prevId: lead.last },
+            {
+              checkpoint: after.checkpoint.toString(),
+              upTo: after.upTo?.toString() ?? null,
+              changeTimeMs: batch.changeTimeMs,
+              changes: batch.rows.flatMap((row) => row.changes),
+            },
+          );
+    Object.assign(lead, after, { tip: step.tip }, message === null ? {} : { seq: step.seq, last: step.id });
+    await this.#send(method, section, lead, step.tip, (stored) => {
+      writeBatch(stored, writer, batch, before, { ...step, message });
+      if (message !== null) {
+        this.#publish(section, message);
+      }
+    });
+  }
+
+  async transition(section: string, transition: Transition): Promise<SectionMeta> {
+    const lead = this.#leading(section);
+    const writer = this.#writer(section, lead.token, lead.tip);
+    const step = { tip: newId(), id: newId(), seq: lead.seq + 1 };
+    const { newEpoch, state, reset, advance } = transition;
+    const epoch = newEpoch ? newId() : lead.epoch;
+    const link = { seq: step.seq, id: step.id, prevId: lead.last };
+    const message = reset === null ? null : resetText(this.#envelope(section, epoch), link, { ...reset, state });
+    const repair = newEpoch ? lead.tornDigest : null;
+    const forgets = newEpoch || state === 'loading';
+    const after = moved({ checkpoint: lead.checkpoint, upTo: forgets ? null : lead.upTo }, advance);
+    Object.assign(lead, after, { tip: step.tip, seq: step.seq, last: step.id, epoch }, newEpoch ? { tornDigest: null } : {});
+    return await this.#send('transition', section, lead, step.tip, (stored) => {
+      writeTransition(stored, writer, transition, { ...step, message, epoch, repair });
+      if (message !== null) {
+        this.#publish(section, message);
+      }
+      return described(stored);
+    });
+  }
+
+  async heartbeat(
+    section: string,
+    options: {
+      readonly believed: { readonly checkpoint: bigint; readonly confirmed: bigint };
+      readonly advance: Advance;
+      readonly intervalMs: number;
+    },
+  ): Promise<void> {
+    const lead = this.#leading(section);
+    const writer = this.#writer(section, lead.token, lead.tip);
+    const believed = { ...options.believed, upTo: lead.upTo };
+    Object.assign(lead, moved(lead, options.advance));
+    await this.#send('heartbeat', section, lead, null, (stored) => {
+      this.#publish(section, writeHeartbeat(stored, writer, believed, options));
+    });
+  }
+
+  async purge(section: string, reason: string): Promise<{ readonly documents: number }> {
+    const lead = this.#leading(section);
+    this.#leads.delete(section);
+    return await this.#send('purge', section, lead, null, (stored) => {
+      if (stored.meta === null || stored.meta.leader !== lead.token) {
+        throw new PatchwireError('PW-M305', `purge of section ${section}: another leader holds the section`);
+      }
+      const documents = stored.index.size;
+      this.memory.remove(this.#envelope(section, stored.meta.epoch), reason);
+      return { documents };
+    });
+  }
+
+  async request(section: string, request: OperatorRequest): Promise<void> {
+    putRequest(this.#stored(section), request);
+  }
+
+  async pendingRequests(section: string): Promise<readonly OperatorRequest[]> {
+    return pendingRequests(this.#stored(section));
+  }
+
+  async progress(section: string, progress: OperationProgress): Promise<void> {
+    writeProgress(this.#stored(section), section, this.#leading(section).token, progress);
+  }
+
+  async operation(section: string, id: string): Promise<OperationProgress | null> {
+    return readOperation(this.#stored(section), id);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#leads.clear();
+  }
+
+  /** Makes a writing call now; its answer, and the end of the chain if it is refused, come a moment later. */
+  async #send<T>(
+    method: WritingCall['method'],
+    section: string,
+    lead: Lead,
+    tip: string | null,
+    effect: (stored: StoredSection) => T,
+  ): Promise<T> {
+    const memory = this.#memories.get(section);
+    if (tip !== null) {
+      memory?.sent(tip);
+    }
+    const fate = this.#fate(method, section);
+    let result: T;
+    try {
+      if (fate === 'before') {
+        throw lost(section);
+      }
+      result = effect(this.#stored(section));
+      if (fate === 'after') {
+        throw lost(section);
+      }
+    } catch (error) {
+      if (fate === null) {
+        // What was sent meanwhile is judged by the store, as over a connection.
+        await Promise.resolve();
+      }
+      lead.failure ??= error as PatchwireError;
+      throw error;
+    }
+    await Promise.resolve();
+    if (tip !== null) {
+      memory?.acknowledged(tip);
+    }
+    return result;
+  }
+
+  #fate(method: WritingCall['method'], section: string): 'before' | 'after' | null {
+    return this.memory.nextCall({ method, section, managerId: this.managerId });
+  }
+
+  #stored(section: string): StoredSection {
+    return this.memory.section(this.partition, section);
+  }
+
+  #publish(section: string, text: string): void {
+    this.memory.publish(sectionKeys(this.partition, section).channel, text);
+  }
+
+  #envelope(section: string, epoch: string): Envelope {
+    return { partition: this.partition, section, managerId: this.managerId, epoch };
+  }
+
+  #writer(section: string, token: string, expectedTip: string): Writer {
+    const { leaseMs, replay, clock } = this.#options;
+    return { section, partition: this.partition, managerId: this.managerId, token, expectedTip, leaseMs, nowMs: clock.now(), replay };
+  }
+
+  /** @throws PW-M305 without a lead, PW-M311 after a failure (C2) */
+  #leading(section: string): Lead {
+    const lead = this.#leads.get(section);
+    if (lead === undefined) {
+      throw new PatchwireError('PW-M305', `this manager does not lead section ${section}`);
+    }
+    if (lead.failure !== null) {
+      throw new PatchwireError('PW-M311', `section ${section}: the chain broke; the lead must be taken again`, {
+        cause: lead.failure,
+        details: { after: lead.failure.code },
+      });
+    }
+    return lead;
+  }
+}
+
+interface Position {
+  readonly checkpoint: bigint;
+  readonly upTo: bigint | null;
+}
+
+function moved(position: Position, advance: Advance): Position {
+  return { checkpoint: advance.checkpoint ?? position.checkpoint, upTo: advance.upTo ?? position.upTo };
+}
+
+function digestOf(stored: StoredSection): string {
+  const digest = new Digest();
+  for (const [identity, { version }] of stored.index) {
+    digest.toggle(identity, version);
+  }
+  return digest.toString();
+}
+
+function lost(section: string): PatchwireError {
+  return new PatchwireError('PW-M311', `section ${section}: the connection was lost`);
+}
