@@ -1,6 +1,6 @@
 /**
- * What is known of a section while it runs, kept from what the pipeline tells: the read model of status, health rules, the counter line and
- * `--once`. Remembers the present and running totals, never a history.
+ * What is known of a section while it runs, kept from what the pipeline tells: the read model of status, health rules, and the counter
+ * line. Remembers the present and running totals, never a history.
  */
 import type { SectionMeta } from '../manager/distributed-data-manager.ts';
 import type { ErrorCode } from '../model/error-catalogue.ts';
@@ -45,8 +45,6 @@ export interface SectionStatus {
   readonly lagVersions: number | null;
   /** When it was last known to contain everything; null: not yet. */
   readonly caughtUpAtMs: number | null;
-  /** Whether it is live and contains every change up to the first version that was read since the start. */
-  readonly caughtUp: boolean;
   /** When the loop last advanced: a round, a batch, a load page, a change of phase. Heartbeats do not count. */
   readonly progressAtMs: number;
   readonly load: { readonly phase: 'load' | 'sweep'; readonly rows: number; readonly estimate: number | null } | null;
@@ -58,8 +56,6 @@ export interface SectionRecordOptions {
   readonly table: string;
   readonly source: string;
   readonly clock: Clock;
-  /** Called after everything that was told. */
-  readonly changed?: () => void;
 }
 
 export class SectionRecord implements SectionObserver {
@@ -81,7 +77,6 @@ export class SectionRecord implements SectionObserver {
   #leading: SectionMeta | null = null;
   #position: Parameters<SectionObserver['position']>[0] | null = null;
   #load: SectionStatus['load'] = null;
-  #firstTo: bigint | null = null;
   #caughtUpAtMs: number | null = null;
   #progressAtMs: number;
 
@@ -107,7 +102,6 @@ export class SectionRecord implements SectionObserver {
       current: position?.current.toString() ?? null,
       lagVersions: position === null ? null : Math.max(0, Number(position.current - position.checkpoint)),
       caughtUpAtMs: this.#caughtUpAtMs,
-      caughtUp: this.#isCaughtUp(),
       progressAtMs: this.#progressAtMs,
       load: this.#phase === 'loading' ? this.#load : null,
       totals: { ...this.#totals },
@@ -126,7 +120,6 @@ export class SectionRecord implements SectionObserver {
   polled(round: Parameters<SectionObserver['polled']>[0]): void {
     this.#totals.windows += round.read ? 1 : 0;
     this.#totals.rowsRead += round.rows;
-    this.#firstTo ??= round.to;
     this.#advanced();
   }
 
@@ -148,7 +141,6 @@ export class SectionRecord implements SectionObserver {
     if (this.#phase === 'live' && position.upTo !== null && position.upTo >= position.current) {
       this.#caughtUpAtMs = this.#options.clock.now();
     }
-    this.#options.changed?.();
   }
 
   loadProgress(progress: Parameters<SectionObserver['loadProgress']>[0]): void {
@@ -162,27 +154,18 @@ export class SectionRecord implements SectionObserver {
 
   leading(meta: SectionMeta | null): void {
     this.#leading = meta;
-    this.#options.changed?.();
   }
 
   error(_code: ErrorCode): void {
     this.#totals.errors += 1;
-    this.#options.changed?.();
   }
 
   reset(_reason: string): void {
     this.#totals.resets += 1;
-    this.#options.changed?.();
-  }
-
-  #isCaughtUp(): boolean {
-    const upTo = this.#position?.upTo ?? null;
-    return this.#phase === 'live' && upTo !== null && this.#firstTo !== null && upTo >= this.#firstTo;
   }
 
   #advanced(): void {
     this.#progressAtMs = this.#options.clock.now();
-    this.#options.changed?.();
   }
 }
 

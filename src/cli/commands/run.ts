@@ -1,0 +1,44 @@
+/** `patchwire run`: the daemon in the foreground, until a signal or, with --once, until every table is caught up. */
+import type { Command } from 'commander';
+import { createDaemon } from '../../daemon/daemon.ts';
+import { runDaemon } from '../../daemon/life-cycle.ts';
+import { secretsOf } from '../../config/print.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { createLogger } from '../../observe/create-logger.ts';
+import { EXIT, exitCodeOf } from '../exit-codes.ts';
+import type { Bind } from '../program.ts';
+
+export function addRunCommand(program: Command, bind: Bind): void {
+  const command = program
+    .command('run')
+    .description('Run the daemon in the foreground. SIGTERM or SIGINT stops it; a second signal ends it at once.')
+    .option('--once', 'stop with 0 once every table is caught up')
+    .addHelpText(
+      'after',
+      `
+Logs JSON lines to stdout. GET /live, /ready and /metrics on http.host:http.port.
+
+Examples:
+  $ patchwire run
+  $ patchwire run --once --log-level warn
+  $ patchwire run --config /etc/patchwire/cdc.config.yaml --set http.port=9000`,
+    );
+  bind(command, async ({ config: load, control, output }) => {
+    const { once = false } = command.opts<{ once?: boolean }>();
+    const config = load();
+    const log = createLogger({ level: config.log.level, secrets: secretsOf(config) });
+    const daemon = createDaemon(config, { log, once });
+    const outcome = await runDaemon(daemon, {
+      shutdownMs: config.daemon.shutdown,
+      log,
+      clock: systemClock,
+      signals: process,
+      exitNow: control.exitNow,
+    });
+    if (outcome.kind === 'failed') {
+      output.error(outcome.error);
+      return exitCodeOf(outcome.error);
+    }
+    return EXIT.ok;
+  });
+}

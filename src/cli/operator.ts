@@ -1,0 +1,150 @@
+/**
+ * Asks a section's leader for something and follows it to its result (L6). When nobody takes the request, this process takes the lease and
+ * serves it with the daemon's own code, then gives the lease up: nothing but a leader ever writes a section.
+ */
+import { randomUUID } from 'node:crypto';
+import { hostname, userInfo } from 'node:os';
+import type { Config, TableConfig } from '../config/schema.ts';
+import { createTracker, sectionOptions } from '../daemon/parts.ts';
+import { systemClock } from '../lib/clock.ts';
+import { seededRandom } from '../lib/random.ts';
+import type { DistributedDataManager, OperationProgress } from '../manager/distributed-data-manager.ts';
+import { PatchwireError } from '../model/errors.ts';
+import type { SectionObserver } from '../observe/section-observer.ts';
+import { silentObserver } from '../observe/section-observer.ts';
+import type { SectionTrouble } from '../observe/section-record.ts';
+import { runSection } from '../pipeline/section.ts';
+import { silentLog } from './opening.ts';
+
+/** A leader takes a request within a second; one that has not done so within this time is not there. */
+const TAKEN_WITHIN_MS = 3000;
+const LOOK_EVERY_MS = 100;
+
+export interface Ask {
+  readonly config: Config;
+  readonly manager: DistributedDataManager;
+  readonly table: TableConfig;
+  readonly verb: 'reset' | 'purge';
+  readonly args: Readonly<Record<string, string>>;
+  /** Told of every new message of the operation, and of what this process does itself. */
+  readonly note: (text: string) => void;
+  readonly signal: AbortSignal;
+  /** How long this process tries, once it serves the request itself, before it gives up. */
+  readonly patienceMs: number;
+}
+
+export interface Answer {
+  readonly message: string;
+  /** leader: a running daemon did it; self: there was none. */
+  readonly by: 'leader' | 'self';
+}
+
+/** @throws PatchwireError PW-M317 (or the leader's code) when the operation failed, or what kept this process from serving it */
+export async function ask(options: Ask): Promise<Answer> {
+  const { manager, table, verb, args, signal } = options;
+  const id = randomUUID();
+  await manager.request(table.section, { id, verb, args, who: `${userInfo().username}@${hostname()}` });
+  const taken = await follow(options, id, TAKEN_WITHIN_MS, true);
+  if (taken !== null) {
+    const message = await follow(options, id, Number.POSITIVE_INFINITY, false);
+    return { message: message ?? taken, by: 'leader' };
+  }
+  signal.throwIfAborted();
+  options.note('no daemon took the request: taking the lead here');
+  return { message: await serve(options, id), by: 'self' };
+}
+
+/**
+ * Looks at the operation until it is done (or with `taking`, until somebody has begun it) or the time is over.
+ * @returns its message; null when the time is over
+ */
+async function follow({ manager, table, verb, note, signal }: Ask, id: string, withinMs: number, taking: boolean): Promise<string | null> {
+  const until = systemClock.now() + withinMs;
+  let shown = '';
+  do {
+    const operation = await manager.operation(table.section, id);
+    if (operation !== null && operation.message !== shown && operation.state === 'running') {
+      shown = operation.message;
+      note(operation.message);
+    }
+    const result = operation === null ? await vanished(manager, table, verb) : resultOf(operation);
+    if (result !== null || (taking && operation !== null)) {
+      return result ?? shown;
+    }
+    await systemClock.sleep(LOOK_EVERY_MS, { signal });
+  } while (systemClock.now() < until);
+  return null;
+}
+
+/** A purge takes its own operation with it: the section's absence is its result. */
+async function vanished(manager: DistributedDataManager, { section }: TableConfig, verb: string): Promise<string | null> {
+  return verb === 'purge' && (await manager.readMeta(section)) === null ? 'Purged.' : null;
+}
+
+function resultOf({ state, message, code, verb }: OperationProgress): string | null {
+  if (state === 'failed') {
+    throw new PatchwireError('PW-M317', `${verb} failed: ${message}`, { details: { code: code ?? null } });
+  }
+  return state === 'done' ? message : null;
+}
+
+/** Runs the section here until the request has its result. */
+async function serve(options: Ask, id: string): Promise<string> {
+  const { config, manager, table, signal, patienceMs, note } = options;
+  const random = seededRandom(systemClock.now());
+  const log = silentLog();
+  await using tracker = createTracker(config, table.source, { clock: systemClock, random, log });
+  if (options.verb !== 'purge') {
+    await tracker.open({ signal });
+  }
+  let trouble: SectionTrouble | null = null;
+  const observer: SectionObserver = {
+    ...silentObserver,
+    phase(phase, detail) {
+      trouble = detail ?? null;
+      if (phase === 'standby') {
+        note('another daemon leads the section: waiting for it');
+      }
+    },
+  };
+  const [stop, kill, over] = [new AbortController(), new AbortController(), new AbortController()];
+  const interrupt = (): void => {
+    stop.abort(signal.reason);
+    over.abort(signal.reason);
+  };
+  signal.addEventListener('abort', interrupt, { once: true });
+  const running = runSection({
+    ...sectionOptions(config, table),
+    manager,
+    tracker,
+    observer,
+    logger: log,
+    clock: systemClock,
+    random,
+    stop: stop.signal,
+    kill: kill.signal,
+  });
+  try {
+    const ended = running.then((end) => (end === 'purged' ? 'Purged.' : null));
+    const followed = follow({ ...options, signal: over.signal }, id, patienceMs, false);
+    const message = await Promise.race([followed, ended.then((purged) => purged ?? followed)]);
+    followed.catch(() => undefined);
+    if (message === null) {
+      throw unserved(trouble);
+    }
+    return message;
+  } finally {
+    signal.removeEventListener('abort', interrupt);
+    stop.abort(new Error('the request is served'));
+    over.abort(new Error('the request is served'));
+    const killTimer = setTimeout(() => kill.abort(new Error('giving up')), config.daemon.shutdown);
+    await running.catch(() => undefined);
+    clearTimeout(killTimer);
+  }
+}
+
+function unserved(trouble: SectionTrouble | null): PatchwireError {
+  return trouble === null
+    ? new PatchwireError('PW-M314', 'the request was not served in time; it stays for the next leader')
+    : new PatchwireError(trouble.code, `${trouble.message} (the request stays for the next leader)`, { hint: trouble.hint });
+}

@@ -1,0 +1,275 @@
+/**
+ * The composition root: makes every part from the configuration, runs one supervised section per table, and releases all of it in reverse
+ * order. It knows who is given to whom; what the parts do is theirs. Listens to no signal and ends no process: see life-cycle.ts.
+ */
+import type { Config, TableConfig } from '../config/schema.ts';
+import { startHttpServer } from '../http/server.ts';
+import type { HealthStatus } from '../http/health.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { Disposer } from '../lib/disposer.ts';
+import { type Random, seededRandom } from '../lib/random.ts';
+import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
+import { PatchwireError } from '../model/errors.ts';
+import { writeCounterLines } from '../observe/counter-line.ts';
+import { createLogger } from '../observe/create-logger.ts';
+import type { Logger } from '../observe/logger.ts';
+import { createMetrics, type Metrics } from '../observe/metrics.ts';
+import type { SectionObserver } from '../observe/section-observer.ts';
+import { combineObservers, SectionRecord, type SectionStatus } from '../observe/section-record.ts';
+import type { ChangeTracker } from '../source/change-tracker.ts';
+import { secretsOf } from '../config/print.ts';
+import { runSection, type SectionEnd } from '../pipeline/section.ts';
+import { createManager, createTracker, describeManager, describeSource, sectionOptions, silenceMsOf } from './parts.ts';
+import { SharedOpening } from './shared-opening.ts';
+import { type Supervised, supervise } from './supervisor.ts';
+import { packageVersion } from './version.ts';
+import { waitUntilOpen } from './waiting.ts';
+
+export interface DaemonDependencies {
+  /** Default: JSON lines to stdout at log.level, without the configuration's secrets. */
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  /** Jitter; default: seeded by the clock. */
+  readonly random?: Random;
+  /** End by itself once every table is caught up, or stopped. */
+  readonly once?: boolean;
+  /** What else could follow a source. */
+  readonly tracker?: (source: string) => ChangeTracker;
+  /** What else could keep the documents. */
+  readonly manager?: () => DistributedDataManager;
+}
+
+export type DaemonOutcome =
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'caughtUp' }
+  /** With `once`: a table can never be caught up. */
+  | { readonly kind: 'failed'; readonly error: PatchwireError };
+
+export interface DaemonStatus extends HealthStatus {
+  readonly version: string;
+  readonly partition: string;
+  readonly startedAtMs: number | null;
+  /** Where /live, /ready and /metrics are; null before the start and after the end. */
+  readonly http: { readonly host: string; readonly port: number } | null;
+}
+
+export interface Daemon {
+  /** Resolves when HTTP listens and every section is on its way; servers may still be waited for. @throws PatchwireError PW-C103 without tables, PW-C108 */
+  start(): Promise<void>;
+  /** Finishes what is in hand, hands over the leases, closes everything; resolves then. Calling it again waits for the same end. */
+  stop(): Promise<void>;
+  /** Settles when everything is closed; never rejects. */
+  readonly done: Promise<DaemonOutcome>;
+  status(): DaemonStatus;
+}
+
+interface Section {
+  readonly table: TableConfig;
+  readonly record: SectionRecord;
+  readonly observer: SectionObserver;
+}
+
+const STOP = new Error('the daemon stops');
+const KILL = new Error('the daemon stops now');
+
+/** The share of daemon.shutdown after which requests under way are cancelled; the rest is for closing. */
+const KILL_SHARE = 0.8;
+
+/** A daemon for this configuration; nothing runs before `start`. */
+export function createDaemon(config: Config, dependencies: DaemonDependencies = {}): Daemon {
+  return new ComposedDaemon(config, dependencies);
+}
+
+class ComposedDaemon implements Daemon {
+  readonly done: Promise<DaemonOutcome>;
+  readonly #config: Config;
+  readonly #dependencies: DaemonDependencies;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #metrics: Metrics;
+  readonly #sections: readonly Section[];
+  readonly #disposer = new Disposer();
+  readonly #stop = new AbortController();
+  readonly #counters = new AbortController();
+  readonly #kill = new AbortController();
+  readonly #waiting = new Map<string, string>();
+  /** Sections that an operator purged while this runs: they have ended, and are no part of the status any more. */
+  readonly #purged = new Set<string>();
+  readonly #silenceMs: ReadonlyMap<string, number>;
+  readonly #finish: (outcome: DaemonOutcome) => void;
+  #http: DaemonStatus['http'] = null;
+  #startedAtMs: number | null = null;
+  #ending: Promise<void> | null = null;
+
+  constructor(config: Config, dependencies: DaemonDependencies) {
+    this.#config = config;
+    this.#dependencies = dependencies;
+    this.#log = dependencies.log ?? createLogger({ level: config.log.level, secrets: secretsOf(config) });
+    this.#clock = dependencies.clock ?? systemClock;
+    this.#random = dependencies.random ?? seededRandom(this.#clock.now());
+    this.#metrics = createMetrics({ version: packageVersion(), clock: this.#clock });
+    let finish: (outcome: DaemonOutcome) => void = () => undefined;
+    this.done = new Promise((resolve) => {
+      finish = resolve;
+    });
+    this.#finish = finish;
+    this.#silenceMs = new Map(config.tables.map((table) => [table.section, silenceMsOf(config, table)]));
+    this.#sections = config.tables.map((table) => {
+      const record = new SectionRecord({ section: table.section, table: table.table, source: table.source, clock: this.#clock });
+      return { table, record, observer: combineObservers(record, this.#metrics.observer(table.section, table.table)) };
+    });
+  }
+
+  async start(): Promise<void> {
+    const { tables, http, manager } = this.#config;
+    if (tables.length === 0) {
+      throw new PatchwireError('PW-C103', 'no table is registered', { hint: 'Register one: patchwire table add dbo.Orders' });
+    }
+    this.#startedAtMs = this.#clock.now();
+    const server = await startHttpServer({
+      ...http,
+      clock: this.#clock,
+      status: () => this.status(),
+      metrics: () => this.#metrics.page(),
+    });
+    this.#disposer.use(server);
+    this.#http = server.address;
+    this.#log.info(
+      { version: packageVersion(), partition: manager.partition, tables: tables.length, http: server.address },
+      'daemon starts',
+    );
+    const counters = writeCounterLines({
+      log: this.#log,
+      clock: this.#clock,
+      status: () => this.#statuses(),
+      signal: this.#counters.signal,
+    });
+    this.#disposer.defer(async () => {
+      this.#counters.abort(STOP);
+      await counters;
+    });
+    this.#runSections();
+  }
+
+  stop(): Promise<void> {
+    return this.#end({ kind: 'stopped' });
+  }
+
+  status(): DaemonStatus {
+    const [waitingFor = null] = this.#waiting.keys();
+    return {
+      version: packageVersion(),
+      partition: this.#config.manager.partition,
+      startedAtMs: this.#startedAtMs,
+      http: this.#http,
+      stopping: this.#stop.signal.aborted,
+      waitingFor,
+      sections: this.#statuses().map((section) => ({ ...section, silenceMs: this.#silenceMs.get(section.section) ?? 0 })),
+    };
+  }
+
+  #runSections(): void {
+    const { signal } = this.#stop;
+    const manager = this.#dependencies.manager?.() ?? createManager(this.#config, { clock: this.#clock, log: this.#log });
+    this.#disposer.use(manager);
+    const managerOpening = this.#opening(describeManager(this.#config), this.#sections, async () => {
+      const { warnings } = await manager.open({ signal });
+      warnings.forEach((warning) => this.#log.warn({ warning }, 'redis warning'));
+    });
+    const runs: Promise<Supervised>[] = [];
+    for (const source of new Set(this.#sections.map(({ table }) => table.source))) {
+      const own = this.#sections.filter(({ table }) => table.source === source);
+      const log = this.#log.child({ source });
+      const tracker =
+        this.#dependencies.tracker?.(source) ?? createTracker(this.#config, source, { clock: this.#clock, random: this.#random, log });
+      this.#disposer.use(tracker);
+      const sourceOpening = this.#opening(describeSource(this.#config, source), own, () => tracker.open({ signal }));
+      for (const section of own) {
+        runs.push(this.#runSection(section, { manager, tracker, openings: [managerOpening, sourceOpening] }));
+      }
+    }
+    this.#disposer.defer(async () => {
+      await Promise.all(runs);
+    });
+    if (this.#dependencies.once === true) {
+      void Promise.all(runs).then((ends) => {
+        const failed = ends.find((end) => end.kind === 'failed');
+        return this.#end(failed ?? { kind: 'caughtUp' });
+      });
+    }
+  }
+
+  async #runSection(
+    { table, record, observer }: Section,
+    { manager, tracker, openings }: { manager: DistributedDataManager; tracker: ChangeTracker; openings: readonly SharedOpening[] },
+  ): Promise<Supervised> {
+    const { clock, random } = { clock: this.#clock, random: this.#random };
+    const [stop, kill, once] = [this.#stop.signal, this.#kill.signal, this.#dependencies.once ?? false];
+    const log = this.#log.child({ section: table.section, table: table.table });
+    const run = async (): Promise<SectionEnd> => {
+      await Promise.all(openings.map((opening) => opening.opened()));
+      const options = sectionOptions(this.#config, table);
+      return await runSection({ ...options, manager, tracker, observer, logger: log, clock, random, stop, kill, once });
+    };
+    const progress = (): number => {
+      const { windows, batches, unchanged } = record.status().totals;
+      return windows + batches + unchanged;
+    };
+    const end = await supervise(run, { log, clock, random, observer, progress, once, stop });
+    if (end.kind === 'purged') {
+      this.#purged.add(table.section);
+    }
+    return end;
+  }
+
+  #opening(what: string, sections: readonly Section[], open: () => Promise<void>): SharedOpening {
+    const { signal } = this.#stop;
+    return new SharedOpening(() =>
+      waitUntilOpen(open, {
+        what,
+        log: this.#log,
+        clock: this.#clock,
+        random: this.#random,
+        signal,
+        waiting: (error) => {
+          if (error === null) {
+            this.#waiting.delete(what);
+            return;
+          }
+          this.#waiting.set(what, error.code);
+          for (const { observer } of sections) {
+            observer.error(error.code);
+            observer.phase('starting', { code: error.code, message: error.message, hint: error.hint });
+          }
+        },
+      }),
+    );
+  }
+
+  #statuses(): SectionStatus[] {
+    return this.#sections.filter(({ table }) => !this.#purged.has(table.section)).map(({ record }) => record.status());
+  }
+
+  #end(outcome: DaemonOutcome): Promise<void> {
+    this.#ending ??= (async () => {
+      this.#stop.abort(STOP);
+      const killTimer = setTimeout(() => this.#kill.abort(KILL), this.#config.daemon.shutdown * KILL_SHARE);
+      let result = outcome;
+      try {
+        await this.#disposer[Symbol.asyncDispose]();
+      } catch (error) {
+        this.#log.error({ err: error }, 'closing failed');
+        result =
+          outcome.kind === 'failed'
+            ? outcome
+            : { kind: 'failed', error: new PatchwireError('PW-I901', 'closing failed', { cause: error }) };
+      }
+      clearTimeout(killTimer);
+      this.#http = null;
+      this.#log.info({ outcome: result.kind }, 'daemon stopped');
+      this.#finish(result);
+    })();
+    return this.#ending;
+  }
+}

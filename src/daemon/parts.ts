@@ -1,0 +1,122 @@
+/** From the configuration to what each part asks for: the one place where names of the file meet options of the code. */
+import type { Config, TableConfig } from '../config/schema.ts';
+import { parseTableName } from '../config/table-name.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
+import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
+import { redisDataManager } from '../manager/redis/redis-data-manager.ts';
+import { PatchwireError } from '../model/errors.ts';
+import type { TableSelection } from '../model/table.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { SectionOptions } from '../pipeline/section.ts';
+import type { ChangeTracker } from '../source/change-tracker.ts';
+import { sqlServerChangeTracker } from '../source/sqlserver/sql-server-change-tracker.ts';
+
+/** A command that Redis has not answered after so long has an unknown fate; well below the lease. */
+const COMMAND_TIMEOUT_SHARE = 0.5;
+
+/** What liveness allows beyond two slow rounds: the longest wait between two tries. */
+const SILENCE_MARGIN_MS = 60_000;
+
+interface Tools {
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The URL with the user and password that stand beside it. Holds the password. */
+export function redisUrl({ manager }: Config): string {
+  const { url, username, password } = manager.redis;
+  const whole = new URL(url);
+  whole.username = username === undefined ? whole.username : encodeURIComponent(username);
+  whole.password = password === undefined ? whole.password : encodeURIComponent(password);
+  return whole.href;
+}
+
+export function createManager(config: Config, { clock, log }: Tools): DistributedDataManager {
+  const { partition, lease, replay } = config.manager;
+  return redisDataManager({
+    url: redisUrl(config),
+    partition,
+    leaseMs: lease,
+    replay: { maxBytes: replay.maxBytes, maxAgeMs: replay.maxAge },
+    commandTimeoutMs: Math.round(lease * COMMAND_TIMEOUT_SHARE),
+    clock,
+    logger: log,
+  });
+}
+
+/** A source's tracker, closed. */
+export function createTracker(config: Config, source: string, { clock, random, log }: Tools & { readonly random: Random }): ChangeTracker {
+  const { isolation, claims, polling, limits, ...connection } = sourceOf(config, source);
+  return sqlServerChangeTracker({
+    source,
+    connection,
+    isolation,
+    claims,
+    confirmMs: polling.confirm,
+    limits: {
+      pageRows: limits.pageRows,
+      pageBytes: limits.pageBytes,
+      readers: limits.readers,
+      timeShare: limits.timeShare,
+      lockTimeoutMs: limits.lockTimeout,
+      requestTimeoutMs: limits.requestTimeout,
+      maxDocumentBytes: config.limits.maxDocument,
+    },
+    clock,
+    random,
+    logger: log,
+  });
+}
+
+/** `Redis at 127.0.0.1:6379`: without user and password. */
+export function describeManager({ manager }: Config): string {
+  const { hostname, port } = new URL(manager.redis.url);
+  return `Redis at ${hostname}:${port === '' ? '6379' : port}`;
+}
+
+/** `SQL Server (source shop)` */
+export function describeSource(config: Config, source: string): string {
+  const server = config.sources[source]?.server;
+  return `SQL Server (source ${source}${server === undefined ? '' : ` at ${server}`})`;
+}
+
+/** What a section needs of the configuration; the parts that live are added by the caller. */
+export function sectionOptions(
+  config: Config,
+  table: TableConfig,
+): Pick<SectionOptions, 'section' | 'selection' | 'ladder' | 'confirmMs' | 'batch' | 'heartbeatMs' | 'leaseMs'> {
+  const { polling } = sourceOf(config, table.source);
+  return {
+    section: table.section,
+    selection: selectionOf(table),
+    ladder: { steps: polling.ladder, maxMs: table.polling.max },
+    confirmMs: polling.confirm,
+    batch: config.batch,
+    heartbeatMs: config.manager.heartbeat,
+    leaseMs: config.manager.lease,
+  };
+}
+
+export function selectionOf({ table, columns, json, filter }: Pick<TableConfig, 'table' | 'columns' | 'json' | 'filter'>): TableSelection {
+  const name = parseTableName(table);
+  if (name === null) {
+    throw new PatchwireError('PW-C103', `${table} is no table name`);
+  }
+  return { ...name, columns, json, filter: filter ?? null };
+}
+
+/** The longest that a section's loop may go without advancing: two of its slowest rounds and the longest wait between tries. */
+export function silenceMsOf(config: Config, table: TableConfig): number {
+  const { polling, limits } = sourceOf(config, table.source);
+  const slowest = Math.min(Math.max(...polling.ladder.map(({ delayMs }) => delayMs)), table.polling.max ?? Number.POSITIVE_INFINITY);
+  return 2 * (slowest + limits.requestTimeout) + config.manager.lease + SILENCE_MARGIN_MS;
+}
+
+function sourceOf(config: Config, source: string) {
+  const found = config.sources[source];
+  if (found === undefined) {
+    throw new PatchwireError('PW-C103', `there is no source ${source}`);
+  }
+  return found;
+}

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { type HealthStatus, judgeLiveness, judgeReadiness } from '../../../src/http/health.ts';
+import type { SectionPhase, SectionStatus } from '../../../src/observe/section-record.ts';
+
+const NOW = 1_000_000;
+
+function section(phase: SectionPhase, more: Partial<SectionStatus> = {}): HealthStatus['sections'][number] {
+  return {
+    section: 'orders',
+    table: 'dbo.Orders',
+    source: 'shop',
+    phase,
+    trouble: null,
+    leading: phase === 'live' || phase === 'loading',
+    epoch: null,
+    checkpoint: null,
+    confirmed: null,
+    upTo: null,
+    current: null,
+    lagVersions: null,
+    caughtUpAtMs: null,
+    progressAtMs: NOW - 1000,
+    load: null,
+    totals: {
+      windows: 0,
+      rowsRead: 0,
+      rowsDelivered: 0,
+      unchanged: 0,
+      patches: 0,
+      batches: 0,
+      bytes: 0,
+      heartbeats: 0,
+      resets: 0,
+      errors: 0,
+    },
+    silenceMs: 5000,
+    ...more,
+  };
+}
+
+const status = (sections: HealthStatus['sections'], more: Partial<HealthStatus> = {}): HealthStatus => ({
+  stopping: false,
+  waitingFor: null,
+  sections,
+  ...more,
+});
+
+const trouble = { code: 'PW-S201', message: 'cannot reach db', hint: 'Check it.' } as const;
+
+describe('judgeLiveness', () => {
+  it('is live while every loop advances within its time, whatever else is wrong', () => {
+    for (const phase of ['starting', 'standby', 'loading', 'live', 'retrying', 'stopped'] as const) {
+      expect(judgeLiveness(status([section(phase, { trouble })], { waitingFor: 'Redis', stopping: true }), NOW).ok).toBe(true);
+    }
+  });
+
+  it('is not live when a loop has not advanced for longer than its slowest round', () => {
+    const verdict = judgeLiveness(status([section('live'), section('live', { section: 'lines', progressAtMs: NOW - 5001 })]), NOW);
+    expect(verdict).toEqual({ ok: false, reasons: [{ section: 'lines', reason: 'the loop has not advanced for 5 s' }] });
+  });
+
+  it('does not judge a stopped table by its loop: a restart would not help', () => {
+    expect(judgeLiveness(status([section('stopped', { progressAtMs: 0 })]), NOW).ok).toBe(true);
+  });
+});
+
+describe('judgeReadiness', () => {
+  it.each(['standby', 'loading', 'live'] as const)('is ready while a section is %s', (phase) => {
+    expect(judgeReadiness(status([section(phase)]), NOW)).toEqual({ ok: true, reasons: [] });
+  });
+
+  it('gives code and hint of what a section retries or stopped for', () => {
+    const verdict = judgeReadiness(status([section('retrying', { trouble })]), NOW);
+    expect(verdict.ok).toBe(false);
+    expect(verdict.reasons).toEqual([{ section: 'orders', code: 'PW-S201', reason: 'retrying: cannot reach db', hint: 'Check it.' }]);
+    expect(judgeReadiness(status([section('stopped', { trouble })]), NOW).reasons[0]?.reason).toContain('stopped');
+  });
+
+  it.each([
+    ['the leader is not known yet', status([section('starting')]), 'starting'],
+    ['a server is waited for', status([section('live')], { waitingFor: 'Redis at x' }), 'waiting for Redis at x'],
+    ['it is stopping', status([section('live')], { stopping: true }), 'stopping'],
+    ['the lead was lost', status([section('live', { leading: false })]), 'lead was lost'],
+    ['a loop hangs', status([section('live', { progressAtMs: 0 })]), 'not advanced'],
+  ])('is not ready while %s', (_title, given, reason) => {
+    const verdict = judgeReadiness(given, NOW);
+    expect(verdict.ok).toBe(false);
+    expect(verdict.reasons.map((item) => item.reason).join()).toContain(reason);
+  });
+});
