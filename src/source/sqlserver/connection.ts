@@ -49,11 +49,10 @@ export function driverConfig(connection: string | SqlServerConnection): mssql.co
     // The watchdog of guest.ts bounds the whole request; the driver's own timer ends at the first packet.
     requestTimeout: 0,
     pool: { max: 1, min: 0, idleTimeoutMillis: 300_000 },
-    // @ts-expect-error the typings know booleans only; 'socket' looks at the socket instead of sending SELECT 1. Source: mssql 12, base/connection-pool
+    // Looks at the socket instead of sending SELECT 1. Source: mssql 12, base/connection-pool.
     validateConnection: 'socket',
     options: {
       appName: APPLICATION_NAME,
-      // @ts-expect-error the typings know booleans only; tedious takes 'strict'. Source: tedious 19, Connection options
       encrypt,
       trustServerCertificate: options.trustServerCertificate ?? false,
       enableArithAbort: true,
