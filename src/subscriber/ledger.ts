@@ -79,7 +79,7 @@ export class Ledger {
   /** All pages are in. */
   finishPages(): Outcome {
     this.#stage?.finish();
-    return this.#settle([]);
+    return this.settle();
   }
 
   /** Whether the message lies before everything that is remembered: a load or a replay that has just ended covers it. */
@@ -114,19 +114,23 @@ export class Ledger {
     }
     chain.advance(message);
     if (this.#stage !== null) {
-      return this.#settle([]);
+      return this.settle();
     }
     this.#standing.apply(message, nowMs);
     return { kind: 'applied', applied: result.applied };
   }
 
-  #settle(applied: readonly AppliedChange[]): Outcome {
+  /** Makes the stage the documents if the chain has reached its highest page. Without a stage there is nothing to do. */
+  settle(): Outcome {
     const [stage, chain] = [this.#stage, this.#chain];
-    if (stage === null || chain === null || !stage.agrees(chain)) {
+    if (stage === null || chain === null) {
+      return { kind: 'applied', applied: [] };
+    }
+    if (!stage.agrees(chain)) {
       return { kind: 'inconsistent' };
     }
     if (!stage.complete || !stage.reached(chain)) {
-      return { kind: 'applied', applied };
+      return { kind: 'applied', applied: [] };
     }
     if (!stage.target.pending && stage.documents.digest !== stage.target.digest) {
       return { kind: 'diverged', detail: digestDetail(stage.documents.digest, stage.target.digest) };

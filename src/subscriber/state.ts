@@ -229,20 +229,37 @@ function onReplayed(course: Course, { view, messages }: InputOf<'replayed'>): vo
   }
 }
 
-/** My own id must stand at my seq, be what the next message follows, or be the last. */
+/**
+ * My own id (that of the last message seen) must stand at its seq, be what the next message follows, or be the last. From there on the stream
+ * is whole: where a seq is missing, a script has told nothing, and the digest at the end proves it.
+ */
 function onHistory(course: Course, chain: Chain, view: SectionView, messages: readonly LinkedMessage[]): void {
-  const mine = messages.find((message) => message.seq === chain.seq);
-  if (mine !== undefined && mine.id !== chain.last) {
+  const seen = messages.filter((message) => message.seq <= chain.seq);
+  const missed = messages.filter((message) => message.seq > chain.seq && message.seq <= view.seq);
+  if (seen.some((message) => chain.idAt(message.seq) !== message.id)) {
     course.restart('rewound', 'another message stands at the place of the last one seen');
     return;
   }
-  const missed = messages.filter((message) => message.seq > chain.seq && message.seq <= view.seq);
+  const anchored = seen.some(({ seq }) => seq === chain.anchor.seq) || chain.last === view.last || missed[0]?.prevId === chain.last;
+  if (!anchored) {
+    course.restart('trimmed', 'the replay stream does not reach back to the last message seen');
+    return;
+  }
   for (const message of missed) {
+    if (message.seq > chain.seq + 1) {
+      chain.bridge({ seq: message.seq - 1, id: message.prevId });
+    }
     if (chain.judge(message) !== 'next') {
-      course.restart('trimmed', 'the replay stream does not follow the last message seen');
+      course.restart('trimmed', 'the messages of the replay stream do not follow one another');
       return;
     }
     if (!take(course, message)) {
+      return;
+    }
+  }
+  if (chain.seq < view.seq) {
+    chain.bridge({ seq: view.seq, id: view.last });
+    if (!follow(course, course.ledger.settle(), null)) {
       return;
     }
   }

@@ -1,0 +1,304 @@
+/**
+ * A section as a publisher would keep it, in memory, and a rig that joins it to the state machine: a test says what is delivered, dropped,
+ * read and when. Nothing here decides anything for the machine.
+ */
+import type { Document } from '../../../src/model/document.ts';
+import type { SubscriberEvent } from '../../../src/subscriber/events.ts';
+import type { Effect, Input, LinkedMessage, LoadedRow, SectionView } from '../../../src/subscriber/section-view.ts';
+import { SubscriberMachine } from '../../../src/subscriber/state.ts';
+import { seededRandom } from '../../../src/lib/random.ts';
+import { Digest } from '../../../src/wire/digest.ts';
+import { diff } from '../../../src/wire/json-patch.ts';
+import type { ChangesMessage, HeartbeatMessage, Message, ResetMessage, SectionState, WireChange } from '../../../src/wire/messages.ts';
+
+export interface Row {
+  readonly dataKey: string;
+  readonly version: string;
+  readonly document: Document;
+}
+
+export type Write = readonly [dataKey: string, document: Document | null, identity?: string];
+
+const TIME = '2026-11-22T10:00:00.000Z';
+
+export class ScriptedPublisher {
+  epoch = 'e1';
+  seq = 0;
+  last = 'start';
+  tip = 'start';
+  version = 100;
+  checkpoint = '0';
+  upTo: string | null = null;
+  state: SectionState = 'live';
+  pending = false;
+  quarantined = 0;
+  rows = new Map<string, Row>();
+  log: LinkedMessage[] = [];
+  /** epoch/last → the documents then, as JSON. */
+  readonly history = new Map<string, string>();
+  #ids = 0;
+  #digest = new Digest();
+
+  constructor() {
+    this.remember();
+  }
+
+  /** One batch. `identity` defaults to the data key; another spelling of a living identity is a remove and an add. */
+  publish(writes: readonly Write[], options: { readonly version?: string; readonly confirm?: boolean } = {}): ChangesMessage {
+    const version = options.version ?? String(++this.version);
+    const changes: WireChange[] = [];
+    for (const [dataKey, document, identity = dataKey] of writes) {
+      const old = this.rows.get(identity);
+      const base = { ...(identity === dataKey ? {} : { identity }), versionId: version, changeVersion: version };
+      if (old !== undefined && (document === null || old.dataKey !== dataKey)) {
+        changes.push({
+          ...base,
+          ...(identity === old.dataKey ? {} : { identity }),
+          dataKey: old.dataKey,
+          op: 'remove',
+          prevVersionId: old.version,
+          patch: [{ op: 'remove', path: '' }],
+        });
+        this.put(identity, null);
+      }
+      if (document !== null) {
+        const prev = this.rows.get(identity);
+        const patch = diff(prev?.document ?? null, document) as WireChange['patch'];
+        changes.push({ ...base, dataKey, op: 'upsert', prevVersionId: prev?.version ?? null, patch });
+        this.put(identity, { dataKey, version, document });
+      }
+    }
+    this.checkpoint = version;
+    if (options.confirm !== false) {
+      this.upTo = version;
+    }
+    const message: ChangesMessage = {
+      ...this.#link(),
+      type: 'changes',
+      checkpoint: this.checkpoint,
+      upTo: this.upTo,
+      changeTime: TIME,
+      changes,
+    };
+    this.log.push(message);
+    this.remember();
+    return message;
+  }
+
+  /** A change of state or epoch; told by a reset unless `phase` is null. */
+  transition(state: SectionState, phase: 'begin' | 'end' | null, newEpoch: boolean = false): ResetMessage | null {
+    this.state = state;
+    if (newEpoch) {
+      this.epoch = `e${++this.#ids}x`;
+      this.log = [];
+    }
+    const link = this.#link();
+    this.remember();
+    if (phase === null) {
+      return null;
+    }
+    const message: ResetMessage = { ...link, type: 'reset', phase, reason: 'test', state };
+    this.log.push(message);
+    return message;
+  }
+
+  /** A load page: documents without a message. */
+  store(dataKey: string, document: Document | null): void {
+    this.put(dataKey, document === null ? null : { dataKey, version: String(++this.version), document });
+    this.tip = `t${++this.#ids}`;
+  }
+
+  heartbeat(over: Partial<HeartbeatMessage> = {}): HeartbeatMessage {
+    const { v, partitionKey, section, managerId } = envelope;
+    const { epoch, seq, last, tip, checkpoint, upTo, state, quarantined } = this;
+    const count = this.rows.size;
+    return {
+      ...{ v, partitionKey, section, managerId, epoch, type: 'heartbeat', intervalMs: 5000, seq, last, tip, checkpoint, upTo, state },
+      ...{ digest: this.#digest.toString(), count, quarantined, sourceReadAt: TIME, time: TIME },
+      ...over,
+    };
+  }
+
+  view(): SectionView {
+    const { epoch, seq, last, tip, checkpoint, upTo, state, pending, quarantined } = this;
+    return { epoch, seq, last, tip, checkpoint, upTo, state, digest: this.#digest.toString(), pending, quarantined };
+  }
+
+  read(identities: Iterable<string>): LoadedRow[] {
+    return [...identities].map((identity) => {
+      const row = this.rows.get(identity);
+      return { identity, entry: row === undefined ? null : { identity, ...row } };
+    });
+  }
+
+  /** What a Redis that restarts from an older dump has. */
+  snapshot(): () => void {
+    const { epoch, seq, last, tip, checkpoint, upTo, state } = this;
+    const rows = new Map(this.rows);
+    const log = [...this.log];
+    const digest = this.#digest.toString();
+    return () => {
+      Object.assign(this, { epoch, seq, last, tip, checkpoint, upTo, state, rows: new Map(rows), log: [...log] });
+      this.#digest = new Digest(digest);
+    };
+  }
+
+  put(identity: string, row: Row | null): void {
+    const old = this.rows.get(identity);
+    if (old !== undefined) {
+      this.#digest.toggle(identity, old.version);
+      this.rows.delete(identity);
+    }
+    if (row !== null) {
+      this.#digest.toggle(identity, row.version);
+      this.rows.set(identity, row);
+    }
+  }
+
+  remember(): void {
+    this.history.set(`${this.epoch}/${this.last}`, this.documents());
+  }
+
+  documents(): string {
+    return canonical([...this.rows].map(([identity, row]) => ({ identity, ...row })));
+  }
+
+  #link(): typeof envelope & { epoch: string; seq: number; id: string; prevId: string } {
+    const prevId = this.last;
+    this.seq += 1;
+    this.last = `m${++this.#ids}`;
+    this.tip = `t${this.#ids}`;
+    return { ...envelope, epoch: this.epoch, seq: this.seq, id: this.last, prevId };
+  }
+}
+
+const envelope = { v: 1, partitionKey: 'p', section: 's', managerId: 'test' };
+
+function canonical(entries: Iterable<{ readonly identity: string }>): string {
+  return JSON.stringify(
+    [...entries].toSorted((a, b) => (a.identity < b.identity ? -1 : 1)),
+    (_key, value: unknown) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+        : value,
+  );
+}
+
+type Request = Extract<Effect, { request: number }>;
+
+export class Rig {
+  readonly publisher = new ScriptedPublisher();
+  readonly machine: SubscriberMachine;
+  readonly events: SubscriberEvent[] = [];
+  readonly effects: Effect[] = [];
+  nowMs = 1_000_000;
+  /** The request that is not answered yet. */
+  open: Request | null = null;
+
+  constructor(seed: number = 1, buffer: { readonly messages: number; readonly bytes: number } = { messages: 100, bytes: 1_000_000 }) {
+    this.machine = new SubscriberMachine({
+      random: seededRandom(seed),
+      heartbeatMs: 5000,
+      backoff: { minMs: 50, maxMs: 5000 },
+      buffer,
+    });
+  }
+
+  input(input: Input): void {
+    for (const effect of this.machine.handle(input, this.nowMs)) {
+      this.effects.push(effect);
+      if (effect.type === 'emit') {
+        this.events.push(effect.event);
+      } else if ('request' in effect) {
+        this.open = effect;
+      }
+    }
+  }
+
+  message(...messages: readonly (Message | null)[]): void {
+    for (const message of messages) {
+      if (message !== null) {
+        this.input({ type: 'message', message, bytes: 100 });
+      }
+    }
+  }
+
+  disconnect(): void {
+    this.open = null;
+    this.input({ type: 'disconnected', error: null });
+  }
+
+  /** Answers what is open as Redis would now; a scan in one page. */
+  answer(): void {
+    const request = this.open;
+    this.open = null;
+    switch (request?.type) {
+      case 'load':
+        this.input({ type: 'meta', request: request.request, view: this.publisher.view() });
+        return;
+      case 'scan':
+        this.page(request.request, [...this.publisher.rows.keys()]);
+        this.page(request.request, []);
+        this.input({ type: 'scanned', request: request.request });
+        return;
+      case 'replay':
+        this.input({
+          type: 'replayed',
+          request: request.request,
+          view: this.publisher.view(),
+          messages: this.publisher.log.filter(({ seq }) => seq >= request.seq),
+        });
+        return;
+      default:
+    }
+  }
+
+  page(request: number, identities: readonly string[]): void {
+    this.input({ type: 'page', request, view: this.publisher.view(), rows: this.publisher.read(identities) });
+  }
+
+  /** Answers and waits, without messages, until nothing is open and nothing is waited for. */
+  settle(rounds: number = 50): void {
+    for (let i = 0; i < rounds; i += 1) {
+      if (this.open !== null) {
+        this.answer();
+      } else if (this.state.status === 'waiting') {
+        this.wake();
+      } else {
+        return;
+      }
+    }
+  }
+
+  /** Moves time to the next tick. */
+  wake(): void {
+    this.nowMs = Math.max(this.nowMs, this.machine.wakeAtMs ?? this.nowMs);
+    this.input({ type: 'tick' });
+  }
+
+  /** Connects and loads. */
+  live(): this {
+    this.input({ type: 'connected' });
+    this.settle();
+    return this;
+  }
+
+  get state(): ReturnType<SubscriberMachine['state']> {
+    return this.machine.state();
+  }
+
+  get status(): string {
+    return this.machine.state().status;
+  }
+
+  get documents(): string {
+    return canonical(this.machine.documents.entries());
+  }
+
+  /** The types of the events so far, with their reason, without `lag`. */
+  get told(): string[] {
+    return this.events
+      .filter(({ type }) => type !== 'lag')
+      .map((event) => ('reason' in event ? `${event.type}: ${event.reason}` : event.type));
+  }
+}
