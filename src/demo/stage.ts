@@ -1,0 +1,109 @@
+/**
+ * The demo's stage: a private Redis, a sandbox with the order desk loaded, the daemon with the shipped configuration, and one subscriber a
+ * section. Everything is real and private to the run; all of it is gone when the disposer runs.
+ */
+import { fileURLToPath } from 'node:url';
+import sql from 'mssql';
+import { loadConfig } from '../config/load.ts';
+import { createDaemon, type Daemon } from '../daemon/daemon.ts';
+import type { Disposer } from '../lib/disposer.ts';
+import type { Random } from '../lib/random.ts';
+import { startSandbox } from '../sandbox/server.ts';
+import type { SubscriberEvent } from '../subscriber/events.ts';
+import { type Replica, subscribe } from '../subscriber/index.ts';
+import { CREATE_TABLES, DATABASE, SECTIONS, type SectionName, seedRows } from './order-desk.ts';
+import { startPrivateRedis } from './private-redis.ts';
+
+export const CONFIG_FILE = fileURLToPath(new URL('../../cdc.config.yaml', import.meta.url));
+export const PARTITION = 'shop';
+
+/** Long enough for a slow machine; a demo that hangs says so instead. */
+const PATIENCE_MS = 60_000;
+
+export interface Stage {
+  readonly pool: sql.ConnectionPool;
+  readonly daemon: Daemon;
+  readonly replicas: ReadonlyMap<SectionName, Replica>;
+  readonly connectionString: string;
+  readonly redisUrl: string;
+}
+
+export interface StageOptions {
+  readonly random: Random;
+  readonly note: (text: string) => void;
+  readonly onEvent: (section: SectionName, event: SubscriberEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Sets the stage up; what has been acquired is with the disposer, also when it throws. */
+export async function setStage(disposer: Disposer, { random, note, onEvent, signal }: StageOptions): Promise<Stage> {
+  const redis = disposer.use(await startPrivateRedis());
+  note(`redis-server on port ${redis.port}, private to this run`);
+  const sandbox = await startSandbox();
+  disposer.defer(() => sandbox.close());
+  await createDatabase(sandbox.connectionString());
+  const connectionString = sandbox.connectionString(DATABASE);
+  const pool = new sql.ConnectionPool(connectionString);
+  disposer.defer(() => pool.close());
+  await pool.connect();
+  for (const batch of [...CREATE_TABLES, ...seedRows(random)]) {
+    signal.throwIfAborted();
+    await pool.request().batch(batch);
+  }
+  note(`sandbox (a stand-in for SQL Server) on port ${sandbox.port}, database ${DATABASE}: five tables, change tracking on`);
+
+  const daemon = createDaemon(
+    loadConfig({
+      path: CONFIG_FILE,
+      env: { ...process.env, PATCHWIRE_MSSQL: connectionString, PATCHWIRE_REDIS: redis.url },
+      flags: [
+        { origin: 'demo', path: ['http', 'port'], value: 0 },
+        { origin: 'demo', path: ['log', 'level'], value: 'error' },
+      ],
+    }),
+  );
+  disposer.defer(() => daemon.stop());
+  await daemon.start();
+
+  const replicas = new Map(
+    SECTIONS.map((section) => [
+      section,
+      disposer.use(subscribe({ redis: redis.url, partition: PARTITION, section, signal, onEvent: (event) => onEvent(section, event) })),
+    ]),
+  );
+  await Promise.all([...replicas.values()].map((replica) => replica.waitUntilLive({ signal, timeoutMs: PATIENCE_MS })));
+  const documents = [...replicas.values()].reduce((sum, replica) => sum + replica.size, 0);
+  note(`daemon and a subscriber are live: ${documents} documents in ${SECTIONS.length} sections loaded`);
+  return { pool, daemon, replicas, connectionString, redisUrl: redis.url };
+}
+
+async function createDatabase(connectionString: string): Promise<void> {
+  const pool = await new sql.ConnectionPool(connectionString).connect();
+  try {
+    await pool.request().batch(`CREATE DATABASE [${DATABASE}]`);
+  } finally {
+    await pool.close();
+  }
+}
+
+/** Waits until every replica contains every change up to `version`. @throws a TimeoutError when that does not come */
+export async function waitForAll(stage: Stage, version: string, signal: AbortSignal): Promise<void> {
+  await Promise.all([...stage.replicas.values()].map((replica) => replica.waitForVersion(version, { signal, timeoutMs: PATIENCE_MS })));
+}
+
+/** Runs statements in one transaction. @returns the version of the database after it */
+export async function commit(pool: sql.ConnectionPool, statements: readonly string[]): Promise<string> {
+  const transaction = new sql.Transaction(pool);
+  await transaction.begin();
+  try {
+    for (const statement of statements) {
+      await transaction.request().batch(statement);
+    }
+  } catch (error) {
+    await transaction.rollback();
+    throw error;
+  }
+  await transaction.commit();
+  const { recordset } = await pool.request().query<{ version: string }>('SELECT CHANGE_TRACKING_CURRENT_VERSION() AS version');
+  return recordset[0]?.version ?? '0';
+}
