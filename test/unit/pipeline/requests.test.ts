@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest';
+import type { OperationProgress } from '../../../src/manager/distributed-data-manager.ts';
+import { PatchwireError } from '../../../src/model/errors.ts';
+import { SECTION, World } from './world.ts';
+
+const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
+
+async function live(): Promise<World> {
+  const world = new World();
+  world.tracker.commit({ a: doc(1), b: doc(2) });
+  world.start();
+  await world.untilCaughtUp();
+  return world;
+}
+
+async function answer(world: World, id: string): Promise<OperationProgress> {
+  const manager = world.manager();
+  let found: OperationProgress | null = null;
+  await world.until(async () => {
+    found = await manager.operation(SECTION, id);
+    return found !== null && (found as OperationProgress).state !== 'running';
+  });
+  return found!;
+}
+
+describe('requests', () => {
+  it('L6: a poll is taken within a second, however long the ladder, and answered after a round that began later', async () => {
+    await using world = await live();
+    await world.clock.advance(300_000);
+    const reads = world.tracker.calls.length;
+    const at = world.clock.now();
+    const id = await world.ask('poll');
+    const result = await answer(world, id);
+    expect(world.clock.now() - at).toBeLessThanOrEqual(1100);
+    expect(result).toMatchObject({ state: 'done', verb: 'poll' });
+    expect(world.tracker.calls.length).toBeGreaterThan(reads);
+  });
+
+  it('L6: reset begins a new epoch and a first load, and subscribers load anew', async () => {
+    await using world = await live();
+    const { epoch } = world.stored.meta!;
+    world.stored.documents.set('a', '{"tampered":true}');
+    const id = await world.ask('reset');
+    expect(await answer(world, id)).toMatchObject({ state: 'done' });
+    await world.until(() => world.replica.loads === 2);
+    expect(world.stored.meta!.epoch).not.toBe(epoch);
+    expect(world.replica.of('reset').map(({ phase }) => phase)).toEqual(['begin', 'end', 'begin', 'end']);
+    expect(world.documents).toEqual(world.expected);
+    world.tracker.commit({ c: doc(3) });
+    await world.untilCaughtUp();
+    expect(world.replicated).toEqual(world.expected);
+  });
+
+  it('L6: reset to a version reads again from it, without a new epoch', async () => {
+    await using world = await live();
+    world.tracker.commit({ a: doc(1, 'x') });
+    world.tracker.commit({ b: doc(2, 'y') });
+    await world.untilCaughtUp();
+    await world.clock.advance(20_000);
+    const { epoch } = world.stored.meta!;
+    const froms: bigint[] = [];
+    const readWindow = world.tracker.readWindow.bind(world.tracker);
+    world.tracker.readWindow = (table, options) => {
+      froms.push(options.from);
+      return readWindow(table, options);
+    };
+    expect(world.stored.meta!.confirmed).toBe(3n);
+    expect(await answer(world, await world.ask('reset', { to: '1' }))).toMatchObject({ state: 'done' });
+    await world.until(() => froms.length > 0);
+    expect(froms[0]).toBe(1n);
+    expect(world.stored.meta!.epoch).toBe(epoch);
+    await world.untilCaughtUp();
+    expect(world.replicated).toEqual(world.expected);
+  });
+
+  it('L6: reset to a version refuses what history does not reach, what would skip changes, and what is no version', async () => {
+    await using world = await live();
+    world.tracker.commit({ a: doc(1, 'x') });
+    world.tracker.commit({ a: doc(1, 'y') });
+    await world.untilCaughtUp();
+    await world.clock.advance(10_000);
+    world.tracker.minValid = 2n;
+    const before = { ...world.stored.meta! };
+    expect(await answer(world, await world.ask('reset', { to: '1' }))).toMatchObject({ state: 'failed', code: 'PW-S211' });
+    expect(await answer(world, await world.ask('reset', { to: '99' }))).toMatchObject({ state: 'failed', code: 'PW-C109' });
+    expect(await answer(world, await world.ask('reset', { to: '1.5' }))).toMatchObject({ state: 'failed', code: 'PW-C109' });
+    expect(world.stored.meta).toMatchObject({ epoch: before.epoch, checkpoint: before.checkpoint, state: 'live' });
+    world.tracker.commit({ a: doc(1, 'z') });
+    await world.untilCaughtUp();
+    expect(world.replicated).toEqual(world.expected);
+  });
+
+  it('L6: a verb that nobody knows is answered as failed', async () => {
+    await using world = await live();
+    expect(await answer(world, await world.ask('dance'))).toMatchObject({ state: 'failed', code: 'PW-M317' });
+  });
+
+  it('L6: purge deletes the section, tells subscribers, and ends it for good', async () => {
+    await using world = await live();
+    await world.ask('purge');
+    await world.until(() => world.running[0]!.ended);
+    expect(await world.running[0]!.done).toBe('purged');
+    expect(world.stored.meta).toBeNull();
+    expect(world.documents.size).toBe(0);
+    expect(world.replica.messages.at(-1)).toMatchObject({ type: 'removed' });
+    await world.clock.advance(60_000);
+    expect(world.stored.meta).toBeNull();
+  });
+
+  it('L6: purge is done even while SQL Server does not answer', async () => {
+    await using world = await live();
+    world.tracker.before = () => Promise.reject(new PatchwireError('PW-S201', 'down'));
+    await world.until(() => world.phases.includes('retrying PW-S201'));
+    await world.ask('purge');
+    await world.until(() => world.running[0]!.ended);
+    expect(await world.running[0]!.done).toBe('purged');
+  });
+
+  it('L6: requests come one after another, each done once', async () => {
+    await using world = await live();
+    const ids = [await world.ask('poll'), await world.ask('reset'), await world.ask('poll')];
+    for (const id of ids) {
+      expect(await answer(world, id)).toMatchObject({ state: 'done' });
+    }
+    await world.clock.advance(30_000);
+    expect(world.replica.loads).toBe(2);
+  });
+
+  it('L6: a stopped section goes on taking requests: a poll fails with its code, a reset mends it', async () => {
+    await using world = await live();
+    world.tracker.objectId = 2;
+    await world.stop(world.running[0]!);
+    world.start();
+    await world.until(() => world.phases.includes('stopped PW-S213'));
+    const at = world.clock.now();
+    expect(await answer(world, await world.ask('poll'))).toMatchObject({ state: 'failed', code: 'PW-S213' });
+    expect(world.clock.now() - at).toBeLessThan(3000);
+    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'done' });
+    await world.until(() => world.replica.loads === 2);
+    await world.untilCaughtUp();
+    expect(world.stored.meta!.source).toMatchObject({ objectId: 2 });
+    expect(world.replicated).toEqual(world.expected);
+  });
+
+  it('L6: a section that was torn half-way is mended by a reset', async () => {
+    await using world = await live();
+    await world.stop(world.running[0]!);
+    world.stored.meta!.pending = 'publish';
+    world.start();
+    await world.until(() => world.phases.includes('stopped PW-M307'));
+    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'done' });
+    await world.until(() => world.replica.loads === 2);
+    expect(world.documents).toEqual(world.expected);
+  });
+});
