@@ -121,6 +121,11 @@ export class ByteWriter {
     this.#data.writeUInt16LE(this.#at - mark - 2, mark);
   }
 
+  /** Takes back everything after the first bytes. */
+  truncate(length: number): void {
+    this.#at = Math.min(this.#at, length);
+  }
+
   /** A view of the first bytes, valid until the next call that writes or drops. */
   first(count: number): Buffer {
     return this.#data.subarray(0, Math.min(count, this.#at));

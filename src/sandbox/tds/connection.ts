@@ -61,6 +61,7 @@ export class Connection {
   readonly #loginTimer: NodeJS.Timeout;
   #prelogin: PreloginRequest | null = null;
   #loggedIn: LoggedIn | null = null;
+  /** Nothing more is read or answered. */
   #refused = false;
   #waiting: Message[] = [];
   #serving = false;
@@ -105,10 +106,10 @@ export class Connection {
   }
 
   #take(message: Message): void {
-    if (message.type === PACKET.attention && this.#serving) {
+    if (message.type === PACKET.attention && this.#abort !== null) {
       this.#attention = true;
       this.#waiting = [];
-      this.#abort?.abort(new SqlError(3617, 'Operation canceled by user.', { class: 11 }));
+      this.#abort.abort(new SqlError(3617, 'Operation canceled by user.', { class: 11 }));
       return;
     }
     if (this.#waiting.length >= MAX_WAITING) {
@@ -271,7 +272,11 @@ export class Connection {
     if (!(error instanceof ProtocolError)) {
       this.#options.onInternalError?.(error);
     }
-    // Only what is already written may still arrive.
+    this.#refused = true;
+    this.#waiting = [];
+    this.#abort?.abort(new SqlError(3617, 'The connection is being closed.', { class: 11 }));
+    // What is already written may still arrive, where the client reads.
+    this.#socket.setTimeout(REFUSED_LINGER_MS, () => this.destroy());
     this.#socket.destroySoon();
   }
 

@@ -60,7 +60,14 @@ export class StatementSink implements ResultSink {
     if (this.#writeRow === null) {
       throw new Error('a row before its columns');
     }
-    this.#writeRow(this.#bytes, values);
+    const start = this.#bytes.length;
+    try {
+      this.#writeRow(this.#bytes, values);
+    } catch (error) {
+      // A value that its column cannot hold: half a row would make the rest of the answer unreadable.
+      this.#bytes.truncate(start);
+      throw error;
+    }
     return this.#options.out.isFull ? this.#options.out.flush() : undefined;
   }
 

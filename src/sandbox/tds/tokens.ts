@@ -168,21 +168,23 @@ export function rowWriter(columns: readonly ResultColumn[]): (writer: ByteWriter
     }
     if (!values.includes(null)) {
       writer.u8(TOKEN.row);
-      for (const [i, encode] of encoders.entries()) {
-        encode(writer, values[i] ?? null);
+      let i = 0;
+      for (const encode of encoders) {
+        encode(writer, values[i++] ?? null);
       }
       return;
     }
     bitmap.fill(0);
-    for (const [i, value] of values.entries()) {
-      if (value === null) {
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] === null) {
         bitmap[i >>> 3] = (bitmap[i >>> 3] ?? 0) | (1 << (i & 7));
       }
     }
     writer.u8(TOKEN.nullBitmapRow);
     writer.bytes(bitmap);
-    for (const [i, encode] of encoders.entries()) {
-      const value = values[i] ?? null;
+    let i = 0;
+    for (const encode of encoders) {
+      const value = values[i++] ?? null;
       if (value !== null) {
         encode(writer, value);
       }

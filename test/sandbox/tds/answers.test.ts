@@ -101,6 +101,30 @@ test('an exception that is no SQL error is told, reported and ends the connectio
   await (await toy.connect()).request().batch('fine');
 });
 
+test('a value that its column cannot hold spoils no byte of the answer before it', async () => {
+  await using toy = await toyServer();
+  toy.backend.on('wrong', (ask) =>
+    answerRows(
+      ask,
+      [INT, INT],
+      [
+        [1, 2],
+        [3, 4n],
+      ],
+    ),
+  );
+  const pool = await toy.connect();
+  const request = pool.request();
+  const rows: unknown[] = [];
+  request.stream = true;
+  request.on('row', (row) => rows.push(row));
+  const error = new Promise<unknown>((resolve) => request.once('error', resolve));
+  void request.batch('wrong').catch(() => undefined);
+  expect(await error).toMatchObject({ number: 3624 });
+  expect(rows).toHaveLength(1);
+  expect(toy.internalErrors).toHaveLength(1);
+});
+
 test('a change of database in a batch reaches the client', async () => {
   await using toy = await toyServer();
   toy.backend.on('use other', ({ sink, session }) => {

@@ -236,6 +236,15 @@ test('any bytes after a login are answered or cut off, and the next client is se
   await (await toy.connect()).request().batch('fine');
 });
 
+test('an attention that follows the login at once is acknowledged on its own', async () => {
+  await using toy = await toyServer();
+  using client = rawClient(toy.listener.port);
+  client.socket.write(Buffer.concat([login(), packet(PACKET.attention, Buffer.alloc(0)), batch('fine')]));
+  await until(() => client.messages().length === 3);
+  const status = (message: Buffer | undefined): number | undefined => message?.readUInt16LE(message.length - 12);
+  expect(client.messages().map((message) => status(message))).toEqual([0, 0x20, 0]);
+});
+
 describe('refusals that are answers', () => {
   async function answerTo(bytes: Buffer, before = login()): Promise<string> {
     await using toy = await toyServer();
