@@ -18,6 +18,21 @@ export interface TableDefaults {
   readonly section: string;
 }
 
+/** What a connection string says as well, so that it may not stand beside one. */
+const CONNECTION_FIELDS = [
+  'server',
+  'port',
+  'database',
+  'user',
+  'password',
+  'encrypt',
+  'trustServerCertificate',
+  'instanceName',
+  'domain',
+  'hostNameInCertificate',
+  'multiSubnetFailover',
+] as const;
+
 interface RawTable {
   readonly index: number;
   readonly entry: Readonly<Record<string, unknown>>;
@@ -87,14 +102,13 @@ function sourceRules(sources: unknown): RuleBreak[] {
     if (!isMap(entry)) {
       return breaks;
     }
-    const fields = ['server', 'port', 'database', 'user', 'password', 'encrypt', 'trustServerCertificate'];
     if (entry['connection'] === undefined) {
       const missing = ['server', 'database', 'user', 'password'].filter((field) => entry[field] === undefined);
       if (missing.length > 0) {
         breaks.push({ path, rule: `connection, or server, database, user and password (missing: ${missing.join(', ')})` });
       }
     } else {
-      for (const field of fields.filter((other) => entry[other] !== undefined)) {
+      for (const field of CONNECTION_FIELDS.filter((other) => entry[other] !== undefined)) {
         breaks.push({ path: [...path, field], rule: 'not beside connection: say it there' });
       }
     }

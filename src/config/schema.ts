@@ -113,6 +113,12 @@ export const sourceSchema = z.strictObject({
   password: z.string().optional(),
   encrypt: z.union([z.boolean(), z.literal('strict')], { error: 'true, false or strict' }).optional(),
   trustServerCertificate: z.boolean({ error: 'true or false' }).optional(),
+  instanceName: text.optional(),
+  /** Windows domain, for NTLM. */
+  domain: text.optional(),
+  hostNameInCertificate: text.optional(),
+  /** For listeners of availability groups. */
+  multiSubnetFailover: z.boolean({ error: 'true or false' }).optional(),
   isolation: choice(['auto', 'snapshot', 'readCommitted']).default('auto'),
   claims: choice(['implied', 'confirmed']).default('implied'),
   polling: z

@@ -11,10 +11,10 @@ export const SIZE_RULE = 'a size with its unit: B, KiB, MiB or GiB, such as 256K
 export const LADDER_RULE =
   'a list of steps such as [50ms x5, 200ms x15, 5s]: a duration and how often it is waited, the last one without a number';
 
-/** One step of the ladder: wait `delayMs`, `times` times; the last step is for ever (`times` is null). */
+/** One step of the ladder: wait `delayMs`, `count` times; the last step is for ever. */
 export interface LadderStep {
   readonly delayMs: number;
-  readonly times: number | null;
+  readonly count: number;
 }
 
 /** Milliseconds, or null when the text is no duration of whole milliseconds. */
@@ -45,13 +45,13 @@ export function parseLadder(texts: readonly string[]): LadderStep[] | null {
     if (delayMs === null || delayMs === 0 || last !== (times === undefined)) {
       return null;
     }
-    steps.push({ delayMs, times: times === undefined ? null : Number(times) });
+    steps.push({ delayMs, count: times === undefined ? Number.POSITIVE_INFINITY : Number(times) });
   }
   return steps.length === 0 ? null : steps;
 }
 
 export function formatLadder(steps: readonly LadderStep[]): string[] {
-  return steps.map(({ delayMs, times }) => formatDuration(delayMs) + (times === null ? '' : ` x${times}`));
+  return steps.map(({ delayMs, count }) => formatDuration(delayMs) + (Number.isFinite(count) ? ` x${count}` : ''));
 }
 
 function parseQuantity(text: string, units: Readonly<Record<string, number>>): number | null {

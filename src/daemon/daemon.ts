@@ -149,7 +149,12 @@ class ComposedDaemon implements Daemon {
       this.#counters.abort(STOP);
       await counters;
     });
-    this.#runSections();
+    try {
+      this.#runSections();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   stop(): Promise<void> {

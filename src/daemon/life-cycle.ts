@@ -3,7 +3,6 @@
  * finishes the batch in hand and hands over the lease; a second one exits now; a watchdog that keeps no process alive exits when the time
  * has passed. Only here are signals listened to.
  */
-import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Daemon, DaemonOutcome } from './daemon.ts';
 
@@ -19,7 +18,6 @@ export interface LifeCycleOptions {
   /** How long a stop may take, in ms. */
   readonly shutdownMs: number;
   readonly log: Logger;
-  readonly clock: Clock;
   readonly signals: SignalSource;
   /** Ends the process at once. */
   readonly exitNow: (code: number) => void;

@@ -47,10 +47,10 @@ export function createManager(config: Config, { clock, log }: Tools): Distribute
 
 /** A source's tracker, closed. */
 export function createTracker(config: Config, source: string, { clock, random, log }: Tools & { readonly random: Random }): ChangeTracker {
-  const { isolation, claims, polling, limits, ...connection } = sourceOf(config, source);
+  const { isolation, claims, polling, limits, connection, server, ...fields } = sourceOf(config, source);
   return sqlServerChangeTracker({
     source,
-    connection,
+    connection: connection ?? { server: server ?? '', ...fields },
     isolation,
     claims,
     confirmMs: polling.confirm,

@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { createDaemon } from '../../daemon/daemon.ts';
 import { runDaemon } from '../../daemon/life-cycle.ts';
 import { secretsOf } from '../../config/print.ts';
-import { systemClock } from '../../lib/clock.ts';
 import { createLogger } from '../../observe/create-logger.ts';
 import { EXIT, exitCodeOf } from '../exit-codes.ts';
 import type { Bind } from '../program.ts';
@@ -31,7 +30,6 @@ Examples:
     const outcome = await runDaemon(daemon, {
       shutdownMs: config.daemon.shutdown,
       log,
-      clock: systemClock,
       signals: process,
       exitNow: control.exitNow,
     });

@@ -43,7 +43,7 @@ describe('loadConfig', () => {
     const config = parse(MINIMAL);
     expect(config.manager.heartbeat).toBe(5000);
     expect(config.batch).toEqual({ rows: 500, bytes: 262_144, inFlight: 4 });
-    expect(config.sources['shop']?.polling.ladder.at(-1)).toEqual({ delayMs: 5000, times: null });
+    expect(config.sources['shop']?.polling.ladder.at(-1)).toEqual({ delayMs: 5000, count: Number.POSITIVE_INFINITY });
     expect(config.tables[0]).toMatchObject({ source: 'shop', section: 'Orders', columns: 'all', json: [], initial: 'full' });
     expect(config.daemon.shutdown).toBe(25_000);
   });
