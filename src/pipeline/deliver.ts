@@ -41,6 +41,8 @@ export interface DeliveryOptions {
   readonly meta: SectionMeta;
   /** Called once, with the first refusal. */
   readonly onRefusal: (error: unknown) => void;
+  /** Called with every batch that was acknowledged. */
+  readonly onAcknowledged: () => void;
   /** Called when an idle advance should not wait for the next heartbeat. */
   readonly onUrgent: () => void;
 }
@@ -122,6 +124,11 @@ export class Delivery {
   get position(): TrackingPosition {
     const { checkpoint, confirmed, high } = this.#stored;
     return { checkpoint, confirmed, high };
+  }
+
+  /** Whether nothing that was sent is unanswered. */
+  get quiet(): boolean {
+    return this.#outstanding.size === 0;
   }
 
   /** Living documents, by what has been written. */
@@ -317,6 +324,7 @@ export class Delivery {
       const answered = read.mode === 'publish' && rows.length > 0 ? manager.publish(script) : manager.store(script);
       return answered.then(() => {
         this.#overlay.acknowledged(rows);
+        this.#options.onAcknowledged();
         const patches = rows.reduce((sum, { changes }) => sum + changes.length, 0);
         const durationMs = clock.now() - sentAt;
         observer.delivered({ rows: rows.length, patches, bytes: batch.bytes, durationMs, message: read.mode === 'publish' });

@@ -18,7 +18,7 @@ export interface LaneOptions extends LoadOptions {
   readonly desk: RequestDesk;
   /** End when the section is live and a round found nothing more. */
   readonly once: boolean;
-  /** A round was read and delivered: back-off may begin anew. */
+  /** A round was read and needed no delivery: back-off may begin anew (with delivery, its acknowledgement says so). */
   readonly onHealthy: () => void;
 }
 
@@ -64,7 +64,7 @@ class Lane {
   }
 
   async run(): Promise<LaneEnd> {
-    const { signal, desk, once, onHealthy } = this.#options;
+    const { signal, desk, delivery, once, onHealthy } = this.#options;
     for (;;) {
       signal.throwIfAborted();
       if (this.#ahead === null) {
@@ -81,8 +81,13 @@ class Lane {
       if (allElseRead && !page.full) {
         await this.#goLive(page);
       }
-      await desk.answerLater(`Read up to version ${page.to}; ${written} rows changed.`);
-      onHealthy();
+      if (desk.keeps) {
+        await delivery.settle();
+        await desk.answerLater(`Read up to version ${page.to}; ${written} rows changed.`);
+      }
+      if (written === 0 && delivery.quiet) {
+        onHealthy();
+      }
       await this.#compareRowCount(page);
       const idle = this.#load === null && this.#sweep === null && !page.full && written === 0 && !desk.due;
       if (once && idle) {

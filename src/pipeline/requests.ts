@@ -89,6 +89,11 @@ export class RequestDesk {
     this.#due = left;
   }
 
+  /** Whether requests wait for `answerLater`. */
+  get keeps(): boolean {
+    return this.#later.length > 0;
+  }
+
   /** Keeps a request that its handler has taken until `answerLater` or `refuse`. */
   keep(request: OperatorRequest): void {
     this.#later.push(request);

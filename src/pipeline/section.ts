@@ -80,6 +80,10 @@ class Section {
   #standingBy = false;
   #attempts = 0;
   #loggedStop: string | null = null;
+  readonly #healthy = (): void => {
+    this.#attempts = 0;
+    this.#loggedStop = null;
+  };
 
   constructor(options: SectionOptions) {
     this.#options = options;
@@ -218,11 +222,7 @@ class Section {
           logger.warn({ table: table.fullName }, warning);
         }
         const meta = (await manager.readMeta(section)) ?? led;
-        const onHealthy = (): void => {
-          this.#attempts = 0;
-          this.#loggedStop = null;
-        };
-        const lane = { ...this.#options, delivery, ladder: this.#ladder, desk: this.#desk, signal, once, onHealthy };
+        const lane = { ...this.#options, delivery, ladder: this.#ladder, desk: this.#desk, signal, once, onHealthy: this.#healthy };
         return await runLane(lane, table, meta);
       } catch (thrown) {
         signal.throwIfAborted();
@@ -283,7 +283,8 @@ class Section {
   }
 
   #delivery(meta: SectionMeta, onRefusal: (error: unknown) => void, onUrgent: () => void): Delivery {
-    return new Delivery({ ...this.#options, limits: this.#options.batch, meta, onRefusal, onUrgent });
+    const limits = this.#options.batch;
+    return new Delivery({ ...this.#options, limits, meta, onRefusal, onUrgent, onAcknowledged: this.#healthy });
   }
 
   /** What went wrong outside of the lane, or ended it: waits as its class says. @throws the error itself when it is final and `once` is set */

@@ -90,11 +90,19 @@ export class World {
   /** Set to wrap what sections are given as their manager. */
   wrap: (manager: DistributedDataManager) => DistributedDataManager = (manager) => manager;
   #managers = 0;
+  readonly #violations: unknown[] = [];
 
   constructor(options: Partial<ScriptedTrackerOptions> = {}) {
     this.tracker = new ScriptedTracker({ clock: this.clock, ...options });
     this.replica = new StrictReplica(() => this.entries());
-    this.store.listen((_channel, text) => this.replica.take(text));
+    this.store.listen((_channel, text) => {
+      try {
+        this.replica.take(text);
+      } catch (error) {
+        // Thrown on, it would look like a refusal of the manager.
+        this.#violations.push(error);
+      }
+    });
   }
 
   get observer(): SectionObserver {
@@ -171,7 +179,11 @@ export class World {
     return new Map([...this.tracker.expected].toSorted(([a], [b]) => (a < b ? -1 : 1)));
   }
 
+  /** @throws the first thing that the replica could not apply */
   get replicated(): Map<string, string> {
+    if (this.#violations.length > 0) {
+      throw this.#violations[0];
+    }
     const entries = [...this.replica.documents].map(([key, { document }]): [string, string] => [key, JSON.stringify(document)]);
     return new Map(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
   }

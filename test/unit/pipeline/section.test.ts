@@ -1,0 +1,220 @@
+import { describe, expect, it } from 'vitest';
+import { PatchwireError } from '../../../src/model/errors.ts';
+import { LEASE_MS, slowLine, World } from './world.ts';
+
+const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
+const key = (n: number): string => String(n).padStart(3, '0');
+const rows = (count: number, value: number | string): Record<string, ReturnType<typeof doc>> =>
+  Object.fromEntries(Array.from({ length: count }, (_, n) => [key(n), doc(n, value)]));
+
+async function live(): Promise<World> {
+  const world = new World();
+  world.tracker.commit(rows(5, 0));
+  world.start();
+  await world.untilCaughtUp();
+  return world;
+}
+
+describe('section', () => {
+  it('stops in good order: the batch in hand, a heartbeat, the lead given up', async () => {
+    await using world = await live();
+    const heartbeats = world.told.heartbeats;
+    expect(await world.stop(world.running[0]!)).toBe('stopped');
+    expect(world.told.heartbeats).toBe(heartbeats + 1);
+    expect(world.stored.lease).toBeNull();
+    expect(world.clock.waiting).toBe(0);
+  });
+
+  it('ends at once when it is killed, also while Redis does not answer', async () => {
+    await using world = await live();
+    world.wrap = (manager) => slowLine(manager, world.clock, () => 1e9);
+    await world.stop(world.running[0]!);
+    world.tracker.commit(rows(5, 'x'));
+    const running = world.start();
+    await world.until(() => world.tracker.calls.filter((call) => call === 'readWindow').length > 1);
+    running.stop.abort(new Error('stop'));
+    await world.clock.advance(1000);
+    expect(running.ended).toBe(false);
+    const reason = new Error('killed');
+    running.kill.abort(reason);
+    await expect(running.done).rejects.toBe(reason);
+  });
+
+  it('stands by while another daemon leads, and takes over when its lease runs out', async () => {
+    await using world = await live();
+    const second = world.start();
+    await world.until(() => world.phases.at(-1) === 'standby');
+    await world.kill(world.running[0]!);
+    const at = world.clock.now();
+    world.tracker.commit({ [key(1)]: doc(1, 'after') });
+    await world.untilCaughtUp();
+    expect(world.clock.now() - at).toBeLessThan(LEASE_MS * 1.1 + 2000);
+    expect(world.replicated).toEqual(world.expected);
+    expect(world.phases.filter((phase) => phase === 'standby')).toHaveLength(1);
+    await world.stop(second);
+  });
+
+  it('once: resolves when the section is live and a round found nothing more', async () => {
+    await using world = new World({ pageRows: 3 });
+    world.tracker.commit(rows(10, 0));
+    const running = world.start({ once: true });
+    await world.until(() => running.ended);
+    expect(await running.done).toBe('caughtUp');
+    expect(world.documents).toEqual(world.expected);
+    expect(world.stored).toMatchObject({ lease: null, meta: { state: 'live', upTo: 1n } });
+    world.tracker.commit(rows(10, 'x'));
+    const again = world.start({ once: true });
+    await world.until(() => again.ended);
+    expect(world.replicated).toEqual(world.expected);
+    expect(world.stored.meta!.upTo).toBe(2n);
+  });
+
+  it('once: rejects where the section would stop', async () => {
+    await using world = await live();
+    await world.stop(world.running[0]!);
+    world.tracker.fingerprint = 'f2';
+    const running = world.start({ once: true });
+    await world.until(() => running.ended);
+    await expect(running.done).rejects.toMatchObject({ code: 'PW-S220' });
+  });
+
+  it('L5: another source stops the section with S213, another projection with S220, recorded names with nothing', async () => {
+    for (const [change, code] of [
+      [(world: World): void => void (world.tracker.objectId = 7), 'PW-S213'],
+      [(world: World): void => void (world.tracker.beginVersion = 7n), 'PW-S213'],
+      [(world: World): void => void (world.tracker.fingerprint = 'f2'), 'PW-S220'],
+    ] as const) {
+      await using world = await live();
+      await world.stop(world.running[0]!);
+      const before = world.documents;
+      change(world);
+      world.start();
+      await world.until(() => world.phases.includes(`stopped ${code}`));
+      expect(world.documents).toEqual(before);
+      expect(world.stored.lease).toBeNull();
+    }
+  });
+
+  it('lost history stops the section, and it goes on by itself once the cause is mended', async () => {
+    await using world = await live();
+    world.tracker.minValid = 100n;
+    world.tracker.commit({ [key(1)]: doc(1, 'x') });
+    await world.until(() => world.phases.includes('stopped PW-S211'));
+    expect(world.stored.lease).toBeNull();
+    world.tracker.minValid = 0n;
+    const at = world.clock.now();
+    await world.untilCaughtUp();
+    expect(world.clock.now() - at).toBeLessThan(65_000);
+    expect(world.replicated).toEqual(world.expected);
+  });
+
+  it('a pending marker stops the section with M307', async () => {
+    await using world = await live();
+    await world.stop(world.running[0]!);
+    world.stored.meta!.pending = 'publish';
+    world.start();
+    await world.until(() => world.phases.includes('stopped PW-M307'));
+  });
+
+  it('C7: heartbeats go on while SQL Server is down, and everything is caught up after it', async () => {
+    await using world = await live();
+    let down = true;
+    world.tracker.before = () => (down ? Promise.reject(new PatchwireError('PW-S201', 'connection refused')) : undefined);
+    world.tracker.commit({ [key(1)]: doc(1, 'x') });
+    await world.until(() => world.phases.includes('retrying PW-S201'));
+    const heartbeats = world.told.heartbeats;
+    await world.clock.advance(60_000);
+    expect(world.told.heartbeats - heartbeats).toBeGreaterThanOrEqual(11);
+    expect(world.stored.lease).not.toBeNull();
+    down = false;
+    await world.untilCaughtUp();
+    expect(world.replicated).toEqual(world.expected);
+    expect(world.replica.loads).toBe(1);
+  });
+
+  it('C7: a restarted daemon that finds SQL Server down leads and says so', async () => {
+    await using world = await live();
+    await world.stop(world.running[0]!);
+    world.tracker.before = () => Promise.reject(new PatchwireError('PW-S201', 'connection refused'));
+    const heartbeats = world.told.heartbeats;
+    world.start();
+    await world.clock.advance(30_000);
+    expect(world.told.heartbeats - heartbeats).toBeGreaterThanOrEqual(5);
+  });
+
+  it('a table that cannot be described gets no section in Redis', async () => {
+    await using world = new World();
+    world.tracker.before = () => Promise.reject(new PatchwireError('PW-S206', 'no such table'));
+    world.start();
+    await world.until(() => world.phases.includes('stopped PW-S206'));
+    expect(world.stored.meta).toBeNull();
+  });
+
+  it('a source error in the middle of a delivery forgets what was composed and not sent', async () => {
+    await using world = new World({ caseInsensitive: true });
+    world.tracker.commit({ ...rows(30, 0), zz: doc(99) });
+    world.start();
+    await world.untilCaughtUp();
+    world.tracker.fail('sameKey', new PatchwireError('PW-S201', 'connection lost'));
+    world.tracker.commit({ ...rows(30, 'x'), zz: null });
+    world.tracker.commit({ ZZ: doc(99, 'respelled') });
+    await world.until(() => world.phases.includes('retrying PW-S201'));
+    await world.untilCaughtUp();
+    expect(world.documents).toEqual(world.expected);
+    expect(world.replicated).toEqual(world.expected);
+  });
+
+  it('C2: after a refusal it waits for all outstanding, leads again and goes on from the stored position', async () => {
+    await using world = await live();
+    await world.stop(world.running[0]!);
+    const trail: string[] = [];
+    let outstanding = 0;
+    world.wrap = (manager) => {
+      const slow = slowLine(manager, world.clock, () => 50);
+      return new Proxy(slow, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name, target);
+          if (name !== 'publish' && name !== 'lead') {
+            return value;
+          }
+          return (...args: unknown[]): Promise<unknown> => {
+            trail.push(`${name} with ${outstanding} outstanding`);
+            outstanding += name === 'publish' ? 1 : 0;
+            const answer = Reflect.apply(value as () => Promise<unknown>, target, args) as Promise<unknown>;
+            return answer.finally(() => (outstanding -= name === 'publish' ? 1 : 0));
+          };
+        },
+      });
+    };
+    let publishes = 0;
+    world.store.intercept = ({ method }) => (method === 'publish' && ++publishes === 2 ? 'before' : null);
+    world.tracker.commit(rows(60, 'x'));
+    world.start();
+    await world.untilCaughtUp();
+    const leads = trail.filter((step) => step.startsWith('lead'));
+    expect(leads).toEqual(['lead with 0 outstanding', 'lead with 0 outstanding']);
+    expect(trail.some((step) => step === 'publish with 3 outstanding')).toBe(true);
+    expect(world.errors.length).toBe(1);
+    expect(world.documents).toEqual(world.expected);
+    expect(world.replicated).toEqual(world.expected);
+  });
+
+  it('backs off while Redis refuses, and begins the back-off anew only after a round that succeeded', async () => {
+    await using world = await live();
+    let refusals = 0;
+    const at: number[] = [];
+    world.store.intercept = ({ method }) => {
+      if (method === 'lead') {
+        at.push(world.clock.now());
+      }
+      return method === 'publish' && refusals++ < 12 ? 'before' : null;
+    };
+    world.tracker.commit({ [key(1)]: doc(1, 'x') });
+    await world.untilCaughtUp();
+    const gaps = at.slice(1).map((time, i) => time - at[i]!);
+    expect(at.length).toBe(12);
+    expect(Math.max(...gaps)).toBeGreaterThan(1000);
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(100);
+    expect(world.replicated).toEqual(world.expected);
+  });
+});
