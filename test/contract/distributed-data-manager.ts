@@ -298,7 +298,9 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       await live(manager);
       expect(await codeOf(manager.publish(batch([removal('1', '6')])))).toBe('PW-M308');
       expect(await codeOf(manager.publish(batch([])))).toBe('PW-M311');
-      expect(await codeOf(manager.heartbeat(S, { believed: { checkpoint: 1n, confirmed: 1n }, advance: {}, intervalMs: 1 }))).toBe('PW-M311');
+      expect(await codeOf(manager.heartbeat(S, { believed: { checkpoint: 1n, confirmed: 1n }, advance: {}, intervalMs: 1 }))).toBe(
+        'PW-M311',
+      );
       expect(await manager.lead(S)).toMatchObject({ kind: 'leading', rewound: false });
       await manager.publish(batch([upsert('1', '6', null)]));
     });
@@ -377,7 +379,11 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       await manager.publish(batch([upsert('1', '6', null)]));
       await restore();
       await bench.expireLease(S);
-      expect(await bench.manager().lead(S)).toMatchObject({ kind: 'leading', rewound: false, meta: { epoch: before?.epoch, seq: before?.seq } });
+      expect(await bench.manager().lead(S)).toMatchObject({
+        kind: 'leading',
+        rewound: false,
+        meta: { epoch: before?.epoch, seq: before?.seq },
+      });
     });
 
     it('C4: a new epoch deletes the log first, and seq does not restart', async () => {
@@ -421,7 +427,12 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       expect(await manager.lead(S, { repair: true })).toMatchObject({ kind: 'leading', meta: { pending: true } });
       expect(await codeOf(manager.publish(batch([])))).toBe('PW-M307');
       await manager.lead(S, { repair: true });
-      const meta = await manager.transition(S, { state: 'loading', newEpoch: true, reset: { phase: 'begin', reason: 'torn' }, advance: {} });
+      const meta = await manager.transition(S, {
+        state: 'loading',
+        newEpoch: true,
+        reset: { phase: 'begin', reason: 'torn' },
+        advance: {},
+      });
       expect(meta).toMatchObject({ pending: false, digest: digestOf(await bench.state(S)), count: 2 });
       await manager.store(batch([upsert('2', '7', '6'), upsert('1', '7', '5')]));
       expect(await manager.readMeta(S)).toMatchObject({ digest: digestOf(await bench.state(S)) });
@@ -460,11 +471,11 @@ export function distributedDataManagerContract(name: string, make: () => Promise
         partitionKey: timed.partition,
         section: S,
         managerId: timed.managerId,
-        epoch: meta?.epoch,
+        epoch: meta!.epoch,
         intervalMs: 5000,
         seq: 2,
-        last: meta?.last,
-        tip: meta?.tip,
+        last: meta!.last,
+        tip: meta!.tip,
         checkpoint: '8',
         upTo: '8',
         state: 'live',
@@ -497,7 +508,8 @@ export function distributedDataManagerContract(name: string, make: () => Promise
     it('C7: a heartbeat checks leader and tip like any script', async () => {
       await live(manager);
       await bench.setMeta(S, 'tip', 'elsewhere');
-      const beat = (): Promise<void> => manager.heartbeat(S, { believed: { checkpoint: 1n, confirmed: 1n }, advance: {}, intervalMs: 5000 });
+      const beat = (): Promise<void> =>
+        manager.heartbeat(S, { believed: { checkpoint: 1n, confirmed: 1n }, advance: {}, intervalMs: 5000 });
       expect(await codeOf(beat())).toBe('PW-M306');
       await bench.expireLease(S);
       await manager.lead(S);
