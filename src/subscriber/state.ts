@@ -246,8 +246,8 @@ function onHistory(course: Course, chain: Chain, view: SectionView, messages: re
     return;
   }
   for (const message of missed) {
-    if (message.seq > chain.seq + 1) {
-      chain.bridge({ seq: message.seq - 1, id: message.prevId });
+    if (message.seq > chain.seq + 1 && !bridge(course, chain, { seq: message.seq - 1, id: message.prevId })) {
+      return;
     }
     if (chain.judge(message) !== 'next') {
       course.restart('trimmed', 'the messages of the replay stream do not follow one another');
@@ -257,17 +257,20 @@ function onHistory(course: Course, chain: Chain, view: SectionView, messages: re
       return;
     }
   }
-  if (chain.seq < view.seq) {
-    chain.bridge({ seq: view.seq, id: view.last });
-    if (!follow(course, course.ledger.settle(), null)) {
-      return;
-    }
+  if (chain.seq < view.seq && !bridge(course, chain, { seq: view.seq, id: view.last })) {
+    return;
   }
   if (chain.last !== view.last || course.ledger.staging) {
     course.restart('trimmed', 'the replay stream does not reach the last message');
     return;
   }
   finishReplay(course, view, missed.length);
+}
+
+/** Scripts that tell nothing have led here; a load may be complete by that. */
+function bridge(course: Course, chain: Chain, to: { readonly seq: number; readonly id: string }): boolean {
+  chain.bridge(to);
+  return follow(course, course.ledger.settle(), null);
 }
 
 function finishReplay(course: Course, view: SectionView, missed: number): void {
