@@ -1,0 +1,272 @@
+/**
+ * Describes a table: resolves what the operator selected against the catalog, with identity, version, identity again (L3). Refuses what
+ * could not be followed without loss, each with its own code. Runs one request.
+ */
+import { createHash } from 'node:crypto';
+import { PatchwireError } from '../../model/errors.ts';
+import { parseCollation } from '../../model/row-key.ts';
+import type { KeyColumn, TableColumn, TableSelection, TrackedTable } from '../../model/table.ts';
+import type { Version } from '../../model/version.ts';
+import type { TableFacts } from '../checks.ts';
+import { checkDatabase, collector, databaseFacts, tableFacts, textOf, versionOf, type DatabaseFacts } from './facts.ts';
+import { parseFilter, type Filter, type FilterColumn } from './filter.ts';
+import type { Run } from './guest.ts';
+import type { DriverRow } from './plan.ts';
+import { describeQuery, tableName, type Isolation, type RequestSettings } from './queries.ts';
+import { isCharacterType, isPublishable, SERIALISER_FORMAT } from './values.ts';
+
+export interface DescribeOptions {
+  readonly source: string;
+  readonly isolation: 'auto' | 'snapshot' | 'readCommitted';
+  readonly request: RequestSettings;
+}
+
+export interface Description {
+  readonly table: TrackedTable;
+  readonly filter: Filter | null;
+  /** The quoted name as the catalog spells it. */
+  readonly name: string;
+}
+
+const SETS = ['database', 'object', 'tracking', 'version', 'name', 'columns', 'databaseAgain', 'objectAgain', 'trackingAgain'] as const;
+
+interface Reading {
+  readonly database: DatabaseFacts;
+  readonly facts: TableFacts;
+  readonly version: Version | null;
+  readonly name: { readonly schema: string; readonly table: string } | null;
+  readonly columns: readonly CatalogColumn[];
+  readonly steady: boolean;
+}
+
+interface CatalogColumn extends FilterColumn {
+  /** The declared type's name, which for an alias type differs from the base type. */
+  readonly declared: string;
+  readonly keyOrdinal: number | null;
+}
+
+/** How often an identity that changes under our eyes is read again. */
+const TRIES = 3;
+
+/** @throws PatchwireError PW-S204 to PW-S210, PW-S214, PW-S215, PW-S219, PW-S227 */
+export async function describeTable(run: Run, selection: TableSelection, options: DescribeOptions): Promise<Description> {
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const reading = await readCatalog(run, selection, options);
+    if (reading.steady) {
+      return describe(reading, selection, options);
+    }
+  }
+  throw new PatchwireError('PW-S215', `${selection.schema}.${selection.name} changes while it is described.`);
+}
+
+async function readCatalog(run: Run, selection: TableSelection, options: DescribeOptions): Promise<Reading> {
+  const { sets, onRow } = collector(SETS);
+  await run({ text: describeQuery(tableName(selection.schema, selection.name), options.request), onRow });
+  const database = databaseFacts(sets.get('database'));
+  const facts = tableFacts(sets, 'object', 'tracking');
+  const again = tableFacts(sets, 'objectAgain', 'trackingAgain');
+  const name = sets.get('name')?.[0];
+  return {
+    database,
+    facts,
+    version: versionOf(sets.get('version')),
+    name: name === undefined ? null : { schema: textOf(name['schema_name']), table: textOf(name['table_name']) },
+    columns: (sets.get('columns') ?? []).map(catalogColumn),
+    steady:
+      databaseFacts(sets.get('databaseAgain')).serviceBrokerGuid === database.serviceBrokerGuid &&
+      again.objectId === facts.objectId &&
+      again.beginVersion === facts.beginVersion,
+  };
+}
+
+function catalogColumn(row: DriverRow): CatalogColumn {
+  const ordinal = row['key_ordinal'] ?? null;
+  const declared = textOf(row['type_name']);
+  const base = textOf(row['base_name']);
+  const collation = textOf(row['collation_name']);
+  return {
+    name: textOf(row['name']),
+    columnId: Number(row['column_id']),
+    declared,
+    type: (base === '' ? declared : base).toLowerCase(),
+    maxLength: Number(row['max_length']),
+    precision: Number(row['precision']),
+    scale: Number(row['scale']),
+    nullable: row['is_nullable'] === true,
+    computed: row['is_computed'] === true,
+    collation: collation === '' ? null : collation,
+    keyOrdinal: ordinal === null || Number(ordinal) === 0 ? null : Number(ordinal),
+  };
+}
+
+function describe(reading: Reading, selection: TableSelection, options: DescribeOptions): Description {
+  const { database, facts, version } = reading;
+  const asked = `${selection.schema}.${selection.name}`;
+  checkDatabase(database, null);
+  if (facts.objectId === null || reading.name === null) {
+    throw new PatchwireError('PW-S206', `There is no table ${asked} in ${database.name} that the login may see.`, {
+      details: { table: asked },
+    });
+  }
+  const fullName = `${reading.name.schema}.${reading.name.table}`;
+  if (version === null) {
+    throw new PatchwireError('PW-S204', `Change tracking is off for the database ${database.name}.`, {
+      hint: `ALTER DATABASE [${database.name}] SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS, AUTO_CLEANUP = ON);`,
+    });
+  }
+  const keyColumns = reading.columns
+    .filter(({ keyOrdinal }) => keyOrdinal !== null)
+    .toSorted((a, b) => (a.keyOrdinal ?? 0) - (b.keyOrdinal ?? 0));
+  if (keyColumns.length === 0) {
+    throw new PatchwireError('PW-S207', `${fullName} has no primary key.`, { details: { table: fullName } });
+  }
+  const { beginVersion } = facts;
+  if (beginVersion === null) {
+    throw new PatchwireError('PW-S205', `Change tracking is off for ${fullName}.`, {
+      hint: `ALTER TABLE ${tableName(reading.name.schema, reading.name.table)} ENABLE CHANGE_TRACKING;`,
+      details: { table: fullName },
+    });
+  }
+  if (facts.minValidVersion === null) {
+    throw new PatchwireError('PW-S209', `The login may not see the change tracking of ${fullName}.`, {
+      hint: `GRANT VIEW CHANGE TRACKING ON ${tableName(reading.name.schema, reading.name.table)} TO the daemon's user.`,
+      details: { table: fullName },
+    });
+  }
+
+  const published = selectColumns(reading.columns, selection, fullName);
+  for (const column of [...published, ...keyColumns]) {
+    if (!isPublishable(column.type)) {
+      throw new PatchwireError(
+        'PW-S219',
+        `The column ${column.name} of ${fullName} has the type ${column.declared}, which cannot be published.`,
+        {
+          details: { table: fullName, column: column.name, type: column.declared },
+        },
+      );
+    }
+  }
+  const json = selection.json.map((name) => findColumn(published, name, fullName)).map((column) => jsonName(column, fullName));
+  const filter = selection.filter === null ? null : parseFilter(selection.filter, reading.columns);
+  const columns = published.map(plainColumn);
+  const key = keyColumns.map(keyColumn);
+  const { isolation, warnings } = isolationOf(database, options.isolation);
+  return {
+    name: tableName(reading.name.schema, reading.name.table),
+    filter,
+    table: {
+      source: options.source,
+      selection,
+      fullName,
+      identity: {
+        serviceBrokerGuid: database.serviceBrokerGuid,
+        database: database.name,
+        objectId: facts.objectId,
+        beginVersion: beginVersion.toString(),
+        fingerprint: fingerprintOf({ columns, key, json, filter }),
+        recorded: { serverName: database.serverName, databaseId: database.databaseId, createDate: database.createDate },
+      },
+      columns,
+      key,
+      version,
+      isolation,
+      warnings: [...warnings, ...published.filter(({ computed }) => computed).map(computedWarning)],
+    },
+  };
+}
+
+function selectColumns(columns: readonly CatalogColumn[], selection: TableSelection, table: string): readonly CatalogColumn[] {
+  if (selection.columns === 'all') {
+    return columns;
+  }
+  if ('exclude' in selection.columns) {
+    const excluded = new Set(selection.columns.exclude.map((name) => findColumn(columns, name, table).columnId));
+    return columns.filter(({ columnId }) => !excluded.has(columnId));
+  }
+  const wanted = new Set(selection.columns.map((name) => findColumn(columns, name, table).columnId));
+  return columns.filter(({ columnId }) => wanted.has(columnId));
+}
+
+/** By its exact name, else without case where that names one. */
+function findColumn(columns: readonly CatalogColumn[], name: string, table: string): CatalogColumn {
+  const similar = columns.filter((column) => column.name.toLowerCase() === name.toLowerCase());
+  const found = columns.find((column) => column.name === name) ?? (similar.length === 1 ? similar[0] : undefined);
+  if (found === undefined) {
+    throw new PatchwireError('PW-S208', `${table} has no column ${name} among those that are published.`, {
+      details: { table, column: name, columns: columns.map((column) => column.name) },
+    });
+  }
+  return found;
+}
+
+function jsonName(column: CatalogColumn, table: string): string {
+  if (!isCharacterType(column.type) && !['text', 'ntext', 'json'].includes(column.type)) {
+    throw new PatchwireError(
+      'PW-S219',
+      `The column ${column.name} of ${table} is declared json, but its type ${column.declared} is no text.`,
+      {
+        details: { table, column: column.name, type: column.declared },
+      },
+    );
+  }
+  return column.name;
+}
+
+function plainColumn({ name, columnId, type, maxLength, precision, scale, nullable, collation }: CatalogColumn): TableColumn {
+  return { name, columnId, type, maxLength, precision, scale, nullable, collation };
+}
+
+function keyColumn(column: CatalogColumn): KeyColumn {
+  const { collation } = column;
+  return { ...plainColumn(column), keyCollation: collation === null || !isCharacterType(column.type) ? null : parseCollation(collation) };
+}
+
+function isolationOf(
+  database: DatabaseFacts,
+  asked: DescribeOptions['isolation'],
+): { readonly isolation: Isolation; readonly warnings: readonly string[] } {
+  const allowed = database.snapshotState === 1;
+  if (asked === 'snapshot' && !allowed) {
+    throw new PatchwireError('PW-S227', `The database ${database.name} does not allow SNAPSHOT isolation.`, {
+      hint: `ALTER DATABASE [${database.name}] SET ALLOW_SNAPSHOT_ISOLATION ON; or isolation: auto.`,
+    });
+  }
+  if (asked !== 'readCommitted' && allowed) {
+    return { isolation: 'snapshot', warnings: [] };
+  }
+  const why = asked === 'readCommitted' ? 'as configured' : `${database.name} does not allow SNAPSHOT isolation`;
+  return {
+    isolation: 'readCommitted',
+    warnings: [`Reads use READ COMMITTED (${why}): they may wait for writers, and upTo follows only after a confirming read.`],
+  };
+}
+
+function computedWarning(column: CatalogColumn): string {
+  return `The column ${column.name} is computed: where its value changes without a change of the row, nobody is told.`;
+}
+
+/** A hash over all that decides which document a row gives (L5). */
+function fingerprintOf(projection: {
+  readonly columns: readonly TableColumn[];
+  readonly key: readonly TableColumn[];
+  readonly json: readonly string[];
+  readonly filter: Filter | null;
+}): string {
+  const column = ({ name, columnId, type, maxLength, precision, scale, collation }: TableColumn): unknown => [
+    name,
+    columnId,
+    type,
+    maxLength,
+    precision,
+    scale,
+    collation,
+  ];
+  const text = JSON.stringify({
+    format: SERIALISER_FORMAT,
+    columns: projection.columns.map(column),
+    key: projection.key.map(column),
+    json: projection.json.toSorted(),
+    filter: projection.filter?.sql ?? null,
+  });
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}

@@ -1,0 +1,229 @@
+/**
+ * Reads pages: one request each, streamed into memory whole, checked before and after (R1 to R3). Proves nothing about what a page means for
+ * a checkpoint: that is track-changes.ts.
+ */
+import mssql from 'mssql';
+import type { LoadPage, PageCursor, RowState, TrackingPosition } from '../../model/change.ts';
+import { decodeDataKey } from '../../model/row-key.ts';
+import { PatchwireError } from '../../model/errors.ts';
+import type { TrackedTable } from '../../model/table.ts';
+import type { Version } from '../../model/version.ts';
+import type { WindowPage } from '../change-tracker.ts';
+import { checkTable, checkVersion } from '../checks.ts';
+import { checkDatabase, collector, databaseFacts, tableFacts, versionOf, type Sets } from './facts.ts';
+import type { Run } from './guest.ts';
+import { cursorParameter } from './key-parameters.ts';
+import type { DriverRow, RowReader, TablePlan } from './plan.ts';
+import {
+  CHECK_SETS,
+  checkQuery,
+  existingQuery,
+  existingSizes,
+  loadQuery,
+  PAGE_SETS,
+  sameKeyQuery,
+  windowQuery,
+  type RequestSettings,
+} from './queries.ts';
+import type { Parameter } from './request.ts';
+
+export interface PageLimits extends RequestSettings {
+  readonly pageRows: number;
+  readonly pageBytes: number;
+  readonly maxDocumentBytes: number;
+}
+
+/** The reads of one table. The statements are built once. */
+export interface TableReader {
+  window(
+    run: Run,
+    options: { readonly from: Version; readonly cursor: PageCursor | null; readonly position: TrackingPosition },
+  ): Promise<PageResult>;
+  load(run: Run, options: { readonly after: string | null }): Promise<LoadPage>;
+  existing(run: Run, dataKeys: readonly string[]): Promise<readonly boolean[]>;
+  sameKey(run: Run, a: string, b: string): Promise<boolean>;
+}
+
+/** A window page but for the time, which the caller knows. */
+export type PageResult = Omit<WindowPage, 'readAtMs'>;
+
+interface Page {
+  readonly rows: readonly RowState[];
+  readonly to: Version;
+  readonly full: boolean;
+}
+
+const ROWS_SET = PAGE_SETS.indexOf('rows');
+
+export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLimits): TableReader {
+  const texts = {
+    windowFirst: windowQuery(plan, limits, false),
+    windowNext: windowQuery(plan, limits, true),
+    loadFirst: loadQuery(plan, limits, false),
+    loadNext: loadQuery(plan, limits, true),
+    check: checkQuery(plan, limits),
+    sameKey: sameKeyQuery(plan, limits),
+  };
+  const sizes = existingSizes(plan.key.length);
+  const existingTexts = new Map(sizes.map((size) => [size, existingQuery(plan, limits, size)]));
+  const common: readonly Parameter[] = [
+    { name: 'rows', type: mssql.Int, value: limits.pageRows },
+    ...(plan.unbounded ? [{ name: 'maxValue', type: mssql.BigInt, value: String(limits.maxDocumentBytes) }] : []),
+  ];
+
+  return {
+    async window(run, { from, cursor, position }) {
+      const page = await readPage(run, {
+        plan,
+        table,
+        limits,
+        check: texts.check,
+        text: cursor === null ? texts.windowFirst : texts.windowNext,
+        parameters: [
+          ...common,
+          { name: 'from', type: mssql.BigInt, value: from.toString() },
+          ...(cursor === null
+            ? []
+            : [{ name: 'cursor', type: mssql.BigInt, value: cursor.version.toString() }, ...keyParameters(plan, cursor.dataKey)]),
+        ],
+        reader: () => plan.window(),
+        reach: from < position.confirmed ? from : position.confirmed,
+        position,
+      });
+      const last = page.rows.at(-1);
+      return { ...page, last: last === undefined ? null : { version: last.changeVersion, dataKey: last.dataKey } };
+    },
+
+    async load(run, { after }) {
+      const { rows, to, full } = await readPage(run, {
+        plan,
+        table,
+        limits,
+        check: texts.check,
+        text: after === null ? texts.loadFirst : texts.loadNext,
+        parameters: [...common, ...(after === null ? [] : keyParameters(plan, after))],
+        reader: (version) => plan.load(version),
+        reach: null,
+        position: null,
+      });
+      return { rows, to, last: rows.at(-1)?.dataKey ?? null, end: !full };
+    },
+
+    async existing(run, dataKeys) {
+      const found = dataKeys.map(() => false);
+      const largest = sizes.at(-1) ?? 1;
+      for (let start = 0; start < dataKeys.length; start += largest) {
+        const chunk = dataKeys.slice(start, start + largest);
+        const size = sizes.find((each) => each >= chunk.length) ?? largest;
+        const text = existingTexts.get(size) ?? '';
+        await run({
+          text,
+          parameters: existingParameters(plan, chunk, size),
+          onRow(_, row) {
+            const n = Number(row['n']);
+            // The numbers beyond the chunk repeat its last key, to keep the texts few.
+            if (n < chunk.length) {
+              found[start + n] = true;
+            }
+            return 'more';
+          },
+        });
+      }
+      return found;
+    },
+
+    async sameKey(run, a, b) {
+      const { sets, onRow } = collector(['same']);
+      const side = (name: string, dataKey: string): Parameter[] =>
+        valuesOf(plan, dataKey).map((value, i) => ({ name: `${name}${i}`, ...parameterOf(plan, i, value) }));
+      await run({ text: texts.sameKey, parameters: [...side('a', a), ...side('b', b)], onRow });
+      return sets.get('same')?.[0]?.['same'] === 1;
+    },
+  };
+}
+
+interface PageOptions {
+  readonly plan: TablePlan;
+  readonly table: TrackedTable;
+  readonly limits: PageLimits;
+  readonly text: string;
+  readonly parameters: readonly Parameter[];
+  readonly check: string;
+  readonly reader: (to: Version) => RowReader;
+  readonly reach: Version | null;
+  readonly position: TrackingPosition | null;
+}
+
+async function readPage(run: Run, options: PageOptions): Promise<Page> {
+  const { table, limits, reach } = options;
+  const about = { table: table.fullName };
+  const position = options.position ?? { checkpoint: 0n, confirmed: 0n, high: 0n };
+  const { sets, onRow } = collector(PAGE_SETS);
+  const rows: RowState[] = [];
+  const size = { bytes: 0 };
+  let reader: RowReader | null = null;
+  let to: Version = 0n;
+
+  const begin = (): RowReader => {
+    to = checkVersion(versionOf(sets.get('version')), position, about);
+    checkTable(table, tableFacts(sets, 'object', 'tracking'), reach);
+    return options.reader(to);
+  };
+  const { cut } = await run({
+    text: options.text,
+    parameters: options.parameters,
+    onRow(set: number, row: DriverRow) {
+      if (set !== ROWS_SET) {
+        return onRow(set, row);
+      }
+      reader ??= begin();
+      rows.push(reader.read(row, size));
+      return size.bytes >= limits.pageBytes ? 'cut' : 'more';
+    },
+  });
+  reader ??= begin();
+
+  let after: Sets = sets;
+  if (cut) {
+    const check = collector(CHECK_SETS);
+    await run({ text: options.check, onRow: check.onRow });
+    after = check.sets;
+  }
+  checkVersion(versionOf(after.get('afterVersion')), { ...position, last: rows.at(-1)?.changeVersion, checkpoint: to }, about);
+  checkTable(table, tableFacts(after, 'afterObject', 'afterTracking'), reach);
+  checkDatabase(databaseFacts(after.get('afterDatabase')), table.identity);
+  return { rows, to, full: cut || rows.length >= limits.pageRows };
+}
+
+function valuesOf(plan: TablePlan, dataKey: string): string[] {
+  let values: string[] = [];
+  try {
+    values = decodeDataKey(dataKey);
+  } catch {
+    // Reported below, with the table's name.
+  }
+  if (values.length !== plan.key.length) {
+    throw new PatchwireError('PW-I901', `A data key of ${plan.name} has not the parts of its key.`, { details: { table: plan.name } });
+  }
+  return values;
+}
+
+function parameterOf(plan: TablePlan, i: number, text: string): Pick<Parameter, 'type' | 'value'> {
+  const part = plan.key[i];
+  if (part === undefined) {
+    throw new PatchwireError('PW-I901', `A key of ${plan.name} has too many parts.`);
+  }
+  return part.parameter(text);
+}
+
+function keyParameters(plan: TablePlan, dataKey: string): Parameter[] {
+  const values = valuesOf(plan, dataKey);
+  return plan.key.map((part, i) => ({ name: cursorParameter(part, i), ...parameterOf(plan, i, values[i] ?? '') }));
+}
+
+/** `size` keys; when there are fewer, the last one again. */
+function existingParameters(plan: TablePlan, dataKeys: readonly string[], size: number): Parameter[] {
+  return Array.from({ length: size }, (_, row) => dataKeys[Math.min(row, dataKeys.length - 1)] ?? '').flatMap((dataKey, row) =>
+    valuesOf(plan, dataKey).map((value, i) => ({ name: `p${row}_${i}`, ...parameterOf(plan, i, value) })),
+  );
+}
