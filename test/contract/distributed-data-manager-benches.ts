@@ -7,7 +7,7 @@ import { parseVersion } from '../../src/model/version.ts';
 import { redisDataManager } from '../../src/manager/redis/redis-data-manager.ts';
 import { decodeIndexEntry, sectionKeys } from '../../src/wire/keys.ts';
 import type { TestRedis } from '../support/redis.ts';
-import type { ManagerBench } from './distributed-data-manager.ts';
+import type { ManagerBench } from './distributed-data-manager-rows.ts';
 
 const PARTITION = 'shop';
 

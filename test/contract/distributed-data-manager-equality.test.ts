@@ -4,10 +4,18 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Advance, RowWrite } from '../../src/manager/distributed-data-manager.ts';
 import { message } from '../../src/wire/messages.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
-import { batch, codeOf, digestOf, live, type ManagerBench, removal, type RepairingManager, upsert } from './distributed-data-manager.ts';
+import {
+  batch,
+  codeOf,
+  digestOf,
+  live,
+  type ManagerBench,
+  removal,
+  type RepairingManager,
+  S,
+  upsert,
+} from './distributed-data-manager-rows.ts';
 import { memoryBench, redisBench } from './distributed-data-manager-benches.ts';
-
-const S = 'orders';
 
 let redis: TestRedis;
 beforeAll(async () => {

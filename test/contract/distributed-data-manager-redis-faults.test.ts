@@ -6,9 +6,8 @@ import { PatchwireError } from '../../src/model/errors.ts';
 import { type SectionKeys, sectionKeys } from '../../src/wire/keys.ts';
 import { type PrivateTestRedis, privateTestRedis } from '../support/redis.ts';
 import { openTcpGate, type TcpGate } from '../support/tcp-gate.ts';
-import { batch, codeOf, live, removal, upsert } from './distributed-data-manager.ts';
+import { batch, codeOf, live, removal, S, upsert } from './distributed-data-manager-rows.ts';
 
-const S = 'orders';
 const signal = (): AbortSignal => AbortSignal.timeout(30_000);
 
 let redis: PrivateTestRedis;
@@ -225,8 +224,8 @@ describe('C5: what can fail is checked before the first write', () => {
     await redis.raw.acl('SETUSER', 'torn', '+mset');
     expect(await codeOf(manager.lead(S))).toBe('PW-M307');
 
-    await redis.raw.hset(keys.meta, 'pending', '');
-    await manager.lead(S);
+    await manager.lead(S, { repair: true });
+    await manager.transition(S, { state: 'live', newEpoch: true, reset: { phase: 'end', reason: 'torn' }, advance: {} });
     await redis.raw.acl('SETUSER', 'torn', '-hdel');
     await expect(manager.publish(batch([removal('2', '5')]))).rejects.toMatchObject({ retry: 'never' });
     expect(await redis.raw.hexists(keys.index, '2')).toBe(1);
@@ -323,7 +322,8 @@ describe('C8: Redis that evicts or takes no writes', () => {
     expect(await manager.lead(S)).toMatchObject({ kind: 'leading', rewound: false });
     await begin();
     const beat = codeOf(manager.heartbeat(S, { believed: { checkpoint: 1n, confirmed: 1n }, advance: {}, intervalMs: 1 }));
-    expect(await beat.finally(end)).toBe('PW-M310');
+    expect(await beat).toBe('PW-M310');
+    await end();
     await manager.lead(S);
     await manager.publish(batch([upsert('1', '6', '5')]));
   });

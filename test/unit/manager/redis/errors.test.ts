@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest';
+import { mapRedisError } from '../../../../src/manager/redis/errors.ts';
+import { PatchwireError } from '../../../../src/model/errors.ts';
+
+function reply(text: string): Error {
+  const error = new Error(text);
+  error.name = 'ReplyError';
+  return error;
+}
+
+it.each([
+  ['OOM command not allowed', 'PW-M310', 'backoff'],
+  ["READONLY You can't write against a read only replica.", 'PW-M310', 'backoff'],
+  ['LOADING Redis is loading the dataset in memory', 'PW-M310', 'backoff'],
+  ['MISCONF Redis is configured to save RDB snapshots', 'PW-M310', 'backoff'],
+  ['BUSY Redis is busy running a script.', 'PW-M310', 'backoff'],
+  ['NOREPLICAS Not enough good replicas to write.', 'PW-M310', 'backoff'],
+  ['MASTERDOWN Link with MASTER is down', 'PW-M310', 'backoff'],
+  ['TRYAGAIN Multiple keys request during rehashing of slot', 'PW-M310', 'backoff'],
+  ['CLUSTERDOWN The cluster is down', 'PW-M310', 'backoff'],
+  ['NOPERM this user has no permissions', 'PW-M303', 'never'],
+  ['NOAUTH Authentication required.', 'PW-M302', 'backoff'],
+  ['WRONGPASS invalid username-password pair', 'PW-M302', 'backoff'],
+  ['WRONGTYPE Operation against a key', 'PW-M312', 'never'],
+  ['NOSCRIPT No matching script.', 'PW-M311', 'reconnect'],
+  ['PWLEADER another', 'PW-M305', 'backoff'],
+  ['PWTIP the tip is x', 'PW-M306', 'backoff'],
+  ['PWPOSITION the stored', 'PW-M306', 'backoff'],
+  ['PWSTREAM the log', 'PW-M306', 'resync'],
+  ['PWPENDING x', 'PW-M307', 'resync'],
+  ['PWBASE 3', 'PW-M308', 'resync'],
+  ['PWTYPE a is a set', 'PW-M312', 'never'],
+  ['PWFORMAT 2', 'PW-M313', 'never'],
+  ['ERR something', 'PW-M316', 'never'],
+  ['lower case', 'PW-M316', 'never'],
+] as const)('the reply %j is %s, class %s', (text, code, retry) => {
+  expect(mapRedisError(reply(text), 'write', 'publish')).toMatchObject({ code, retry, details: expect.anything() as unknown });
+});
+
+it('a text that only looks like a code, deeper in the reply, decides nothing', () => {
+  expect(mapRedisError(reply('ERR Error running script: -OOM command not allowed'), 'write', 'x').code).toBe('PW-M316');
+});
+
+it('without a reply the fate of a write is unknown, and a read or a connect could not reach Redis', () => {
+  const lost = new Error('Connection is closed.');
+  expect(mapRedisError(lost, 'write', 'x')).toMatchObject({ code: 'PW-M311', cause: lost });
+  expect(mapRedisError(lost, 'read', 'x')).toMatchObject({ code: 'PW-M301', cause: lost });
+  expect(mapRedisError(new Error(''), 'connect', 'connecting')).toMatchObject({
+    code: 'PW-M301',
+    message: 'connecting: Redis cannot be reached',
+  });
+});
+
+it('says how many identities differ, and passes a mapped error on', () => {
+  expect(mapRedisError(reply('PWBASE 3'), 'write', 'x').details).toMatchObject({ identities: 3 });
+  const mapped = new PatchwireError('PW-M305', 'x');
+  expect(mapRedisError(mapped, 'write', 'y')).toBe(mapped);
+});
