@@ -1,0 +1,139 @@
+/**
+ * Probe rounds (R6): one request asks for the database's version for everybody at once; what TRUNCATE and DDL change is asked at least once a
+ * second, or when a caller wants it. Calls that come while a round is under way share the next one. Judges nothing.
+ */
+import type { Clock } from '../../lib/clock.ts';
+import { PatchwireError } from '../../model/errors.ts';
+import type { Probe, TableProbe } from '../change-tracker.ts';
+import { collector, databaseFacts, tableFacts, versionOf, type DatabaseFacts } from './facts.ts';
+import type { Guest } from './guest.ts';
+import { probeQuery, type RequestSettings } from './queries.ts';
+
+export interface ProberOptions {
+  /** Of its own, so that no slow page holds a probe up. */
+  readonly guest: Guest;
+  readonly request: RequestSettings;
+  readonly clock: Clock;
+  /** The tables to ask for: full name and quoted name. */
+  readonly tables: () => readonly { readonly fullName: string; readonly name: string }[];
+  /** Called with what a catalog round says of the database. @throws what makes the round fail */
+  readonly onDatabase: (facts: DatabaseFacts) => void;
+}
+
+/** The catalog is asked for with every round that comes so much later than the last that did, ms. */
+export const CATALOG_EVERY_MS = 1000;
+
+interface Round {
+  readonly result: Promise<Probe>;
+  readonly abort: AbortController;
+  catalog: boolean;
+  waiting: number;
+  /** Its request may have been sent: whoever comes now waits for the next. */
+  begun: boolean;
+}
+
+/** The rounds of one source: at most one under way and one that waits for its end. */
+export class Prober {
+  readonly #options: ProberOptions;
+  #running: Round | null = null;
+  #next: Round | null = null;
+  #catalogAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ProberOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A round that begins after this call.
+   * @throws the signal's reason; a round that nobody waits for any more is cancelled. PW-S221 when the version is NULL, driver errors
+   */
+  async probe({ catalog, signal }: { readonly catalog: boolean; readonly signal: AbortSignal }): Promise<Probe> {
+    signal.throwIfAborted();
+    const round = this.#join(catalog);
+    round.waiting += 1;
+    let leave = (): void => {};
+    try {
+      return await Promise.race([
+        round.result,
+        new Promise<never>((_, reject) => {
+          leave = () => reject(signal.reason as Error);
+          signal.addEventListener('abort', leave, { once: true });
+        }),
+      ]);
+    } finally {
+      signal.removeEventListener('abort', leave);
+      round.waiting -= 1;
+      if (round.waiting === 0 && signal.aborted) {
+        round.abort.abort(signal.reason);
+        // The request is cancelled at the server before this call settles.
+        await round.result.catch(() => {});
+      }
+    }
+  }
+
+  #join(catalog: boolean): Round {
+    const open = this.#next ?? (this.#running?.begun === false ? this.#running : null);
+    if (open !== null) {
+      open.catalog ||= catalog;
+      return open;
+    }
+    const before = this.#running;
+    const abort = new AbortController();
+    const round: Round = { result: Promise.resolve().then(() => this.#turn(round, before)), abort, catalog, waiting: 0, begun: false };
+    // Each caller sees the failure by itself; a round without callers fails unseen.
+    round.result.catch(() => {});
+    if (before === null) {
+      this.#running = round;
+    } else {
+      this.#next = round;
+    }
+    return round;
+  }
+
+  async #turn(round: Round, before: Round | null): Promise<Probe> {
+    if (before !== null) {
+      await before.result.catch(() => {});
+      this.#running = round;
+      this.#next = null;
+    }
+    try {
+      return await this.#ask(round);
+    } finally {
+      if (this.#running === round) {
+        this.#running = null;
+      }
+    }
+  }
+
+  async #ask(round: Round): Promise<Probe> {
+    const { guest, clock, request, tables, onDatabase } = this.#options;
+    const { signal } = round.abort;
+    round.begun = true;
+    const startedAt = clock.now();
+    const wanted = round.catalog || startedAt - this.#catalogAt >= CATALOG_EVERY_MS ? tables() : null;
+    const names = wanted?.flatMap((_, i) => [`object${i}`, `tracking${i}`, `rows${i}`]) ?? [];
+    const { sets, onRow } = collector(['version', 'database', ...names]);
+    const text = probeQuery(wanted?.map(({ name }) => name) ?? null, request);
+    await guest.read((run) => run({ text, onRow }), { signal });
+    const atMs = clock.now();
+    const version = versionOf(sets.get('version'));
+    if (version === null) {
+      throw new PatchwireError('PW-S221', 'The current version is NULL: change tracking is off for the database.');
+    }
+    if (wanted === null) {
+      return { version, atMs, tables: null };
+    }
+    onDatabase(databaseFacts(sets.get('database')));
+    this.#catalogAt = startedAt;
+    return {
+      version,
+      atMs,
+      tables: new Map(
+        wanted.map(({ fullName }, i): [string, TableProbe] => {
+          const count = sets.get(`rows${i}`)?.[0]?.['row_count'] ?? null;
+          return [fullName, { ...tableFacts(sets, `object${i}`, `tracking${i}`), rows: count === null ? null : Number(count) }];
+        }),
+      ),
+    };
+  }
+}
