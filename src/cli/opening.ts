@@ -2,7 +2,6 @@
 import type { Config } from '../config/schema.ts';
 import { createManager, createTracker } from '../daemon/parts.ts';
 import { systemClock } from '../lib/clock.ts';
-import { seededRandom } from '../lib/random.ts';
 import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
 import { createLogger } from '../observe/create-logger.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -21,7 +20,7 @@ export async function openManager(config: Config, signal: AbortSignal): Promise<
 
 /** A source's tracker, open. @throws PatchwireError of the S range: PW-S201 when SQL Server cannot be reached */
 export async function openTracker(config: Config, source: string, signal: AbortSignal): Promise<ChangeTracker> {
-  const tracker = createTracker(config, source, { clock: systemClock, random: seededRandom(systemClock.now()), log: silentLog() });
+  const tracker = createTracker(config, source, { clock: systemClock, log: silentLog() });
   return await opened(tracker, () => tracker.open({ signal }));
 }
 

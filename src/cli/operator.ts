@@ -93,7 +93,7 @@ async function serve(options: Ask, id: string): Promise<string> {
   const { config, manager, table, signal, patienceMs, note } = options;
   const random = seededRandom(systemClock.now());
   const log = silentLog();
-  await using tracker = createTracker(config, table.source, { clock: systemClock, random, log });
+  await using tracker = createTracker(config, table.source, { clock: systemClock, log });
   if (options.verb !== 'purge') {
     await tracker.open({ signal });
   }

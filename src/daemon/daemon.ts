@@ -187,7 +187,8 @@ class ComposedDaemon implements Daemon {
       const own = this.#sections.filter(({ table }) => table.source === source);
       const log = this.#log.child({ source });
       const tracker =
-        this.#dependencies.tracker?.(source) ?? createTracker(this.#config, source, { clock: this.#clock, random: this.#random, log });
+        this.#dependencies.tracker?.(source) ??
+        createTracker(this.#config, source, { clock: this.#clock, log, jsonKept: () => this.#metrics.jsonKept(source) });
       this.#disposer.use(tracker);
       const sourceOpening = this.#opening(describeSource(this.#config, source), own, () => tracker.open({ signal }));
       for (const section of own) {

@@ -2,7 +2,6 @@
 import type { Config, TableConfig } from '../config/schema.ts';
 import { parseTableName } from '../config/table-name.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { Random } from '../lib/random.ts';
 import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
 import { redisDataManager } from '../manager/redis/redis-data-manager.ts';
 import { PatchwireError } from '../model/errors.ts';
@@ -45,12 +44,16 @@ export function createManager(config: Config, { clock, log }: Tools): Distribute
   });
 }
 
-/** A source's tracker, closed. */
-export function createTracker(config: Config, source: string, { clock, random, log }: Tools & { readonly random: Random }): ChangeTracker {
-  const { isolation, claims, polling, limits, connection, server, ...fields } = sourceOf(config, source);
+/** A source's tracker, closed. @throws PatchwireError PW-C103 for a connection that cannot be honoured */
+export function createTracker(
+  config: Config,
+  source: string,
+  { clock, log, jsonKept }: Tools & { readonly jsonKept?: () => void },
+): ChangeTracker {
+  const { isolation, claims, polling, limits, connection, server = '', ...fields } = sourceOf(config, source);
   return sqlServerChangeTracker({
     source,
-    connection: connection ?? { server: server ?? '', ...fields },
+    connection: connection ?? { server, ...definedFields(fields) },
     isolation,
     claims,
     confirmMs: polling.confirm,
@@ -61,12 +64,19 @@ export function createTracker(config: Config, source: string, { clock, random, l
       timeShare: limits.timeShare,
       lockTimeoutMs: limits.lockTimeout,
       requestTimeoutMs: limits.requestTimeout,
-      maxDocumentBytes: config.limits.maxDocument,
     },
+    maxDocumentBytes: config.limits.maxDocument,
     clock,
-    random,
     logger: log,
+    ...(jsonKept === undefined ? {} : { onJsonKept: jsonKept }),
   });
+}
+
+/** The fields that have a value. */
+function definedFields<T extends object>(fields: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }
 
 /** `Redis at 127.0.0.1:6379`: without user and password. */

@@ -16,6 +16,8 @@ const SECONDS = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128,
 export interface Metrics {
   /** The observer of one section. Its series exist from then on, at 0. */
   observer(section: string, table: string): SectionObserver;
+  /** A value of a json column stayed text, since nesting it would have changed it. */
+  jsonKept(source: string): void;
   /** The page of GET /metrics and its content type. */
   page(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
@@ -87,7 +89,15 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     },
   });
 
+  const jsonKept = new Counter({
+    name: 'patchwire_json_kept_total',
+    help: 'Values of json columns that stayed text, since nesting them would have changed them.',
+    labelNames: ['source'],
+    registers,
+  });
+
   return {
+    jsonKept: (source) => jsonKept.inc({ source }),
     observer(section, table) {
       const labels = { section, table };
       for (const metric of [polls, windows, rowsRead, rows, unchanged, patches, batches, bytes, heartbeats, resets]) {
