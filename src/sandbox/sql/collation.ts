@@ -15,6 +15,8 @@ export interface Collation {
   compare(a: string, b: string): number;
   /** Equal exactly for texts that compare as equal; says nothing of their order. */
   key(text: string): string;
+  /** What the collation ignores taken away, trailing spaces kept: for LIKE, CHARINDEX and REPLACE. */
+  fold(text: string): string;
 }
 
 const cache = new Map<string, Collation>();
@@ -63,6 +65,7 @@ function build(name: string): Collation {
       ignoreKana: false,
       compare: compareBinary,
       key: trimEnd,
+      fold: (text) => text,
     };
   }
   const ignoreCase = parts.includes('CI');
@@ -92,6 +95,7 @@ function build(name: string): Collation {
       return collator.compare(keyA, keyB) || (keyA < keyB ? -1 : 1);
     },
     key,
+    fold,
   };
 }
 

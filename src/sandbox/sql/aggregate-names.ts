@@ -1,0 +1,17 @@
+/** Which calls are aggregates or window functions: they have no value for one row, so the executor computes them first. */
+import type { CallExpression } from './ast-expression.ts';
+
+const AGGREGATES = new Set(
+  'COUNT COUNT_BIG SUM AVG MIN MAX STRING_AGG STDEV STDEVP VAR VARP CHECKSUM_AGG APPROX_COUNT_DISTINCT GROUPING GROUPING_ID'.split(' '),
+);
+const WINDOW_ONLY = new Set('ROW_NUMBER RANK DENSE_RANK NTILE LAG LEAD FIRST_VALUE LAST_VALUE PERCENT_RANK CUME_DIST'.split(' '));
+
+/** The upper-case name of a call that has no schema; '' when it has one. */
+export function callName(call: CallExpression): string {
+  return call.name.schema === null ? call.name.name.toUpperCase() : '';
+}
+
+export function isAggregateCall(call: CallExpression): boolean {
+  const name = callName(call);
+  return call.over !== null || AGGREGATES.has(name) || WINDOW_ONLY.has(name);
+}

@@ -1,0 +1,345 @@
+/** Functions of dates and times. The clock is the context's: one time for a whole statement. */
+import { SqlError } from '../session.ts';
+import type { DateTimeValue, OffsetValue, SqlType, SqlValue } from '../sql-types.ts';
+import {
+  LAST_DAY,
+  TICKS_PER_MINUTE,
+  civilFromDays,
+  daysFromCivil,
+  daysInMonth,
+  isDate,
+  normalize,
+  roundTicks,
+  roundToDatetime,
+  ticksFromClock,
+  weekday,
+} from './calendar.ts';
+import type { CompiledExpression, Compiler } from './compiled.ts';
+import { coerce, compiled } from './compiled.ts';
+import type { EvalContext } from './context.ts';
+import { compileConversion, convert } from './convert.ts';
+import { formatOffset } from './date-format.ts';
+import { addPart, countParts, datePart, readPart } from './date-parts.ts';
+import type { CallExpression } from './ast-expression.ts';
+import type { FunctionCall, FunctionDefinition, FunctionTable } from './function-call.ts';
+import { argument, argumentAs, defined, strict } from './function-call.ts';
+import { BIGINT, DATETIME, INT, isCharacter, isDateTime, isInteger, textType } from './types.ts';
+import { asBigint, asDateTime, asNumber, asOffset, asText } from './values.ts';
+
+const DATETIME2: SqlType = { name: 'datetime2', scale: 7 };
+const OFFSET: SqlType = { name: 'datetimeoffset', scale: 7 };
+const DATE: SqlType = { name: 'date' };
+const MONTHS = 'January February March April May June July August September October November December'.split(' ');
+const DAYS = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ');
+
+function localNow(ctx: EvalContext): DateTimeValue {
+  const now = ctx.system.utcNow();
+  return normalize(now.days, now.ticks + BigInt(ctx.system.offsetMinutes()) * TICKS_PER_MINUTE);
+}
+
+function clock(type: SqlType, read: (ctx: EvalContext) => SqlValue): FunctionDefinition {
+  return defined(0, 0, () => compiled(type, read, { nullable: false }));
+}
+
+function rounded({ days, ticks }: DateTimeValue): DateTimeValue {
+  return normalize(days, roundToDatetime(ticks));
+}
+
+/** A text becomes `fallback`; a number becomes datetime; dates stay. */
+function dateArgument(source: CompiledExpression, fallback: SqlType): CompiledExpression {
+  return source.untyped
+    ? coerce(source, DATETIME)
+    : isDateTime(source.type)
+      ? source
+      : coerce(source, isCharacter(source.type) ? fallback : DATETIME);
+}
+
+/** Local time of any date value, with its offset. */
+function local(value: SqlValue): DateTimeValue & { readonly offset: number } {
+  const date = asDateTime(value);
+  if ('offset' in date) {
+    const { offset } = asOffset(date);
+    return { ...normalize(date.days, date.ticks + BigInt(offset) * TICKS_PER_MINUTE), offset };
+  }
+  return { days: date.days, ticks: date.ticks, offset: 0 };
+}
+
+function compileDateAdd(name: string, args: readonly CompiledExpression[], option: string): CompiledExpression {
+  const part = datePart(option, 'dateadd');
+  const [count, source] = [args[0], args[1]];
+  if (count === undefined || source === undefined) {
+    throw wrongCount(name, 3);
+  }
+  const date = dateArgument(source, DATETIME);
+  const { type } = date;
+  const number = coerce(count, BIGINT, { explicit: true });
+  return strict(type, [number, date], ([many = null, value = null]) => {
+    const utc = asDateTime(value);
+    // Whole months move in local time, so that a datetimeoffset keeps its day.
+    const offset = 'offset' in utc ? asOffset(utc).offset : null;
+    const start = offset === null ? utc : local(utc);
+    const moved = addPart(part, asBigint(many), start);
+    const result = offset === null ? moved : normalize(moved.days, moved.ticks - BigInt(offset) * TICKS_PER_MINUTE);
+    if (type.name !== 'time' && (result.days < 0 || result.days > LAST_DAY)) {
+      throw new SqlError(517, `Adding a value to a '${type.name}' column caused an overflow.`);
+    }
+    if (type.name === 'time') {
+      return { days: 0, ticks: result.ticks };
+    }
+    if (type.name === 'datetime' || type.name === 'smalldatetime') {
+      return convert(result, DATETIME2, type);
+    }
+    const scaled: DateTimeValue =
+      type.name === 'date'
+        ? { days: result.days, ticks: 0n }
+        : normalize(result.days, roundTicks(result.ticks, 'scale' in type ? type.scale : 7));
+    return offset === null ? scaled : { ...scaled, offset };
+  });
+}
+
+function compileDateDiff(name: string, args: readonly CompiledExpression[], option: string, big: boolean): CompiledExpression {
+  const part = datePart(option, name);
+  const [first, second] = [args[0], args[1]];
+  if (first === undefined || second === undefined) {
+    throw wrongCount(name, 3);
+  }
+  const [from, to] = [dateArgument(first, OFFSET), dateArgument(second, OFFSET)];
+  return strict(big ? BIGINT : INT, [from, to], ([a = null, b = null]) => {
+    const count = countParts(part, asDateTime(a), asDateTime(b));
+    if (big) {
+      return count;
+    }
+    if (count > 2_147_483_647n || count < -2_147_483_648n) {
+      throw new SqlError(
+        535,
+        'The datediff function resulted in an overflow. The number of dateparts separating two date/time instances is too large. Try to use datediff with a less precise datepart.',
+      );
+    }
+    return Number(count);
+  });
+}
+
+function compileDatePart(name: string, args: readonly CompiledExpression[], option: string, collation: string): CompiledExpression {
+  const part = datePart(option, name);
+  const [source] = args;
+  if (source === undefined) {
+    throw wrongCount(name, 2);
+  }
+  const date = dateArgument(source, OFFSET);
+  if (name === 'datepart') {
+    return strict(INT, [date], ([value = null], ctx) => {
+      const at = local(value);
+      return readPart(part, at, ctx.system.dateFirst(), at.offset);
+    });
+  }
+  return strict(textType(true, 30, collation), [date], ([value = null], ctx) => {
+    const at = local(value);
+    const number = readPart(part, at, ctx.system.dateFirst(), at.offset);
+    if (part === 'month') {
+      return MONTHS[number - 1] ?? '';
+    }
+    return part === 'weekday' ? (DAYS[weekday(at.days)] ?? '') : part === 'tzoffset' ? formatOffset(number) : String(number);
+  });
+}
+
+function wrongCount(name: string, count: number): SqlError {
+  return new SqlError(174, `The ${name} function requires ${count} argument(s).`, { class: 15 });
+}
+
+/** Functions whose first argument is the name of a part: it is not compiled. null for any other function. */
+export function compilePartFunction(call: CallExpression, compiler: Compiler): CompiledExpression | null {
+  const name = call.name.name.toLowerCase();
+  if (!['dateadd', 'datediff', 'datediff_big', 'datepart', 'datename', 'datetrunc'].includes(name)) {
+    return null;
+  }
+  const [first, ...rest] = call.args;
+  if (first === undefined) {
+    throw wrongCount(name, name.startsWith('datepart') || name === 'datename' ? 2 : 3);
+  }
+  if (first.kind !== 'column' || first.qualifier.length > 0) {
+    throw new SqlError(1023, `Invalid parameter 1 specified for ${name}.`, { class: 15 });
+  }
+  const args = rest.map((arg) => compiler.value(arg));
+  switch (name) {
+    case 'dateadd':
+      return compileDateAdd(name, args, first.name);
+    case 'datediff':
+    case 'datediff_big':
+      return compileDateDiff(name, args, first.name, name === 'datediff_big');
+    case 'datetrunc':
+      return compileTruncate(args, first.name);
+    default:
+      return compileDatePart(name, args, first.name, compiler.scope.collation);
+  }
+}
+
+/** DATETRUNC(part, date). */
+function compileTruncate(args: readonly CompiledExpression[], option: string): CompiledExpression {
+  const part = datePart(option, 'datetrunc');
+  const [source] = args;
+  if (source === undefined) {
+    throw wrongCount('datetrunc', 2);
+  }
+  const date = dateArgument(source, DATETIME2);
+  return strict(date.type, [date], ([value = null]) => {
+    const at = local(value);
+    const { year, month } = civilFromDays(at.days);
+    const units = new Map<string, bigint>([
+      ['hour', 60n * TICKS_PER_MINUTE],
+      ['minute', TICKS_PER_MINUTE],
+      ['second', 10_000_000n],
+      ['millisecond', 10_000n],
+      ['microsecond', 10n],
+    ]);
+    const unit = units.get(part);
+    const start: DateTimeValue =
+      unit !== undefined
+        ? { days: at.days, ticks: (at.ticks / unit) * unit }
+        : part === 'year'
+          ? { days: daysFromCivil(year, 1, 1), ticks: 0n }
+          : part === 'quarter'
+            ? { days: daysFromCivil(year, month - ((month - 1) % 3), 1), ticks: 0n }
+            : part === 'month'
+              ? { days: daysFromCivil(year, month, 1), ticks: 0n }
+              : { days: at.days - (part === 'week' ? weekday(at.days) : 0), ticks: 0n };
+    const original = asDateTime(value);
+    return 'offset' in original
+      ? { ...normalize(start.days, start.ticks - BigInt(at.offset) * TICKS_PER_MINUTE), offset: at.offset }
+      : start;
+  });
+}
+
+function numbers(call: FunctionCall, count: number): CompiledExpression[] {
+  return Array.from({ length: count }, (_, index) => argumentAs(call, index, INT));
+}
+
+function fromParts(
+  type: SqlType,
+  name: string,
+  count: number,
+  build: (parts: readonly number[]) => DateTimeValue | OffsetValue | null,
+): FunctionDefinition {
+  return defined(count, count, (call) =>
+    strict(type, numbers(call, count), (values) => {
+      const built = build(values.map(asNumber));
+      if (built === null) {
+        throw new SqlError(289, `Cannot construct data type ${name}, some of the arguments have values which are not valid.`);
+      }
+      return built;
+    }),
+  );
+}
+
+function civil(parts: readonly number[]): DateTimeValue | null {
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts;
+  if (!isDate(year, month, day) || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) {
+    return null;
+  }
+  return { days: daysFromCivil(year, month, day), ticks: ticksFromClock(hour, minute, second, 0) };
+}
+
+/** '+02:00' or minutes. @throws SqlError 9812 */
+function parseOffset(value: SqlValue): number {
+  if (typeof value === 'number') {
+    return value;
+  }
+  const match = /^([+-])(\d{1,2}):(\d{2})$/.exec(asText(value).trim());
+  if (match === null) {
+    throw new SqlError(9812, 'The timezone provided to builtin function switchoffset is invalid.');
+  }
+  return (match[1] === '-' ? -1 : 1) * (Number(match[2]) * 60 + Number(match[3]));
+}
+
+function offsetFunction(apply: (value: SqlValue, minutes: number) => OffsetValue, source: SqlType): FunctionDefinition {
+  return defined(2, 2, (call) => {
+    const zone = argument(call, 1);
+    const minutes = isInteger(zone.type) && !zone.untyped ? coerce(zone, INT) : zone;
+    return strict(OFFSET, [argumentAs(call, 0, source), minutes], ([value = null, offset = null]) => apply(value, parseOffset(offset)));
+  });
+}
+
+function fromLocal(value: DateTimeValue, offset: number): OffsetValue {
+  return { ...normalize(value.days, value.ticks - BigInt(offset) * TICKS_PER_MINUTE), offset };
+}
+
+/** AT TIME ZONE knows 'UTC' only: other zones need tables that change. @throws SqlError 9820 */
+export function compileAtTimeZone(operand: CompiledExpression, zone: CompiledExpression): CompiledExpression {
+  const date = dateArgument(operand, DATETIME2);
+  return strict(OFFSET, [date, zone], ([value = null, name = null]) => {
+    if (asText(name).toUpperCase() !== 'UTC') {
+      throw new SqlError(9820, `The time zone parameter '${asText(name)}' provided to AT TIME ZONE clause is invalid.`);
+    }
+    const at = asDateTime(value);
+    return { days: at.days, ticks: at.ticks, offset: 0 };
+  });
+}
+
+export const DATE_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinition>([
+  ['GETDATE', clock(DATETIME, (ctx) => rounded(localNow(ctx)))],
+  ['CURRENT_TIMESTAMP', clock(DATETIME, (ctx) => rounded(localNow(ctx)))],
+  ['GETUTCDATE', clock(DATETIME, (ctx) => rounded(ctx.system.utcNow()))],
+  ['SYSDATETIME', clock(DATETIME2, localNow)],
+  ['SYSUTCDATETIME', clock(DATETIME2, (ctx) => ctx.system.utcNow())],
+  ['SYSDATETIMEOFFSET', clock(OFFSET, (ctx) => ({ ...ctx.system.utcNow(), offset: ctx.system.offsetMinutes() }))],
+  ...(['year', 'month', 'day'] as const).map((part): [string, FunctionDefinition] => [
+    part.toUpperCase(),
+    defined(1, 1, (call) => strict(INT, [dateArgument(argument(call, 0), OFFSET)], ([value = null]) => readPart(part, local(value), 7, 0))),
+  ]),
+  ['DATEFROMPARTS', fromParts(DATE, 'date', 3, civil)],
+  [
+    'DATETIMEFROMPARTS',
+    fromParts(DATETIME, 'datetime', 7, (parts) => {
+      const base = civil(parts);
+      return base === null ? null : rounded({ days: base.days, ticks: base.ticks + BigInt(parts[6] ?? 0) * 10_000n });
+    }),
+  ],
+  [
+    'DATETIME2FROMPARTS',
+    defined(8, 8, (call) => {
+      const scale = call.expression.args[7];
+      const digits = scale?.kind === 'literal' && scale.literal === 'integer' ? Number(scale.text) : 7;
+      return fromParts({ name: 'datetime2', scale: digits }, 'datetime2', 8, (parts) => {
+        const base = civil(parts);
+        return base === null ? null : { days: base.days, ticks: base.ticks + BigInt(parts[6] ?? 0) * 10n ** BigInt(7 - digits) };
+      }).compile(call);
+    }),
+  ],
+  [
+    'EOMONTH',
+    defined(1, 2, (call) => {
+      const months = call.args.length > 1 ? argumentAs(call, 1, INT) : compiled(INT, () => 0, { nullable: false });
+      return strict(DATE, [dateArgument(argument(call, 0), DATE), months], ([value = null, count = null]) => {
+        const { year, month } = civilFromDays(addPart('month', BigInt(asNumber(count)), local(value)).days);
+        return { days: daysFromCivil(year, month, daysInMonth(year, month)), ticks: 0n };
+      });
+    }),
+  ],
+  [
+    'ISDATE',
+    defined(1, 1, (call) => {
+      const source = argument(call, 0);
+      const test = compileConversion(
+        isCharacter(source.type) ? source.type : textType(false, 8000, call.compiler.scope.collation),
+        DATETIME,
+      );
+      const text = coerce(source, textType(false, 8000, call.compiler.scope.collation), { explicit: true });
+      return compiled(INT, (ctx) => {
+        const value = text.evaluate(ctx);
+        if (value === null) {
+          return 0;
+        }
+        try {
+          test(value, ctx.system.dateFormat());
+          return asText(value).trim() === '' ? 0 : 1;
+        } catch (error) {
+          if (error instanceof SqlError) {
+            return 0;
+          }
+          throw error;
+        }
+      });
+    }),
+  ],
+  ['SWITCHOFFSET', offsetFunction((value, offset) => ({ days: asOffset(value).days, ticks: asOffset(value).ticks, offset }), OFFSET)],
+  ['TODATETIMEOFFSET', offsetFunction((value, offset) => fromLocal(asDateTime(value), offset), DATETIME2)],
+]);

@@ -1,0 +1,97 @@
+/** LIKE and PATINDEX: %, _, [set], [^set] and ESCAPE, under a collation. */
+import { SqlError } from '../session.ts';
+import type { Collation } from './collation.ts';
+
+/** Characters that mean something in a regular expression. */
+const SPECIAL = /[\\^$.*+?()[\]{}|/-]/g;
+
+/**
+ * A pattern as the source of a regular expression over folded text.
+ * @param escape one character, or null.
+ * @throws SqlError 506 when ESCAPE is not one character.
+ */
+export function likeSource(pattern: string, escape: string | null, collation: Collation): string {
+  if (escape !== null && escape.length !== 1) {
+    throw new SqlError(506, `The invalid escape character "${escape}" was specified in a LIKE predicate.`);
+  }
+  let source = '';
+  let plain = '';
+  const flush = (): void => {
+    source += collation.fold(plain).replace(SPECIAL, String.raw`\$&`);
+    plain = '';
+  };
+  for (let at = 0; at < pattern.length; at += 1) {
+    const char = pattern[at] ?? '';
+    if (char === escape && at + 1 < pattern.length) {
+      at += 1;
+      plain += pattern[at] ?? '';
+    } else if (char === '%') {
+      flush();
+      source += '[^]*';
+    } else if (char === '_') {
+      flush();
+      source += '[^]';
+    } else if (char === '[') {
+      const end = setEnd(pattern, at, escape);
+      if (end < 0) {
+        // A set without an end matches nothing.
+        return '(?!)';
+      }
+      flush();
+      source += setSource(pattern.slice(at + 1, end), escape, collation);
+      at = end;
+    } else {
+      plain += char;
+    }
+  }
+  flush();
+  return source;
+}
+
+/** Where the set that begins at `from` ends; a ] directly after [ or [^ belongs to the set. */
+function setEnd(pattern: string, from: number, escape: string | null): number {
+  for (let at = from + (pattern[from + 1] === '^' ? 2 : 1); at < pattern.length; at += 1) {
+    if (pattern[at] === escape) {
+      at += 1;
+    } else if (pattern[at] === ']') {
+      return at;
+    }
+  }
+  return -1;
+}
+
+function setSource(set: string, escape: string | null, collation: Collation): string {
+  const negated = set.startsWith('^');
+  const quote = (char: string): string => collation.fold(char).replace(SPECIAL, String.raw`\$&`);
+  let members = '';
+  for (let at = negated ? 1 : 0; at < set.length; at += 1) {
+    if (set[at] === escape && at + 1 < set.length) {
+      at += 1;
+      members += quote(set[at] ?? '');
+    } else if (set[at + 1] === '-' && at + 2 < set.length) {
+      const [low, high] = [collation.fold(set[at] ?? ''), collation.fold(set[at + 2] ?? '')];
+      members += low.length === 1 && high.length === 1 && low <= high ? `${quote(low)}-${quote(high)}` : '';
+      at += 2;
+    } else {
+      members += quote(set[at] ?? '');
+    }
+  }
+  if (members === '') {
+    return negated ? '[^]' : '(?!)';
+  }
+  return `[${negated ? '^' : ''}${members}]`;
+}
+
+export type LikeMatcher = (text: string) => boolean;
+
+/**
+ * A matcher of whole texts.
+ * @param ignoreTrailing whether trailing spaces of the text may be left out, as for char and varchar.
+ */
+export function likeMatcher(pattern: string, escape: string | null, collation: Collation, ignoreTrailing: boolean): LikeMatcher {
+  const expression = new RegExp(`^${likeSource(pattern, escape, collation)}$`);
+  return (text) => {
+    const folded = collation.fold(text);
+    return expression.test(folded) || (ignoreTrailing && folded.endsWith(' ') && expression.test(folded.trimEnd()));
+  };
+}
