@@ -232,7 +232,10 @@ export class Rig {
   answer(): void {
     const request = this.open;
     this.open = null;
-    switch (request?.type) {
+    if (request === null) {
+      return;
+    }
+    switch (request.type) {
       case 'load':
         this.input({ type: 'meta', request: request.request, view: this.publisher.view() });
         return;
@@ -248,8 +251,6 @@ export class Rig {
           view: this.publisher.view(),
           messages: this.publisher.log.filter(({ seq }) => seq >= request.seq),
         });
-        return;
-      default:
     }
   }
 
