@@ -80,8 +80,8 @@ export async function* trackChanges(tracker: TrackerReads, options: TrackOptions
     sequence.target ??= page.to;
     const before = position;
     position = positionAfter(position, page, sequence);
-    const upTo = upToAfter(position, page, options);
-    const isNew = upTo !== null && (claimed === null || upTo > claimed);
+    const upTo: Version | null = upToAfter(position, page, options);
+    const isNew: boolean = upTo !== null && (claimed === null || upTo > claimed);
     claimed = isNew ? upTo : claimed;
     yield {
       rows: page.rows,
