@@ -5,6 +5,7 @@
 import type { BackendSession, Parameter } from '../session.ts';
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
+import { UnsupportedError } from '../sql/unsupported.ts';
 import { readDeclarations } from './declarations.ts';
 import type { Declaration } from './declarations.ts';
 import { asDeclared } from './declared-values.ts';
@@ -94,7 +95,7 @@ export async function runCall(call: RpcCall, context: CallContext): Promise<Call
       return { status: 0, outputs: [] };
     default:
       if (name.startsWith('sp_cursor') || name === 'sp_prepexecrpc') {
-        throw new SqlError(40510, `Statement '${name}' is not supported in this version of SQL Server.`);
+        throw new UnsupportedError(`the procedure ${name}`);
       }
       return callOther(call, context);
   }

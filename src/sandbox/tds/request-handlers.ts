@@ -4,6 +4,7 @@
  */
 import type { BackendSession } from '../session.ts';
 import { SqlError } from '../session.ts';
+import { UnsupportedError } from '../sql/unsupported.ts';
 import { messageOf } from './handshake.ts';
 import type { MessageWriter } from './message-writer.ts';
 import type { Message } from './packets.ts';
@@ -46,10 +47,7 @@ export async function serveRequest(message: Message, context: RequestContext): P
       await serveTransaction(readTransactionRequest(message.data), context);
       return;
     default:
-      writeError(
-        context,
-        new SqlError(40510, "Statement 'BULK INSERT' (a bulk load stream) is not supported in this version of SQL Server."),
-      );
+      writeError(context, new UnsupportedError('BULK LOAD messages'));
       writeFinalDone(context, TOKEN.done, DONE.error);
   }
 }
@@ -160,7 +158,7 @@ async function runTransactionRequest(request: TransactionRequest, context: Reque
       return;
     }
     case 'unsupported':
-      throw new SqlError(40510, `Statement '${request.what}' is not supported in this version of SQL Server.`);
+      throw new UnsupportedError(`the transaction request ${request.what}`);
     default:
       return request satisfies never;
   }

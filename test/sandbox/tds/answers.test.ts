@@ -156,7 +156,7 @@ test('an unknown procedure is error 2812, a cursor is refused by name', async ()
   const pool = await toy.connect();
   expect(await failure(pool.request().execute('nowhere'))).toMatchObject({ number: 2812 });
   expect(await failure(pool.request().execute('sp_cursoropen'))).toMatchObject({
-    number: 40_510,
+    number: 50_001,
     message: expect.stringContaining('sp_cursoropen'),
   });
 });

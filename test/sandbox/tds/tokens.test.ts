@@ -1,0 +1,225 @@
+/** The bytes of answers, where drivers overlook what they say: flags of DONE tokens, environment changes, what follows an attention. */
+import { expect, test } from 'vitest';
+import { PACKET, TOKEN } from '../../../src/sandbox/tds/protocol.ts';
+import type { ResultColumn } from '../../../src/sandbox/sql-types.ts';
+import { batch, call, login, packet, rawClient } from './raw-client.ts';
+import type { RawClient } from './raw-client.ts';
+import { toyServer } from './support.ts';
+import { answerRows, until } from './toy-backend.ts';
+
+const INT: ResultColumn = { name: 'n', type: { name: 'int' }, nullable: true };
+const RESET = 0x08;
+
+/** A NULL int parameter by name, given or left to its default. */
+function intParameter(name: string, value: number | 'default'): Buffer {
+  const text = Buffer.from(name, 'utf16le');
+  const data = Buffer.alloc(value === 'default' ? 1 : 5, value === 'default' ? 0 : 4);
+  if (value !== 'default') {
+    data.writeInt32LE(value, 1);
+  }
+  return Buffer.concat([Buffer.of(name.length), text, Buffer.of(value === 'default' ? 2 : 0, 0x26, 4), data]);
+}
+
+function textParameter(value: string): Buffer {
+  const bytes = Buffer.from(value, 'utf16le');
+  const head = Buffer.alloc(12);
+  head.writeUInt8(0xe7, 2);
+  head.writeUInt16LE(8000, 3);
+  head.writeUInt16LE(bytes.length, 10);
+  return Buffer.concat([head, bytes]);
+}
+
+/** Writes a message and returns the answer to it. */
+async function ask(client: RawClient, message: Buffer): Promise<Buffer> {
+  const before = client.messages().length;
+  client.socket.write(message);
+  await until(() => client.messages().length > before);
+  return client.messages()[before] ?? Buffer.alloc(0);
+}
+
+/** Tokens of an answer without result sets: [token, status] of DONE tokens, [token, kind] of environment changes. */
+function tokens(answer: Buffer): (readonly [number, number])[] {
+  const found: (readonly [number, number])[] = [];
+  for (let at = 0; at < answer.length;) {
+    const token = answer.readUInt8(at);
+    if (token === TOKEN.done || token === TOKEN.doneProcedure || token === TOKEN.doneInProcedure) {
+      found.push([token, answer.readUInt16LE(at + 1)]);
+      at += 13;
+    } else if (token === TOKEN.returnStatus) {
+      found.push([token, answer.readInt32LE(at + 1)]);
+      at += 5;
+    } else {
+      found.push([token, answer.readUInt8(at + 3)]);
+      at += 3 + answer.readUInt16LE(at + 1);
+    }
+  }
+  return found;
+}
+
+const MORE = 0x01;
+const ERROR = 0x02;
+const IN_TRANSACTION = 0x04;
+const COUNT = 0x10;
+const ATTENTION = 0x20;
+
+test('every DONE of a batch but the last says that more follows', async () => {
+  await using toy = await toyServer();
+  const done = { select: false, error: false, inTransaction: false };
+  toy.backend.on('three', ({ sink }) => {
+    sink.done({ ...done, rowCount: 3 });
+    sink.done({ ...done, rowCount: null });
+    sink.done({ ...done, rowCount: 0, inTransaction: true });
+  });
+  toy.backend.on('none', () => undefined);
+  using client = rawClient(toy.listener.port);
+  await ask(client, login());
+  expect(tokens(await ask(client, batch('three')))).toEqual([
+    [TOKEN.done, COUNT | MORE],
+    [TOKEN.done, MORE],
+    [TOKEN.done, COUNT | IN_TRANSACTION],
+  ]);
+  expect(tokens(await ask(client, batch('none')))).toEqual([[TOKEN.done, 0]]);
+});
+
+test('the statements of a procedure end with DONEINPROC, then status and DONEPROC; of two calls in a message only the last is final', async () => {
+  await using toy = await toyServer();
+  toy.backend.on('stmt', ({ sink }) => sink.done({ rowCount: 1, select: false, error: false, inTransaction: false }));
+  using client = rawClient(toy.listener.port);
+  await ask(client, login());
+  const first = call('sp_executesql', textParameter('stmt'));
+  // Another call in the same message: the separator, then what a message has after its headers.
+  const both = packet(PACKET.rpc, Buffer.concat([first.subarray(8), Buffer.of(0xff), first.subarray(12)]));
+  const one = [
+    [TOKEN.doneInProcedure, COUNT | MORE],
+    [TOKEN.returnStatus, 0],
+  ];
+  expect(tokens(await ask(client, first))).toEqual([...one, [TOKEN.doneProcedure, 0]]);
+  expect(tokens(await ask(client, both))).toEqual([...one, [TOKEN.doneProcedure, MORE], ...one, [TOKEN.doneProcedure, 0]]);
+});
+
+test('transaction requests tell the client of begin, commit and rollback, and DONE of being inside', async () => {
+  await using toy = await toyServer();
+  using client = rawClient(toy.listener.port);
+  await ask(client, login());
+  const request = (...bytes: number[]): Buffer => packet(PACKET.transaction, Buffer.from([4, 0, 0, 0, ...bytes]));
+  const begin = request(5, 0, 5, 0);
+  expect(tokens(await ask(client, begin))).toEqual([
+    [TOKEN.environmentChange, 8],
+    [TOKEN.done, IN_TRANSACTION],
+  ]);
+  // A second one inside, and its end, change nothing for the client.
+  expect(tokens(await ask(client, begin))).toEqual([[TOKEN.done, IN_TRANSACTION]]);
+  expect(tokens(await ask(client, request(7, 0, 0, 0)))).toEqual([[TOKEN.done, IN_TRANSACTION]]);
+  expect(tokens(await ask(client, request(9, 0, 2, 115, 0)))).toEqual([[TOKEN.done, IN_TRANSACTION]]);
+  expect(tokens(await ask(client, request(8, 0, 2, 115, 0, 0)))).toEqual([[TOKEN.done, IN_TRANSACTION]]);
+  expect(tokens(await ask(client, request(7, 0, 0, 0)))).toEqual([
+    [TOKEN.environmentChange, 9],
+    [TOKEN.done, 0],
+  ]);
+  // Commit nothing; then begin, and roll back with the flag that begins the next one.
+  expect((await ask(client, request(7, 0, 0, 0))).readUInt8(0)).toBe(TOKEN.error);
+  await ask(client, begin);
+  expect(tokens(await ask(client, request(8, 0, 0, 1, 2, 0)))).toEqual([
+    [TOKEN.environmentChange, 10],
+    [TOKEN.environmentChange, 8],
+    [TOKEN.done, IN_TRANSACTION],
+  ]);
+  expect(toy.backend.last.log).toEqual([
+    'begin snapshot',
+    'begin snapshot',
+    'commit',
+    'save s',
+    'rollback s',
+    'commit',
+    'commit',
+    'begin snapshot',
+    'rollback',
+    'begin read committed',
+  ]);
+});
+
+test('a reset forgets prepared statements, ends the transaction and is acknowledged before the answer', async () => {
+  await using toy = await toyServer();
+  using client = rawClient(toy.listener.port);
+  await ask(client, login());
+  const prepare = call('sp_prepare', Buffer.concat([Buffer.from([0, 1, 0x26, 4, 0]), textParameter(''), textParameter('stmt')]));
+  const execute = call('sp_execute', intParameter('', 1));
+  await ask(client, prepare);
+  expect(tokens(await ask(client, execute)).at(-1)).toEqual([TOKEN.doneProcedure, 0]);
+  await ask(client, packet(PACKET.transaction, Buffer.from([4, 0, 0, 0, 5, 0, 0, 0])));
+  const reset = Buffer.from(execute);
+  reset.writeUInt8(1 | RESET, 1);
+  const answer = tokens(await ask(client, reset));
+  expect(answer.slice(0, 2)).toEqual([
+    [TOKEN.environmentChange, 10],
+    [TOKEN.environmentChange, 18],
+  ]);
+  expect(answer.at(-1)).toEqual([TOKEN.doneProcedure, ERROR]);
+  expect(toy.backend.last.log.at(-1)).toBe('reset');
+});
+
+test('a parameter that is left to its default is not handed to the procedure', async () => {
+  await using toy = await toyServer();
+  let names: string[] = [];
+  toy.backend.on('exec p', ({ parameters }) => {
+    names = parameters.map(({ name, value }) => `${name}=${value as number}`);
+  });
+  using client = rawClient(toy.listener.port);
+  await ask(client, login());
+  await ask(client, call('p', Buffer.concat([intParameter('@a', 1), intParameter('@b', 'default'), intParameter('@c', 3)])));
+  expect(names).toEqual(['@a=1', '@c=3']);
+});
+
+test('after an attention no row leaves, and two messages follow: the end of the answer, and the acknowledgement', async () => {
+  await using toy = await toyServer();
+  let reached = false;
+  toy.backend.on('deaf', async (ask2) => {
+    reached = true;
+    await new Promise<void>((resolve) => ask2.signal.addEventListener('abort', () => resolve(), { once: true }));
+    ask2.sink.environment({ kind: 'rollback', transactionId: 5n });
+    ask2.sink.columns([INT]);
+    await ask2.sink.row([1]);
+    ask2.sink.done({ rowCount: 1, select: true, error: false, inTransaction: false });
+  });
+  using client = rawClient(toy.listener.port);
+  await ask(client, login());
+  client.socket.write(batch('deaf'));
+  await until(() => reached);
+  client.socket.write(packet(PACKET.attention, Buffer.alloc(0)));
+  await until(() => client.messages().length === 3);
+  expect(client.messages().slice(1).map(tokens)).toEqual([
+    [
+      [TOKEN.environmentChange, 10],
+      [TOKEN.done, ERROR],
+    ],
+    [[TOKEN.done, ATTENTION]],
+  ]);
+});
+
+test('streaming leaves the event loop a turn at every flush, however fast the client reads', async () => {
+  await using toy = await toyServer();
+  let streaming = true;
+  let turns = 0;
+  const count = (): void => {
+    turns++;
+    if (streaming) {
+      setImmediate(count);
+    }
+  };
+  const text: ResultColumn = { name: 't', type: { name: 'varbinary', length: 8000 }, nullable: true };
+  const row = Buffer.alloc(8000);
+  toy.backend.on('stream', async (ask2) => {
+    setImmediate(count);
+    // 1.6 MB: 25 flushes, which the system's own buffers would take at once.
+    await answerRows(
+      ask2,
+      [text],
+      Array.from({ length: 200 }, () => [row]),
+    );
+    streaming = false;
+  });
+  using client = rawClient(toy.listener.port);
+  await ask(client, login());
+  await ask(client, batch('stream'));
+  expect(turns).toBeGreaterThanOrEqual(20);
+});
