@@ -23,6 +23,7 @@ import {
   isInteger,
   isMoney,
   isNational,
+  isNumber,
   precedence,
   textType,
 } from './types.ts';
@@ -263,12 +264,14 @@ function integerEvaluate(operator: BinaryOperator, left: Evaluate, right: Evalua
   if (type.name === 'bigint') {
     return lift(left, right, (x, y) => integerOperation(operator, asBigint(x), asBigint(y), type));
   }
-  const narrow = (value: number): number => (inRange(BigInt(value), type) ? value : fail(arithmeticOverflow('expression', type)));
+  const [low, high] = type.name === 'int' ? [-2_147_483_648, 2_147_483_647] : type.name === 'smallint' ? [-32_768, 32_767] : [0, 255];
+  const narrow = (value: number): number => (value >= low && value <= high ? value : fail(arithmeticOverflow('expression', type)));
   return lift(left, right, (x, y) => {
-    const [a, b] = [asNumber(x), asNumber(y)];
+    const a = asNumber(x);
+    const b = asNumber(y);
     if (operator === '*') {
-      // A product of two ints may exceed what a double holds exactly.
-      return Number(integerOperation(operator, BigInt(a), BigInt(b), type));
+      // Where a product exceeds what a double holds exactly, it exceeds the type as well.
+      return narrow(a * b) + 0;
     }
     if ((operator === '/' || operator === '%') && b === 0) {
       throw divideByZero();

@@ -1,6 +1,6 @@
 /** Conversions to numbers. Exact numbers go through bigints; what is cut and what is rounded follows SQL Server's table. */
 import { SqlError } from '../session.ts';
-import type { SqlType, SqlValue } from '../sql-types.ts';
+import type { SqlType, SqlTypeName, SqlValue } from '../sql-types.ts';
 import { DAY_1900, TICKS_PER_DAY } from './calendar.ts';
 import { decimalToNumber, fitsPrecision, numberToDecimal, parseDecimal, rescale, truncateScale } from './decimal.ts';
 import type { DecimalType } from './types.ts';
@@ -19,6 +19,9 @@ const LIMITS: ReadonlyMap<string, readonly [bigint, bigint]> = new Map([
   ['smallmoney', [-2_147_483_648n, 2_147_483_647n]],
   ['money', [-9_223_372_036_854_775_808n, 9_223_372_036_854_775_807n]],
 ]);
+
+/** From narrow to wide. */
+const WIDTHS: readonly SqlTypeName[] = ['tinyint', 'smallint', 'int', 'bigint'];
 
 /** Whether a value is within the range of an integer or money type. */
 export function inRange(value: bigint, type: SqlType): boolean {
@@ -75,6 +78,10 @@ export function toBit(from: SqlType): Converter {
 export function toInteger(from: SqlType, to: SqlType): Converter {
   const wide = to.name === 'bigint';
   const finish = (value: bigint): SqlValue => (wide ? value : Number(value));
+  if (WIDTHS.indexOf(from.name) >= 0 && WIDTHS.indexOf(from.name) <= WIDTHS.indexOf(to.name)) {
+    // Every value fits: the way of most comparisons.
+    return wide && from.name !== 'bigint' ? (value) => BigInt(asNumber(value)) : (value) => value;
+  }
   if (isInteger(from) || from.name === 'bit') {
     return (value) => {
       const number = integerOf(value);
