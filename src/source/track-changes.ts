@@ -33,6 +33,8 @@ interface Sequence {
   target: Version | null;
   /** It has begun again once; it will not do so a second time. */
   readonly restarted: boolean;
+  /** The greatest version seen when it began: rows above it are news. */
+  readonly known: Version;
 }
 
 /**
@@ -78,7 +80,6 @@ export async function* trackChanges(tracker: TrackerReads, options: TrackOptions
     history.add(page.to, page.readAtMs);
     readTo = page.to;
     sequence.target ??= page.to;
-    const before = position;
     position = positionAfter(position, page, sequence);
     const upTo: Version | null = upToAfter(position, page, options);
     const isNew: boolean = upTo !== null && (claimed === null || upTo > claimed);
@@ -95,7 +96,8 @@ export async function* trackChanges(tracker: TrackerReads, options: TrackOptions
       tableRows,
     };
 
-    const news = page.rows.some(({ changeVersion }) => changeVersion > before.high);
+    const { known } = sequence;
+    const news = page.rows.some(({ changeVersion }) => changeVersion > known);
     if (page.full && page.last !== null) {
       sequence.cursor = page.last;
       sequence.from = maxVersion(sequence.from, page.last.version - 1n);
@@ -141,6 +143,7 @@ function nextSequence(
     candidate,
     target: null,
     restarted,
+    known: current?.known ?? position.high,
   });
   if (current !== null) {
     const { target, restarted } = current;
