@@ -349,14 +349,7 @@ export function compileUnary(operator: '-' | '+' | '~', operand: CompiledExpress
       { nullable: operand.nullable },
     );
   }
-  if (
-    isCharacter(type) ||
-    isBinary(type) ||
-    isDateTime(type) ||
-    type.name === 'bit' ||
-    type.name === 'uniqueidentifier' ||
-    type.name === 'xml'
-  ) {
+  if (!isNumber(type) || type.name === 'bit') {
     throw new SqlError(8117, `Operand data type ${type.name} is invalid for ${name} operator.`);
   }
   const negated = mapValue(evaluate, (value) => {

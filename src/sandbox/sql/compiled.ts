@@ -1,9 +1,8 @@
 /** What compilation makes of an expression, and how one becomes another type. */
-import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
 import type { Expression } from './ast-expression.ts';
 import type { CollationLabel, LabelledCollation } from './collation.ts';
-import { meetCollations } from './collation.ts';
+import { collationConflict, meetCollations } from './collation.ts';
 import type { EvalContext, Scope } from './context.ts';
 import type { ConversionOptions } from './convert.ts';
 import { compileConversion } from './convert.ts';
@@ -126,11 +125,7 @@ export function comparisonCollation(left: CompiledExpression, right: CompiledExp
   }
   const met = meetCollations(a, b, operation);
   if (met.label === 'none') {
-    throw new SqlError(
-      468,
-      `Cannot resolve the collation conflict between "${a.collation}" and "${b.collation}" in the ${operation} operation.`,
-      { state: 9 },
-    );
+    throw collationConflict(a.collation, b.collation, operation);
   }
   return met;
 }

@@ -38,7 +38,7 @@ export interface CompiledSubquery {
   run(ctx: EvalContext): Iterable<readonly SqlValue[]>;
 }
 
-/** The names that an expression may use. createScope() of scope.ts makes one for the tables of a query. */
+/** The names that an expression may use. The executor makes one for the sources of each query. */
 export interface Scope {
   /** The collation of literals and variables: the current database's. */
   readonly collation: string;

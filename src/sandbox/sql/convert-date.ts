@@ -65,7 +65,8 @@ function fromText(from: SqlType, to: SqlType, style: number | null): Converter {
   const old = to.name === 'datetime' || to.name === 'smalldatetime';
   return (value, order) => {
     const text = asText(value);
-    const parsed = parseDate(text, style, order);
+    // The newer types read 2026-05-13 as year, month, day whatever SET DATEFORMAT says.
+    const parsed = parseDate(text, style, style === null && !old && /^\s*\d{4}\D/.test(text) ? 'ymd' : order);
     if (parsed === null || (old && parsed !== 'range' && isTooExact(text, parsed))) {
       throw conversionFailed();
     }
