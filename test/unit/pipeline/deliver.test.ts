@@ -132,7 +132,7 @@ describe('deliver', () => {
     const work = (async () => {
       await delivery.deliver(read(1n, { x: doc('a') }));
       // Asked for while x is in flight; answered long after its acknowledgement.
-      await delivery.deliver(read(2n, { y: doc(1), z: doc(1), x: doc('b') }));
+      await delivery.deliver(read(2n, { x: doc('b'), y: doc(1), z: doc(1) }));
       await delivery.settle();
     })().finally(() => (done = true));
     await world.until(() => done);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { slowLine, World } from './world.ts';
+import { SECTION, slowLine, World } from './world.ts';
 
 const key = (n: number): string => String(n).padStart(3, '0');
 const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
@@ -191,6 +191,22 @@ describe('lane', () => {
     }
   });
 
+  it('L1: a request that comes while a page is read ahead waits for that page', async () => {
+    await using world = await live({ pageRows: 2 }, 20);
+    world.tracker.after = async (call) => {
+      if (call === 'readWindow') {
+        await world.clock.sleep(400);
+      }
+    };
+    world.tracker.commit(Object.fromEntries(Array.from({ length: 20 }, (_, n) => [key(n), doc(n, 'x')])));
+    await world.clock.advance(1500);
+    const ids = [await world.ask('reset', { to: '1' }), await world.ask('reset')];
+    const manager = world.manager();
+    await world.until(async () => (await manager.operation(SECTION, ids[1]!))?.state === 'done');
+    await same(world);
+    expect(world.tracker.mostReading).toBe(1);
+  });
+
   it('R6: rows that vanish without a trace are swept once the count has differed in two probes', async () => {
     await using world = await live();
     world.tracker.truncate();
@@ -206,6 +222,22 @@ describe('lane', () => {
     await world.clock.advance(30_000);
     expect(world.tracker.calls.filter((call) => call === 'existing').length).toBe(2);
     expect(world.documents).toEqual(world.expected);
+  });
+
+  it('R6: a count that differs in one probe only sweeps nothing', async () => {
+    await using world = await live();
+    const sweeps = (): number => world.tracker.calls.filter((call) => call === 'existing').length;
+    const before = sweeps();
+    let probes = 0;
+    world.tracker.before = (call) => {
+      if (call === 'probe') {
+        probes += 1;
+        world.tracker.uncommittedRows = probes % 2;
+      }
+    };
+    await world.clock.advance(30_000);
+    expect(probes).toBeGreaterThan(10);
+    expect(sweeps()).toBe(before);
   });
 
   it('R6: the count of a filtered table is not compared', async () => {

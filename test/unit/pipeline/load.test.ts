@@ -106,15 +106,18 @@ describe('first load', () => {
     await using world = new World({ loadRows: 1 });
     fill(world, 5);
     const checkpoints: bigint[] = [];
+    const claims: (bigint | null)[] = [];
     world.tracker.before = (call) => {
       if (call === 'readLoadPage') {
         checkpoints.push(world.stored.meta!.checkpoint);
+        claims.push(world.stored.meta!.upTo);
         world.tracker.commit({ [key(0)]: doc(0, checkpoints.length) });
       }
     };
     world.start();
     await world.untilCaughtUp();
     expect(new Set(checkpoints).size).toBeGreaterThan(3);
+    expect(new Set(claims)).toEqual(new Set([null]));
     expect(world.documents).toEqual(world.expected);
   });
 
@@ -178,6 +181,24 @@ describe('first load', () => {
     expect(world.documents).toEqual(world.expected);
     expect([...world.documents.keys()]).toEqual([key(3), key(50)]);
     expect(world.replicated).toEqual(world.expected);
+  });
+
+  it('L3: windows that are always full do not hold up the load', async () => {
+    await using world = new World({ loadRows: 1, pageRows: 2 });
+    fill(world, 6);
+    let pages = 0;
+    let value = 0;
+    world.tracker.before = (call) => {
+      if (call === 'readLoadPage') {
+        pages += 1;
+      } else if (call === 'readWindow' && pages < 6) {
+        value += 1;
+        world.tracker.commit({ [key(0)]: doc(0, value), [key(1)]: doc(1, value), [key(2)]: doc(2, value) });
+      }
+    };
+    world.start();
+    await world.untilCaughtUp();
+    expect(world.documents).toEqual(world.expected);
   });
 
   it('L1: reads are never concurrent and every page is delivered before the next kind of read', async () => {

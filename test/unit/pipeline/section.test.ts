@@ -169,8 +169,10 @@ describe('section', () => {
     await world.stop(world.running[0]!);
     const trail: string[] = [];
     let outstanding = 0;
+    let calls = 0;
     world.wrap = (manager) => {
-      const slow = slowLine(manager, world.clock, () => 50);
+      // Each answer comes half a second after the one before: longer than the back-off.
+      const slow = slowLine(manager, world.clock, () => (calls += 1) * 500);
       return new Proxy(slow, {
         get(target, name) {
           const value: unknown = Reflect.get(target, name, target);
