@@ -1,6 +1,6 @@
 /**
- * Starts a Redis of our own: a redis-server or valkey-server on a free port of loopback, with a data folder of its own, gone when it is
- * disposed of. Imitates nothing and installs nothing.
+ * Starts a Redis of our own: a redis-server or valkey-server on a free port of loopback, with a data folder of its own. Both are gone when
+ * it is disposed of, and also when this process is killed. Imitates nothing and installs nothing.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
@@ -14,6 +14,8 @@ const NAMES = ['redis-server', 'valkey-server'];
 const START_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 10_000;
 const LOOK_EVERY_MS = 10;
+/** Waits until our end of its stdin is closed, which also a kill -9 of this process does; then ends server ($1) and folder ($2). */
+const WATCH = 'while read -r _; do :; done; kill -9 "$1"; rm -rf "$2"';
 /** Another process may take the free port between the look and the start. */
 const PORT_TRIES = 5;
 
@@ -50,17 +52,14 @@ export class PrivateRedis implements AsyncDisposable {
   readonly folder: string;
   readonly #binary: string;
   readonly #args: readonly string[];
-  readonly #killWithUs = (): void => {
-    this.#child?.kill('SIGKILL');
-  };
   #child: ChildProcess | null = null;
+  #watcher: ChildProcess | null = null;
 
   constructor(binary: string, port: number, folder: string, args: readonly string[]) {
     this.#binary = binary;
     this.port = port;
     this.folder = folder;
     this.#args = args;
-    process.on('exit', this.#killWithUs);
   }
 
   get url(): string {
@@ -77,8 +76,17 @@ export class PrivateRedis implements AsyncDisposable {
       return;
     }
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder, '--save', '', '--appendonly', 'no'];
-    const child = spawn(this.#binary, [...args, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // In a process group of its own: Ctrl-C is for us to handle, not for a server that we still write to.
+    const child = spawn(this.#binary, [...args, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     this.#child = child;
+    if (child.pid !== undefined) {
+      this.#watcher = spawn('sh', ['-c', WATCH, 'watch', String(child.pid), this.folder], {
+        stdio: ['pipe', 'ignore', 'ignore'],
+        detached: true,
+      });
+      this.#watcher.on('error', () => undefined);
+      this.#watcher.stdin?.on('error', () => undefined);
+    }
     let said = '';
     const keep = (chunk: Buffer): void => {
       said = (said + chunk.toString('utf8')).slice(-4000);
@@ -93,6 +101,8 @@ export class PrivateRedis implements AsyncDisposable {
       ended ??= `exit ${code ?? signal ?? ''}`;
       if (this.#child === child) {
         this.#child = null;
+        this.#watcher?.kill('SIGKILL');
+        this.#watcher = null;
       }
     });
     const limit = Date.now() + START_LIMIT_MS;
@@ -122,12 +132,15 @@ export class PrivateRedis implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
-    process.off('exit', this.#killWithUs);
     await rm(this.folder, { recursive: true, force: true });
   }
 
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child;
+    // The watcher goes first: it must never look for a process id that is free again.
+    this.#watcher?.kill('SIGKILL');
+    this.#watcher?.stdin?.destroy();
+    this.#watcher = null;
     if (child === null) {
       return;
     }

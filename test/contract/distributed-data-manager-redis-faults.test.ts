@@ -322,8 +322,9 @@ describe('C8: Redis that evicts or takes no writes', () => {
     expect(await manager.lead(S)).toMatchObject({ kind: 'leading', rewound: false });
     await begin();
     const beat = codeOf(manager.heartbeat(S, { believed: { checkpoint: 1n, confirmed: 1n }, advance: {}, intervalMs: 1 }));
-    expect(await beat).toBe('PW-M310');
+    const beatCode = await beat;
     await end();
+    expect(beatCode).toBe('PW-M310');
     await manager.lead(S);
     await manager.publish(batch([upsert('1', '6', '5')]));
   });

@@ -1,10 +1,11 @@
 /** The private redis-server of tests and demo. */
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { findRedisServer, startPrivateRedis } from '../../src/demo/private-redis.ts';
 import { privateTestRedis } from '../support/redis.ts';
 
@@ -39,6 +40,23 @@ it('stops, starts again on its port, and goes back to an older dump', async () =
   await redis.kill();
   await redis.start();
   expect(await redis.raw.ping()).toBe('PONG');
+});
+
+it('server and folder are gone when their process is killed', async () => {
+  const module = new URL('../../src/demo/private-redis.ts', import.meta.url).href;
+  const code = `import { startPrivateRedis } from '${module}';
+    const redis = await startPrivateRedis();
+    console.log(JSON.stringify({ port: redis.port, folder: redis.folder }));`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const line = await new Promise<string>((resolve) => child.stdout.once('data', (data: Buffer) => resolve(data.toString('utf8'))));
+  const { port, folder } = JSON.parse(line) as { port: number; folder: string };
+  const client = new Redis({ port, protocol: 2, retryStrategy: () => null });
+  client.on('error', () => undefined);
+  expect(await client.ping()).toBe('PONG');
+  const closed = new Promise((resolve) => client.once('end', resolve));
+  child.kill('SIGKILL');
+  await closed;
+  await vi.waitFor(() => expect(existsSync(folder)).toBe(false), 20_000);
 });
 
 it('says what the server said when it does not start', async () => {
