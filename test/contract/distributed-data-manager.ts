@@ -253,11 +253,20 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       await other.publish(batch([upsert('1', '6', null)]));
     });
 
-    it('C3: an expired lease that nobody took costs nothing', async () => {
+    it('C3: an expired lease that nobody took costs nothing: every script renews it', async () => {
       await live(manager);
-      await bench.expireLease(S);
-      await manager.publish(batch([upsert('1', '5', null)]));
-      expect((await bench.manager().lead(S)).kind).toBe('held');
+      const other = bench.manager();
+      const scripts: readonly (() => Promise<unknown>)[] = [
+        () => manager.publish(batch([upsert('1', '5', null)])),
+        () => manager.store(batch([])),
+        () => manager.heartbeat(S, { believed: { checkpoint: 1n, confirmed: 1n }, advance: {}, intervalMs: 5000 }),
+        () => manager.transition(S, { state: 'resyncing', newEpoch: false, reset: null, advance: {} }),
+      ];
+      for (const script of scripts) {
+        await bench.expireLease(S);
+        await script();
+        expect((await other.lead(S)).kind).toBe('held');
+      }
     });
 
     it('C4: a leader that kept its memory finds Redis rewound and draws a new epoch; seq goes on, the log begins anew', async () => {
@@ -345,6 +354,15 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       expect(meta).toMatchObject({ pending: false, digest: digestOf(await bench.state(S)), count: 2 });
       await manager.store(batch([upsert('2', '7', '6'), upsert('1', '7', '5')]));
       expect(await manager.readMeta(S)).toMatchObject({ digest: digestOf(await bench.state(S)) });
+    });
+
+    it('C5: a torn section can be purged', async () => {
+      await live(manager);
+      await manager.publish(batch([upsert('1', '5', null)]));
+      await bench.setMeta(S, 'pending', 'torn');
+      await manager.lead(S, { repair: true });
+      expect(await manager.purge(S, 'torn')).toEqual({ documents: 1 });
+      expect(await manager.readMeta(S)).toBeNull();
     });
 
     it('C6: a base that differs, is missing or is spelled differently refuses the whole batch with how many', async () => {
@@ -486,6 +504,14 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       expect(await codeOf(manager.publish(batch([])))).toBe('PW-M313');
       expect(await codeOf(manager.readMeta(S))).toBe('PW-M313');
       expect(await codeOf(manager.lead(S))).toBe('PW-M313');
+      // Refused means untouched: whoever led still does.
+      const leading = bench.manager();
+      await live(leading, 1n, 'other');
+      await bench.setMeta('other', 'format', '2');
+      await bench.expireLease('other');
+      expect(await codeOf(bench.manager().lead('other'))).toBe('PW-M313');
+      await bench.setMeta('other', 'format', '1');
+      await leading.publish(batch([], {}, 'other'));
     });
 
     it('a purge leaves nothing, tells subscribers and ends the lead', async () => {
