@@ -11,7 +11,7 @@ import { probeQuery, type RequestSettings } from './queries.ts';
 
 export interface ProberOptions {
   /** Of its own, so that no slow page holds a probe up. */
-  readonly guest: Guest;
+  readonly guest: Pick<Guest, 'read'>;
   readonly request: RequestSettings;
   readonly clock: Clock;
   /** The tables to ask for: full name and quoted name. */
