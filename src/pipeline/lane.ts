@@ -7,6 +7,7 @@ import type { OperatorRequest, SectionMeta } from '../manager/distributed-data-m
 import type { ChangePage, TrackingPosition } from '../model/change.ts';
 import { PatchwireError } from '../model/errors.ts';
 import type { TrackedTable } from '../model/table.ts';
+import type { Version } from '../model/version.ts';
 import { checkSource, readAgainFrom, resetTarget } from './position.ts';
 import { beginLoad, Load, type LoadOptions } from './load.ts';
 import type { Ladder } from './polling.ts';
@@ -50,6 +51,8 @@ class Lane {
   #pages: AsyncIterator<ChangePage> | null = null;
   #ahead: Promise<IteratorResult<ChangePage>> | null = null;
   #purge: OperatorRequest | null = null;
+  /** The greatest upTo that a page proved since reading began: while loading it is kept back, and the tracker says it only once. */
+  #proved: Version | null = null;
 
   constructor(options: LaneOptions, table: TrackedTable, meta: SectionMeta) {
     this.#options = options;
@@ -146,6 +149,7 @@ class Lane {
 
   #follow(from: TrackingPosition): void {
     const { tracker, ladder, signal } = this.#options;
+    this.#proved = null;
     this.#pages = tracker.trackChanges({ table: this.#table, from, backoff: ladder, signal })[Symbol.asyncIterator]();
   }
 
@@ -199,13 +203,14 @@ class Lane {
       sameKey: (a, b) => tracker.sameKey(this.#table, a, b, { signal }),
       signal,
     });
+    this.#proved = page.upTo ?? this.#proved;
     return written;
   }
 
   async #goLive(page: ChangePage): Promise<void> {
     const { delivery, observer, logger, clock, ladder } = this.#options;
     const { rows, startedAtMs } = this.#load?.progress ?? { rows: 0, startedAtMs: clock.now() };
-    const upTo = page.upTo ?? delivery.position.confirmed;
+    const upTo = this.#proved ?? delivery.position.confirmed;
     this.#meta = await delivery.transition({
       state: 'live',
       newEpoch: false,

@@ -3,11 +3,12 @@
  * Reads are atomic at the moment they are made; a test may run something at that moment, hold the answer back, or make it fail.
  */
 import type { Clock } from '../../src/lib/clock.ts';
-import type { ChangePage, LoadPage, PageCursor, RowState } from '../../src/model/change.ts';
+import type { ChangePage, LoadPage, RowState } from '../../src/model/change.ts';
 import type { Document } from '../../src/model/document.ts';
 import { PatchwireError } from '../../src/model/errors.ts';
 import type { TableSelection, TrackedTable } from '../../src/model/table.ts';
 import type { ChangeTracker, Probe, TrackChangesOptions, WindowPage } from '../../src/source/change-tracker.ts';
+import { trackChanges } from '../../src/source/track-changes.ts';
 
 export type TrackerCall = 'describe' | 'probe' | 'readWindow' | 'readLoadPage' | 'existing' | 'sameKey';
 
@@ -16,6 +17,7 @@ export interface ScriptedTrackerOptions {
   readonly pageRows?: number;
   readonly loadRows?: number;
   readonly confirmMs?: number;
+  readonly claims?: 'implied' | 'confirmed';
   /** Data keys that differ only in case are one key. */
   readonly caseInsensitive?: boolean;
   /** Rows that the selection's filter lets pass. */
@@ -59,7 +61,7 @@ export class ScriptedTracker implements ChangeTracker {
   #version = 0n;
 
   constructor(options: ScriptedTrackerOptions) {
-    this.#options = { pageRows: 100, loadRows: 100, confirmMs: 1000, caseInsensitive: false, ...options };
+    this.#options = { pageRows: 100, loadRows: 100, confirmMs: 1000, claims: 'implied', caseInsensitive: false, ...options };
   }
 
   get version(): bigint {
@@ -136,23 +138,22 @@ export class ScriptedTracker implements ChangeTracker {
     }));
   }
 
-  probe({ catalog, signal }: { readonly catalog: boolean; readonly signal: AbortSignal }): Promise<Probe> {
+  /** Every probe asks for the catalog. */
+  probe({ signal }: { readonly catalog: boolean; readonly signal: AbortSignal }): Promise<Probe> {
     return this.#call('probe', signal, () => ({
       version: this.#version,
       atMs: this.#options.clock.now(),
-      tables: catalog
-        ? new Map([
-            [
-              'dbo.Items',
-              {
-                objectId: this.objectId,
-                beginVersion: this.beginVersion,
-                minValidVersion: this.minValid,
-                rows: this.#rows.size + this.uncommittedRows,
-              },
-            ],
-          ])
-        : null,
+      tables: new Map([
+        [
+          'dbo.Items',
+          {
+            objectId: this.objectId,
+            beginVersion: this.beginVersion,
+            minValidVersion: this.minValid,
+            rows: this.#rows.size + this.uncommittedRows,
+          },
+        ],
+      ]),
     }));
   }
 
@@ -219,44 +220,9 @@ export class ScriptedTracker implements ChangeTracker {
     return this.#call('sameKey', signal, () => this.identity(a) === this.identity(b));
   }
 
-  /** Every round that finds the version moved reads from `confirmed`: the plainest thing that keeps R4 and R5. */
-  async *trackChanges({ table, from, backoff, signal }: TrackChangesOptions): AsyncGenerator<ChangePage, void, undefined> {
-    const { clock, confirmMs } = this.#options;
-    let { checkpoint, confirmed, high } = from;
-    let cursor: PageCursor | null = null;
-    const seen: { readonly version: bigint; readonly atMs: number }[] = [];
-    for (;;) {
-      const probe: Probe = await this.probe({ catalog: true, signal });
-      seen.push({ version: probe.version, atMs: probe.atMs });
-      const trusted = seen.findLast(({ atMs }) => atMs <= clock.now() - confirmMs)?.version ?? confirmed;
-      let window: WindowPage | null = null;
-      if (probe.version > confirmed || cursor !== null) {
-        window = await this.readWindow(table, { from: confirmed, cursor, position: { checkpoint, confirmed, high }, signal });
-      }
-      const to: bigint = window?.to ?? probe.version;
-      const full: boolean = window?.full ?? false;
-      const last: PageCursor | null = window?.last ?? null;
-      cursor = full ? last : null;
-      const reached: bigint = full && last !== null ? last.version - 1n : to;
-      checkpoint = reached > checkpoint ? reached : checkpoint;
-      if (!full && trusted > confirmed) {
-        confirmed = trusted;
-      }
-      high = to > high ? to : high;
-      const rows = window?.rows ?? [];
-      yield {
-        rows,
-        to,
-        full,
-        position: { checkpoint, confirmed, high },
-        upTo: full ? null : to,
-        read: window !== null,
-        confirming: window !== null,
-        readAtMs: probe.atMs,
-        tableRows: probe.tables?.get(table.fullName)?.rows ?? null,
-      };
-      await backoff.wait(full ? 'full' : rows.length > 0 ? 'changes' : 'empty', signal);
-    }
+  trackChanges(options: TrackChangesOptions): AsyncIterable<ChangePage> {
+    const { clock, confirmMs, claims } = this.#options;
+    return trackChanges(this, { ...options, claims, confirmMs, clock });
   }
 
   #passes(document: Document): boolean {

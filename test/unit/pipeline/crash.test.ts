@@ -92,7 +92,8 @@ describe('crashes', () => {
     await fc.assert(
       fc.asyncProperty(fc.integer(), async (seed) => {
         const random = seededRandom(seed);
-        const world = new World({ pageRows: 4, loadRows: 3, caseInsensitive: true });
+        const claims = random() < 0.5 ? 'implied' : 'confirmed';
+        const world = new World({ pageRows: 4, loadRows: 3, caseInsensitive: true, claims });
         world.wrap = (manager) => slowLine(manager, world.clock, () => random() * 80);
         let faults = 30;
         const faulty = (share: number): boolean => random() < share && faults-- > 0;

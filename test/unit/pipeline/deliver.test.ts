@@ -178,6 +178,19 @@ describe('deliver', () => {
     expect(world.stored.meta).toMatchObject({ checkpoint: 2n, upTo: 2n });
   });
 
+  it('L2: an identity that is given up and taken again in one read is written by two scripts', async () => {
+    const world = new World();
+    const { delivery, scripts } = await led(world);
+    await delivery.deliver(read(1n, { a: doc(1) }));
+    const moved = { identity: 'b', dataKey: 'b', changeVersion: 2n, document: doc(2), formerIdentity: 'a' };
+    const again = { identity: 'a', dataKey: 'a', changeVersion: 2n, document: doc(3) };
+    await delivery.deliver({ ...read(2n, {}), rows: [moved, again] });
+    await world.clock.advance(2000);
+    await delivery.settle();
+    expect(scripts.map(({ rows }) => rows.map(({ identity }) => identity))).toEqual([['a'], ['a', 'b'], ['a']]);
+    expect(world.documents).toEqual(world.replicated);
+  });
+
   it('back-pressure: no more than inFlight scripts are outstanding, heartbeats included', async () => {
     const world = new World();
     const { delivery, outstanding } = await led(world, { rows: 1, bytes: 1 << 20, inFlight: 3 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { OperationProgress } from '../../../src/manager/distributed-data-manager.ts';
 import { PatchwireError } from '../../../src/model/errors.ts';
-import { SECTION, World } from './world.ts';
+import { SECTION, slowLine, World } from './world.ts';
 
 const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
 
@@ -34,6 +34,17 @@ describe('requests', () => {
     expect(world.clock.now() - at).toBeLessThanOrEqual(1100);
     expect(result).toMatchObject({ state: 'done', verb: 'poll' });
     expect(world.tracker.calls.length).toBeGreaterThan(reads);
+  });
+
+  it('L6: a poll is answered when what its round found is stored', async () => {
+    await using world = await live();
+    await world.stop(world.running[0]!);
+    world.wrap = (manager) => slowLine(manager, world.clock, () => 700);
+    world.start();
+    await world.clock.advance(300_000);
+    world.tracker.commit({ a: doc(1, 'x') });
+    await answer(world, await world.ask('poll'));
+    expect(world.documents).toEqual(world.expected);
   });
 
   it('L6: reset begins a new epoch and a first load, and subscribers load anew', async () => {
@@ -124,6 +135,30 @@ describe('requests', () => {
     }
     await world.clock.advance(30_000);
     expect(world.replica.loads).toBe(2);
+  });
+
+  it('L6: a request taken before the lead was lost for a moment is answered once', async () => {
+    await using world = await live();
+    const answers: string[] = [];
+    await world.stop(world.running[0]!);
+    world.wrap = (manager) => {
+      const progress = manager.progress.bind(manager);
+      manager.progress = (section, said) => {
+        answers.push(`${said.verb} ${said.state}`);
+        return progress(section, said);
+      };
+      return manager;
+    };
+    world.start();
+    let refusals = 0;
+    world.store.intercept = ({ method }) => (method === 'publish' && refusals++ === 0 ? 'before' : null);
+    await world.clock.advance(30_000);
+    world.tracker.commit({ a: doc(1, 'x') });
+    const id = await world.ask('poll');
+    expect(await answer(world, id)).toMatchObject({ state: 'done' });
+    await world.clock.advance(10_000);
+    expect(refusals).toBe(2);
+    expect(answers).toEqual(['poll running', 'poll done']);
   });
 
   it('L6: a stopped section goes on taking requests: a poll fails with its code, a reset mends it', async () => {
