@@ -9,7 +9,7 @@ import { createTracker, sectionOptions } from '../daemon/parts.ts';
 import { systemClock } from '../lib/clock.ts';
 import { seededRandom } from '../lib/random.ts';
 import type { DistributedDataManager, OperationProgress } from '../manager/distributed-data-manager.ts';
-import { PatchwireError } from '../model/errors.ts';
+import { asPatchwireError, PatchwireError } from '../model/errors.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import { silentObserver } from '../observe/section-observer.ts';
 import type { SectionTrouble } from '../observe/section-record.ts';
@@ -95,7 +95,13 @@ async function serve(options: Ask, id: string): Promise<string> {
   const log = silentLog();
   await using tracker = createTracker(config, table.source, { clock: systemClock, log });
   if (options.verb !== 'purge') {
-    await tracker.open({ signal });
+    try {
+      await tracker.open({ signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      const { code, message, hint } = asPatchwireError(error);
+      throw unserved({ code, message, hint });
+    }
   }
   let trouble: SectionTrouble | null = null;
   const observer: SectionObserver = {

@@ -4,7 +4,7 @@
  */
 import { createInterface } from 'node:readline/promises';
 import { asPatchwireError, PatchwireError } from '../model/errors.ts';
-import { hideSecrets } from '../observe/create-logger.ts';
+import { hideSecrets } from '../observe/secrets.ts';
 
 export interface OutputOptions {
   readonly json: boolean;

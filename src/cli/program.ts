@@ -1,4 +1,7 @@
-/** The command line: global options, the commands, and how its end becomes an exit code. Each command is a file of commands/. */
+/**
+ * The command line: global options, the commands, and how its end becomes an exit code. Each command is a file of commands/,
+ * and loads drivers and servers only when it runs: `--help` needs none of them.
+ */
 import { Command, CommanderError } from 'commander';
 import { PatchwireError } from '../model/errors.ts';
 import { packageVersion } from '../daemon/version.ts';

@@ -85,9 +85,11 @@ export function describeManager({ manager }: Config): string {
   return `Redis at ${hostname}:${port === '' ? '6379' : port}`;
 }
 
-/** `SQL Server (source shop)` */
+/** `SQL Server (source shop at db.example,1433)`: without user and password. */
 export function describeSource(config: Config, source: string): string {
-  const server = config.sources[source]?.server;
+  const { server: named, port, connection = '' } = sourceOf(config, source);
+  const [, written] = /(?:^|;)\s*(?:server|data source|address|addr|network address)\s*=\s*([^;]*)/iu.exec(connection) ?? [];
+  const server = named === undefined ? written?.trim() : port === undefined ? named : `${named},${port}`;
   return `SQL Server (source ${source}${server === undefined ? '' : ` at ${server}`})`;
 }
 
@@ -116,11 +118,14 @@ export function selectionOf({ table, columns, json, filter }: Pick<TableConfig, 
   return { ...name, columns, json, filter: filter ?? null };
 }
 
-/** The longest that a section's loop may go without advancing: two of its slowest rounds and the longest wait between tries. */
+/**
+ * The longest that a section's loop may go without advancing: two of its slowest rounds, what a load waits before it begins, and
+ * the longest wait between tries.
+ */
 export function silenceMsOf(config: Config, table: TableConfig): number {
   const { polling, limits } = sourceOf(config, table.source);
   const slowest = Math.min(Math.max(...polling.ladder.map(({ delayMs }) => delayMs)), table.polling.max ?? Number.POSITIVE_INFINITY);
-  return 2 * (slowest + limits.requestTimeout) + config.manager.lease + SILENCE_MARGIN_MS;
+  return 2 * (slowest + limits.requestTimeout) + polling.confirm + config.manager.lease + SILENCE_MARGIN_MS;
 }
 
 function sourceOf(config: Config, source: string) {

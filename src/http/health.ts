@@ -3,7 +3,7 @@
  * may take, so that a hung process is found and a waiting one is not. Ready: every section leads or stands by, both ends answer, none is
  * stopped. A process that is not ready must not be killed for it.
  */
-import type { SectionStatus } from '../observe/section-record.ts';
+import type { SectionPhase, SectionStatus } from '../observe/section-record.ts';
 
 export interface HealthStatus {
   readonly stopping: boolean;
@@ -28,10 +28,13 @@ export interface HealthReason {
   readonly hint?: string;
 }
 
-/** Whether the loops advance. A stopped table waits for a person, which a restart would not help. */
+/** Phases without a loop: a stopped table waits for a person, a standby for a lease. A restart would help neither. */
+const WAITING: ReadonlySet<SectionPhase> = new Set(['stopped', 'standby']);
+
+/** Whether the loops advance. */
 export function judgeLiveness(status: HealthStatus, nowMs: number): Verdict {
   const reasons = status.sections
-    .filter(({ phase, progressAtMs, silenceMs }) => phase !== 'stopped' && nowMs - progressAtMs > silenceMs)
+    .filter(({ phase, progressAtMs, silenceMs }) => !WAITING.has(phase) && nowMs - progressAtMs > silenceMs)
     .map(({ section, progressAtMs }) => ({
       section,
       reason: `the loop has not advanced for ${Math.round((nowMs - progressAtMs) / 1000)} s`,

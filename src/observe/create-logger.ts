@@ -2,6 +2,7 @@
 import { pino, type DestinationStream, type LoggerOptions } from 'pino';
 import { pinoPretty } from './pretty.ts';
 import type { Logger } from './logger.ts';
+import { hideSecrets } from './secrets.ts';
 
 export interface CreateLoggerOptions {
   readonly level: string;
@@ -28,14 +29,6 @@ export function createLogger(options: CreateLoggerOptions): Logger {
     redact: { paths: REDACTED, censor: '***' },
   };
   return pino(settings, withoutSecrets(pretty ? pinoPretty(destination) : destination, secrets));
-}
-
-/** Replaces every secret in a text by `***`, also where JSON or a URL spells it. */
-export function hideSecrets(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((shown, secret) => {
-    const spellings = new Set([secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
-    return [...spellings].reduce((inner, spelling) => inner.replaceAll(spelling, '***'), shown);
-  }, text);
 }
 
 function withoutSecrets(destination: DestinationStream, secrets: readonly string[]): DestinationStream {

@@ -1,7 +1,6 @@
 /** `patchwire checkpoint list`: where every registered section stands, as Redis has it. */
 import type { Command } from 'commander';
 import { EXIT } from '../exit-codes.ts';
-import { openManager } from '../opening.ts';
 import { formatRows } from '../output.ts';
 import type { Bind } from '../program.ts';
 import { sectionJson } from '../section-json.ts';
@@ -23,6 +22,7 @@ Examples:
   bind(command, ({ config: load, output }) =>
     untilSignal(async (signal) => {
       const config = load();
+      const { openManager } = await import('../opening.ts');
       await using manager = await openManager(config, signal);
       const sections = await Promise.all(
         config.tables.map(async (table) => sectionJson(config, table, await manager.readMeta(table.section))),

@@ -4,8 +4,6 @@ import type { SectionMeta } from '../../manager/distributed-data-manager.ts';
 import type { Version } from '../../model/version.ts';
 import { findTable, parseVersionArgument } from '../arguments.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openManager } from '../opening.ts';
-import { ask } from '../operator.ts';
 import type { Bind } from '../program.ts';
 import { untilSignal } from '../signals.ts';
 
@@ -32,6 +30,7 @@ Examples:
       const { to, yes = false } = command.opts<{ to?: Version; yes?: boolean }>();
       const config = load();
       const table = findTable(config, String(command.args[0]));
+      const [{ openManager }, { ask }] = await Promise.all([import('../opening.ts'), import('../operator.ts')]);
       await using manager = await openManager(config, signal);
       const meta = await manager.readMeta(table.section);
       output.note(costOf(table.section, meta, to));

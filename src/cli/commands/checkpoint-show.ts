@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { PatchwireError } from '../../model/errors.ts';
 import { findTable } from '../arguments.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openManager } from '../opening.ts';
 import { formatRows } from '../output.ts';
 import type { Bind } from '../program.ts';
 import { sectionJson } from '../section-json.ts';
@@ -25,6 +24,7 @@ Examples:
     untilSignal(async (signal) => {
       const config = load();
       const table = findTable(config, String(command.args[0]));
+      const { openManager } = await import('../opening.ts');
       await using manager = await openManager(config, signal);
       const meta = await manager.readMeta(table.section);
       if (meta === null) {

@@ -1,9 +1,7 @@
 /** `patchwire run`: the daemon in the foreground, until a signal or, with --once, until every table is caught up. */
 import type { Command } from 'commander';
-import { createDaemon } from '../../daemon/daemon.ts';
 import { runDaemon } from '../../daemon/life-cycle.ts';
 import { secretsOf } from '../../config/print.ts';
-import { createLogger } from '../../observe/create-logger.ts';
 import { EXIT, exitCodeOf } from '../exit-codes.ts';
 import type { Bind } from '../program.ts';
 
@@ -25,6 +23,10 @@ Examples:
   bind(command, async ({ config: load, control, output }) => {
     const { once = false } = command.opts<{ once?: boolean }>();
     const config = load();
+    const [{ createDaemon }, { createLogger }] = await Promise.all([
+      import('../../daemon/daemon.ts'),
+      import('../../observe/create-logger.ts'),
+    ]);
     const log = createLogger({ level: config.log.level, secrets: secretsOf(config) });
     const daemon = createDaemon(config, { log, once });
     const outcome = await runDaemon(daemon, {

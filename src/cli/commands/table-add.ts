@@ -11,7 +11,6 @@ import type { TrackedTable } from '../../model/table.ts';
 import { parseList, parseTableArgument } from '../arguments.ts';
 import { enablingStatements } from '../enabling.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openTracker } from '../opening.ts';
 import type { Bind } from '../program.ts';
 import { untilSignal } from '../signals.ts';
 
@@ -131,6 +130,7 @@ async function lookUp(
   signal: AbortSignal,
 ): Promise<TrackedTable> {
   const selection = columns ?? (exclude === undefined ? 'all' : { exclude });
+  const { openTracker } = await import('../opening.ts');
   try {
     await using tracker = await openTracker(config, source, signal);
     return await tracker.describe({ ...table, columns: selection, json: jsonColumns ?? [], filter: filter ?? null }, { signal });

@@ -5,8 +5,6 @@ import { parseTableName } from '../../config/table-name.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { findTable } from '../arguments.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openManager } from '../opening.ts';
-import { ask } from '../operator.ts';
 import type { Bind } from '../program.ts';
 import { untilSignal } from '../signals.ts';
 
@@ -39,6 +37,7 @@ Examples:
       }
       let purged: { readonly by: string; readonly documents: number } | null = null;
       if (purge) {
+        const [{ openManager }, { ask }] = await Promise.all([import('../opening.ts'), import('../operator.ts')]);
         await using manager = await openManager(config, signal);
         const meta = await manager.readMeta(table.section);
         const documents = meta?.count ?? 0;

@@ -1,8 +1,6 @@
 /** `patchwire tail`: prints patches as they come, by the subscriber library: what it prints is what a replica applied, in order. */
 import type { Command } from 'commander';
-import { redisUrl } from '../../daemon/parts.ts';
 import type { SubscriberEvent } from '../../subscriber/events.ts';
-import { subscribe } from '../../subscriber/index.ts';
 import { findTable } from '../arguments.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
@@ -29,6 +27,7 @@ Examples:
       const { partition } = config.manager;
       const names = command.args.length === 0 ? config.tables.map(({ section }) => section) : command.args;
       const sections = [...new Set(names.map((name) => findTable(config, name).section))];
+      const [{ subscribe }, { redisUrl }] = await Promise.all([import('../../subscriber/index.ts'), import('../../daemon/parts.ts')]);
       const redis = redisUrl(config);
       const replicas = sections.map((section) =>
         subscribe({ redis, partition, section, onEvent: (event) => print(output, section, event) }),

@@ -59,8 +59,10 @@ describe('judgeLiveness', () => {
     expect(verdict).toEqual({ ok: false, reasons: [{ section: 'lines', reason: 'the loop has not advanced for 5 s' }] });
   });
 
-  it('does not judge a stopped table by its loop: a restart would not help', () => {
+  it('does not judge a stopped table or a standby by its loop: a restart would not help', () => {
     expect(judgeLiveness(status([section('stopped', { progressAtMs: 0 })]), NOW).ok).toBe(true);
+    expect(judgeLiveness(status([section('standby', { progressAtMs: 0 })]), NOW).ok).toBe(true);
+    expect(judgeLiveness(status([section('retrying', { progressAtMs: 0 })]), NOW).ok).toBe(false);
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createLogger, hideSecrets } from '../../../src/observe/create-logger.ts';
+import { createLogger } from '../../../src/observe/create-logger.ts';
 import { countersOf, writeCounterLines } from '../../../src/observe/counter-line.ts';
 import { createMetrics } from '../../../src/observe/metrics.ts';
+import { hideSecrets } from '../../../src/observe/secrets.ts';
 import { combineObservers, SectionRecord } from '../../../src/observe/section-record.ts';
 import type { SectionObserver } from '../../../src/observe/section-observer.ts';
 import type { SectionMeta } from '../../../src/manager/distributed-data-manager.ts';
