@@ -81,7 +81,7 @@ export class ChangeTracker {
         this.#pending.delete(transaction);
       }
     };
-    transaction.log.push(new TrackedEvent(counter, write, { assigned: (event) => this.#assigned(event), settled }));
+    transaction.log.push(new TrackedEvent(this, counter, write, { assigned: (event) => this.#assigned(event), settled }));
   }
 
   /**
@@ -108,6 +108,15 @@ export class ChangeTracker {
       }
     }
     return [...net].map(([identity, each]) => netChange(each, this.#spellings.get(identity)?.key ?? each.last.write.key));
+  }
+
+  /** Whether an open transaction has changed a key. */
+  changedBy(transaction: Transaction, key: RowKey): boolean {
+    if (!this.#pending.has(transaction)) {
+      return false;
+    }
+    const identity = this.#identity(key);
+    return transaction.log.some((entry) => entry instanceof TrackedEvent && entry.tracker === this && this.#identity(entry.write.key) === identity);
   }
 
   /** What CHANGETABLE(VERSION …) says of a key: null when nothing is stored about it. */
@@ -241,6 +250,7 @@ function columnMask(columns: ReadonlySet<number>): Buffer {
 }
 
 class TrackedEvent implements VersionedEntry {
+  readonly tracker: ChangeTracker;
   readonly counter: VersionCounter;
   readonly write: TrackedWrite;
   version = 0n;
@@ -251,7 +261,13 @@ class TrackedEvent implements VersionedEntry {
   removedSeq = Infinity;
   readonly #then: { assigned(event: TrackedEvent): void; settled(): void };
 
-  constructor(counter: VersionCounter, write: TrackedWrite, then: { assigned(event: TrackedEvent): void; settled(): void }) {
+  constructor(
+    tracker: ChangeTracker,
+    counter: VersionCounter,
+    write: TrackedWrite,
+    then: { assigned(event: TrackedEvent): void; settled(): void },
+  ) {
+    this.tracker = tracker;
     this.counter = counter;
     this.write = write;
     this.#then = then;

@@ -38,6 +38,7 @@ export interface ConnectedSession {
   readonly database: string;
   readonly running: boolean;
   readonly isolation: string;
+  readonly openTransactions: number;
 }
 
 export class Instance {

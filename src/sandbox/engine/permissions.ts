@@ -1,0 +1,121 @@
+/**
+ * Who may do what: rights granted to and denied from database users, looked up along object, schema and database. Administrators may
+ * everything; DENY wins over GRANT. Only what a reader of change tracking can meet is here: object rights and db_owner, db_datareader, db_datawriter.
+ */
+import type { Database, Table } from './catalog.ts';
+import { permissionDenied } from './errors.ts';
+import { SqlError } from '../session.ts';
+import type { SessionState } from './session-state.ts';
+
+export interface PermissionRule {
+  readonly principal: string;
+  readonly permission: string;
+  readonly allow: boolean;
+  /** Object id, or schema id negated; null: the database. */
+  readonly on: { readonly kind: 'object' | 'schema'; readonly id: number } | null;
+}
+
+/** Users, roles and rights of a database. */
+export interface DatabaseSecurity {
+  /** User name in lower case to login name in lower case (null: without login). */
+  readonly users: Map<string, { readonly name: string; readonly login: string | null; readonly id: number }>;
+  /** Role in lower case to its members in lower case. */
+  readonly roles: Map<string, { readonly name: string; readonly id: number; readonly members: Set<string> }>;
+  rules: PermissionRule[];
+}
+
+const securities = new WeakMap<Database, DatabaseSecurity>();
+
+const FIXED_ROLES = ['db_owner', 'db_datareader', 'db_datawriter', 'db_ddladmin'];
+
+export function securityOf(database: Database): DatabaseSecurity {
+  let security = securities.get(database);
+  if (security === undefined) {
+    security = {
+      users: new Map([['dbo', { name: 'dbo', login: 'sa', id: 1 }]]),
+      roles: new Map([
+        ['public', { name: 'public', id: 0, members: new Set() }],
+        ...FIXED_ROLES.map((name, index) => [name, { name, id: 16_384 + index, members: new Set<string>() }] as const),
+      ]),
+      rules: [],
+    };
+    securities.set(database, security);
+  }
+  return security;
+}
+
+/** The user that a login is in a database; null: it may not enter. */
+export function userOf(database: Database, login: string): string | null {
+  for (const user of securityOf(database).users.values()) {
+    if (user.login?.toLowerCase() === login.toLowerCase()) {
+      return user.name;
+    }
+  }
+  return database.system ? 'guest' : null;
+}
+
+/** The principals whose rights a session has in a database. */
+function principalsOf(session: SessionState, database: Database): Set<string> {
+  const security = securityOf(database);
+  const user = session.impersonated.at(-1)?.user ?? userOf(database, session.login.name) ?? 'guest';
+  const found = new Set([user.toLowerCase(), 'public']);
+  for (let grown = true; grown; ) {
+    grown = false;
+    for (const [role, { members }] of security.roles) {
+      if (!found.has(role) && [...members].some((member) => found.has(member))) {
+        found.add(role);
+        grown = true;
+      }
+    }
+  }
+  return found;
+}
+
+export function isMemberOf(session: SessionState, database: Database, role: string): boolean {
+  return session.administrator || principalsOf(session, database).has(role.toLowerCase());
+}
+
+export function hasPermission(session: SessionState, table: Table, permission: string): boolean {
+  if (session.administrator || table.temporary) {
+    return true;
+  }
+  const principals = principalsOf(session, table.database);
+  const rules = securityOf(table.database).rules.filter(
+    (rule) =>
+      principals.has(rule.principal) &&
+      (rule.permission === permission || rule.permission === 'CONTROL') &&
+      (rule.on === null ||
+        (rule.on.kind === 'object' && rule.on.id === table.objectId) ||
+        (rule.on.kind === 'schema' && rule.on.id === table.schema.id)),
+  );
+  if (rules.some((rule) => !rule.allow)) {
+    return false;
+  }
+  return (
+    rules.length > 0 ||
+    principals.has('db_owner') ||
+    (permission === 'SELECT' && principals.has('db_datareader')) ||
+    (['INSERT', 'UPDATE', 'DELETE'].includes(permission) && principals.has('db_datawriter'))
+  );
+}
+
+/** @throws SqlError 229 */
+export function requirePermission(session: SessionState, table: Table, permission: string): void {
+  if (!hasPermission(session, table, permission)) {
+    throw permissionDenied(permission, table.name, table.database.name, table.schema.name);
+  }
+}
+
+/** Whether catalog views show an object: any right on it does. */
+export function seesDefinition(session: SessionState, table: Table): boolean {
+  return ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'VIEW DEFINITION', 'VIEW CHANGE TRACKING', 'REFERENCES', 'ALTER'].some((permission) =>
+    hasPermission(session, table, permission),
+  );
+}
+
+/** DDL is for administrators and db_owner. @throws SqlError 262 */
+export function requireOwner(session: SessionState, database: Database, permission: string): void {
+  if (!isMemberOf(session, database, 'db_owner')) {
+    throw new SqlError(262, `${permission} permission denied in database '${database.name}'.`, { class: 14 });
+  }
+}

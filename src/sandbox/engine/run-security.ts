@@ -1,0 +1,151 @@
+/** Logins, users, roles and rights. They are not undone by a rollback. */
+import type { PermissionStatement, SecurityStatement } from '../sql/ast-definition.ts';
+import { UnsupportedError } from '../sql/unsupported.ts';
+import { SqlError } from '../session.ts';
+import type { Database } from './catalog.ts';
+import { findObject } from './object-names.ts';
+import type { PermissionRule } from './permissions.ts';
+import { requireOwner, securityOf, userOf } from './permissions.ts';
+import type { StatementContext } from './statement-context.ts';
+
+export function runSecurity(context: StatementContext, statement: SecurityStatement): void {
+  const { instance, session, database } = context;
+  const security = securityOf(database);
+  switch (statement.kind) {
+    case 'createLogin': {
+      requireAdministrator(context);
+      const key = statement.name.toLowerCase();
+      const existing = instance.logins.get(key);
+      if (statement.alter) {
+        if (existing === undefined) {
+          throw new SqlError(15151, `Cannot alter the login '${statement.name}', because it does not exist or you do not have permission.`);
+        }
+        existing.password = statement.password ?? existing.password;
+        existing.defaultDatabase = statement.defaultDatabase ?? existing.defaultDatabase;
+        existing.enabled = statement.enabled ?? existing.enabled;
+        return;
+      }
+      if (existing !== undefined) {
+        throw new SqlError(15025, `The server principal '${statement.name}' already exists.`);
+      }
+      instance.logins.set(key, {
+        name: statement.name,
+        password: statement.password ?? '',
+        defaultDatabase: statement.defaultDatabase ?? 'master',
+        enabled: true,
+        administrator: false,
+      });
+      return;
+    }
+    case 'createUser': {
+      requireOwner(session, database, 'CREATE USER');
+      const key = statement.name.toLowerCase();
+      if (security.users.has(key)) {
+        throw new SqlError(15023, `User, group, or role '${statement.name}' already exists in the current database.`);
+      }
+      if (statement.login !== null && !instance.logins.has(statement.login.toLowerCase())) {
+        throw new SqlError(15007, `'${statement.login}' is not a valid login or you do not have permission.`);
+      }
+      security.users.set(key, { name: statement.name, login: statement.login, id: 5 + security.users.size });
+      return;
+    }
+    case 'createRole':
+      requireOwner(session, database, 'CREATE ROLE');
+      security.roles.set(statement.name.toLowerCase(), { name: statement.name, id: 100 + security.roles.size, members: new Set() });
+      return;
+    case 'alterRole': {
+      if (statement.server) {
+        throw new UnsupportedError('ALTER SERVER ROLE', statement.line);
+      }
+      requireOwner(session, database, 'ALTER ROLE');
+      const role = security.roles.get(statement.role.toLowerCase());
+      if (role === undefined) {
+        throw new SqlError(15151, `Cannot alter the role '${statement.role}', because it does not exist or you do not have permission.`);
+      }
+      const member = principal(database, statement.member);
+      if (statement.action === 'add') {
+        role.members.add(member);
+      } else {
+        role.members.delete(member);
+      }
+      return;
+    }
+    case 'permission':
+      changePermissions(context, statement);
+      return;
+    case 'executeAs': {
+      if (statement.principal === null) {
+        session.impersonated.pop();
+        return;
+      }
+      const { kind, name } = statement.principal;
+      if (!session.administrator) {
+        throw new SqlError(15517, `Cannot execute as the database principal because the principal "${name}" does not exist, this type of principal cannot be impersonated, or you do not have permission.`);
+      }
+      const login = instance.logins.get(name.toLowerCase());
+      const user = kind === 'user' ? security.users.get(name.toLowerCase())?.name : login === undefined ? undefined : (userOf(database, name) ?? 'guest');
+      if (user === undefined) {
+        throw new SqlError(15517, `Cannot execute as the database principal because the principal "${name}" does not exist, this type of principal cannot be impersonated, or you do not have permission.`);
+      }
+      session.impersonated.push({ user, administrator: kind === 'login' ? (login?.administrator ?? false) : user === 'dbo' });
+    }
+  }
+}
+
+function requireAdministrator(context: StatementContext): void {
+  if (!context.session.administrator) {
+    throw new SqlError(15247, 'User does not have permission to perform this action.');
+  }
+}
+
+function principal(database: Database, name: string): string {
+  const { users, roles } = securityOf(database);
+  const key = name.toLowerCase();
+  if (!users.has(key) && !roles.has(key)) {
+    throw new SqlError(15151, `Cannot find the user '${name}', because it does not exist or you do not have permission.`);
+  }
+  return key;
+}
+
+function changePermissions(context: StatementContext, statement: PermissionStatement): void {
+  const { database, session } = context;
+  requireOwner(session, database, statement.action.toUpperCase());
+  const security = securityOf(database);
+  const on = securable(context, statement);
+  for (const name of statement.principals) {
+    const to = principal(database, name);
+    for (const { name: permission, columns } of statement.permissions) {
+      if (columns.length > 0) {
+        throw new UnsupportedError('rights on columns', statement.line);
+      }
+      const same = (rule: PermissionRule): boolean =>
+        rule.principal === to && rule.permission === permission && rule.on?.kind === on?.kind && rule.on?.id === on?.id;
+      security.rules = security.rules.filter((rule) => !same(rule));
+      if (statement.action !== 'revoke') {
+        security.rules.push({ principal: to, permission, allow: statement.action === 'grant', on });
+      }
+    }
+  }
+}
+
+function securable(context: StatementContext, statement: PermissionStatement): PermissionRule['on'] {
+  const { on } = statement;
+  if (on === null || on.class === 'database') {
+    return null;
+  }
+  if (on.class === 'schema') {
+    const schema = context.database.schema(on.name.name);
+    if (schema === undefined) {
+      throw new SqlError(15151, `Cannot find the schema '${on.name.name}', because it does not exist or you do not have permission.`);
+    }
+    return { kind: 'schema', id: schema.id };
+  }
+  if (on.class !== 'object') {
+    throw new UnsupportedError(`rights on a ${on.class}`, statement.line);
+  }
+  const object = findObject(context.session, on.name);
+  if (object === undefined) {
+    throw new SqlError(15151, `Cannot find the object '${on.name.name}', because it does not exist or you do not have permission.`);
+  }
+  return { kind: 'object', id: object.objectId };
+}

@@ -1,0 +1,93 @@
+/** Runs one statement that reads, writes or defines, synchronously, in its context. Control of flow is not here. */
+import type { Statement, WithPrefix } from '../sql/ast.ts';
+import { SqlError } from '../session.ts';
+import type { PlanEnvironment } from './bind-source.ts';
+import { emptyScope } from './bind-source.ts';
+import { truncate } from './define-tracking.ts';
+import { createEnvironment, refineEnvironment } from './environment.ts';
+import { compileExpression } from './expressions.ts';
+import { runInsert } from './insert-rows.ts';
+import { targetTable } from './dml-target.ts';
+import { runMerge } from './merge-rows.ts';
+import { findTable, describeName } from './object-names.ts';
+import { outputRows } from './output-clause.ts';
+import { requireOwner } from './permissions.ts';
+import { runDefinition } from './run-definition.ts';
+import { runSecurity } from './run-security.ts';
+import { runSelect } from './run-select.ts';
+import { withCommonTables } from './set-operation.ts';
+import type { StatementContext } from './statement-context.ts';
+import type { StatementResult } from './statement-result.ts';
+import { NO_RESULT } from './statement-result.ts';
+import { runDelete, runUpdate } from './update-rows.ts';
+
+/** The statements that run here. */
+export type AtomicStatement = Exclude<
+  Statement,
+  | { kind: 'block' | 'if' | 'while' | 'break' | 'continue' | 'try' | 'return' | 'throw' | 'raiseError' | 'print' | 'waitFor' | 'declare' | 'declareTable' | 'setVariable' | 'empty' }
+  | { kind: 'beginTransaction' | 'commit' | 'rollback' | 'save' }
+  | { kind: 'setOption' | 'setIsolation' | 'use' | 'checkpoint' | 'kill' }
+  | { kind: 'execute' | 'executeText' }
+>;
+
+function environmentOf(context: StatementContext, statement: WithPrefix & { readonly options?: readonly string[] }): PlanEnvironment {
+  const env = createEnvironment(context);
+  if (statement.changeTrackingContext !== null) {
+    const value = compileExpression(statement.changeTrackingContext, emptyScope(env));
+    if (!value.untyped && value.type.name !== 'varbinary' && value.type.name !== 'binary') {
+      throw new SqlError(
+        22109,
+        'The context argument for the WITH CHANGE_TRACKING_CONTEXT clause must be of type varbinary data type with a maximum length of 128.',
+      );
+    }
+    const bytes = value.evaluate(context.eval);
+    if (bytes === null) {
+      throw new SqlError(22108, 'The CHANGE_TRACKING_CONTEXT WITH clause cannot be used with NULL.');
+    }
+    context.trackingContext = Buffer.isBuffer(bytes) ? bytes : null;
+  }
+  const recursion = /MAXRECURSION\s+(\d+)/.exec((statement.options ?? []).join(' '))?.[1];
+  return statement.ctes.length === 0
+    ? env
+    : withCommonTables(env, statement.ctes, (base, ctes) => refineEnvironment(base, { ctes }), recursion === undefined ? 100 : Number(recursion));
+}
+
+export function runStatement(context: StatementContext, statement: AtomicStatement): StatementResult {
+  switch (statement.kind) {
+    case 'select':
+      return runSelect(environmentOf(context, statement), statement);
+    case 'insert': {
+      const env = environmentOf(context, statement);
+      const output = statement.output === null ? null : outputRows(env, statement.output, targetTable(env, statement.target, 'INSERT'));
+      return runInsert(env, statement, output);
+    }
+    case 'update':
+      return runUpdate(environmentOf(context, statement), statement);
+    case 'delete':
+      return runDelete(environmentOf(context, statement), statement);
+    case 'merge':
+      return runMerge(environmentOf(context, statement), statement);
+    case 'truncate': {
+      const table = findTable(context.session, statement.table, () => {
+        return new SqlError(4701, `Cannot find the object "${describeName(statement.table)}" because it does not exist or you do not have permissions.`);
+      });
+      requireOwner(context.session, table.database, 'TRUNCATE TABLE');
+      if (!table.temporary) {
+        table.locks.hold(context.transaction, 'schema modification');
+      }
+      truncate(context, table);
+      return NO_RESULT;
+    }
+    case 'createLogin':
+    case 'createUser':
+    case 'createRole':
+    case 'alterRole':
+    case 'permission':
+    case 'executeAs':
+      runSecurity(context, statement);
+      return NO_RESULT;
+    default:
+      runDefinition(context, statement);
+      return NO_RESULT;
+  }
+}

@@ -1,0 +1,145 @@
+/** Table-valued functions: OPENJSON, GENERATE_SERIES, STRING_SPLIT. */
+import type { FunctionTable, OpenJsonTable } from '../sql/ast.ts';
+import { resolveType } from '../sql/types.ts';
+import { UnsupportedError } from '../sql/unsupported.ts';
+import { SqlError } from '../session.ts';
+import type { SqlType, SqlValue } from '../sql-types.ts';
+import { invalidObject } from './errors.ts';
+import { compileExpression, converter } from './expressions.ts';
+import { jsonAt, jsonKind, jsonScalar, parseJsonPath, parseJsonText } from './json-path.ts';
+import { describeName } from './object-names.ts';
+import type { PlanColumn, Source } from './plan.ts';
+import type { QueryScope } from './query-scope.ts';
+import { recordingScope } from './query-scope.ts';
+import { renamed } from './source-columns.ts';
+import { computedSource } from './source-rows.ts';
+import type { StatementContext } from './statement-context.ts';
+
+export function functionSource(context: StatementContext, source: FunctionTable, scope: QueryScope): Source {
+  const name = source.name.name.toLowerCase();
+  const recording = recordingScope(scope);
+  const args = source.args.map((arg) => compileExpression(arg, recording.scope));
+  const alias = source.alias ?? source.name.name;
+  const collation = context.database.collation;
+  const ctx = context.eval;
+  if (name === 'generate_series' && source.name.schema === null) {
+    const [first, last, step] = args;
+    if (first === undefined || last === undefined) {
+      throw new SqlError(313, 'An insufficient number of arguments were supplied for the procedure or function generate_series.', { line: source.line });
+    }
+    const { type } = first;
+    if (!['tinyint', 'smallint', 'int', 'bigint'].includes(type.name)) {
+      throw new UnsupportedError(`GENERATE_SERIES of ${type.name}`, source.line);
+    }
+    return computedSource(context, {
+      name: alias,
+      columns: renamed([{ name: 'value', type, nullable: false }], source.columns, alias),
+      lateral: false,
+      *rows() {
+        const [from, to, by] = [first, last, step].map((arg) => arg?.evaluate(ctx) ?? null);
+        if (from == null || to == null) {
+          return;
+        }
+        const begin = BigInt(Number(from));
+        const end = BigInt(Number(to));
+        const stride = by == null ? (begin <= end ? 1n : -1n) : BigInt(Number(by));
+        if (stride === 0n) {
+          throw new SqlError(4199, "Argument value 0 is invalid for argument 3 of generate_series function.");
+        }
+        for (let value = begin; stride > 0n ? value <= end : value >= end; value += stride) {
+          yield [type.name === 'bigint' ? value : Number(value)];
+        }
+      },
+    });
+  }
+  if (name === 'string_split' && source.name.schema === null) {
+    const [text, separator, ordinal] = args;
+    if (text === undefined || separator === undefined) {
+      throw new SqlError(313, 'An insufficient number of arguments were supplied for the procedure or function string_split.', { line: source.line });
+    }
+    const type: SqlType = 'collation' in text.type ? text.type : { name: 'nvarchar', length: 4000, collation };
+    const columns: PlanColumn[] = [
+      { name: 'value', type, nullable: false },
+      ...(ordinal === undefined ? [] : [{ name: 'ordinal', type: { name: 'bigint' } as const, nullable: false }]),
+    ];
+    return computedSource(context, {
+      name: alias,
+      columns: renamed(columns, source.columns, alias),
+      lateral: false,
+      *rows() {
+        const whole = text.evaluate(ctx);
+        const between = separator.evaluate(ctx);
+        if (typeof whole !== 'string' || typeof between !== 'string') {
+          return;
+        }
+        for (const [index, part] of whole.split(between).entries()) {
+          yield ordinal === undefined ? [part] : [part, BigInt(index + 1)];
+        }
+      },
+    });
+  }
+  throw source.name.schema === null ? invalidObject(describeName(source.name), source.line) : new UnsupportedError(`the table-valued function ${describeName(source.name)}`, source.line);
+}
+
+/** OPENJSON with and without a schema. Source: learn.microsoft.com, OPENJSON. */
+export function openJsonSource(context: StatementContext, source: OpenJsonTable, scope: QueryScope): Source {
+  const json = compileExpression(source.json, scope);
+  const path = source.path === null ? null : compileExpression(source.path, scope);
+  const alias = source.alias ?? 'OPENJSON';
+  const collation = context.database.collation;
+  const ctx = context.eval;
+  const text: SqlType = { name: 'nvarchar', length: 'max', collation };
+  const root = (): unknown => {
+    const value = json.evaluate(ctx);
+    if (typeof value !== 'string') {
+      return undefined;
+    }
+    const whole = parseJsonText(value);
+    const at = path?.evaluate(ctx);
+    return typeof at === 'string' ? jsonAt(whole, parseJsonPath(at)) : whole;
+  };
+  if (source.schema === null) {
+    const columns: PlanColumn[] = [
+      { name: 'key', type: { name: 'nvarchar', length: 4000, collation }, nullable: false },
+      { name: 'value', type: text, nullable: true },
+      { name: 'type', type: { name: 'tinyint' }, nullable: false },
+    ];
+    return computedSource(context, {
+      name: alias,
+      columns: renamed(columns, source.columns, alias),
+      lateral: false,
+      *rows() {
+        const value = root();
+        if (typeof value === 'object' && value !== null) {
+          for (const [key, each] of Object.entries(value)) {
+            yield [key, jsonScalar(each, true), jsonKind(each)];
+          }
+        }
+      },
+    });
+  }
+  const fields = source.schema.map((column) => {
+    const type = resolveType(column.type, collation);
+    return { name: column.name, type, path: parseJsonPath(column.path ?? `$."${column.name}"`), convert: converter(text, type), asJson: column.asJson };
+  });
+  return computedSource(context, {
+    name: alias,
+    columns: renamed(
+      fields.map(({ name, type }) => ({ name, type, nullable: true })),
+      source.columns,
+      alias,
+    ),
+    lateral: false,
+    *rows() {
+      const value = root();
+      const rows: unknown[] = Array.isArray(value) ? value : typeof value === 'object' && value !== null ? [value] : [];
+      for (const row of rows) {
+        yield fields.map((field): SqlValue => {
+          const found = jsonAt(row, field.path);
+          const isNested = typeof found === 'object' && found !== null;
+          return isNested === field.asJson ? field.convert(jsonScalar(found, true)) : null;
+        });
+      }
+    },
+  });
+}

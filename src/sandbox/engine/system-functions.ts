@@ -1,0 +1,221 @@
+/** The functions of T-SQL that look at the session, the server and the catalog, for one running statement. */
+import type { SystemFunctions } from '../sql/context.ts';
+import type { DateTimeValue, SqlType, SqlValue } from '../sql-types.ts';
+import { DEFAULT_COLLATION } from '../sql-types.ts';
+import type { CatalogObject, Database, Table } from './catalog.ts';
+import { sameName } from './catalog.ts';
+import { columnLength, columnProperty, indexProperty, objectProperty, typeIdOf, typeNameOf } from './metadata-functions.ts';
+import { findObject, objectNameOf, splitName } from './object-names.ts';
+import { hasPermission, isMemberOf, securityOf, seesDefinition, userOf } from './permissions.ts';
+import type { StatementContext } from './statement-context.ts';
+
+const NVARCHAR: SqlType = { name: 'nvarchar', length: 128, collation: DEFAULT_COLLATION };
+const INT: SqlType = { name: 'int' };
+const DAYS_TO_1970 = 719_162;
+const DAY_MS = 86_400_000;
+
+/** What SELECT @@VERSION begins with: a 2022 level of the dialect, and that it is none. */
+const VERSION_TEXT = 'patchwire sandbox, a stand-in for Microsoft SQL Server 2022 (RTM) - 16.0.1000.6 (X64)';
+
+export function dateTimeOf(ms: number): DateTimeValue {
+  const day = Math.floor(ms / DAY_MS);
+  return { days: day + DAYS_TO_1970, ticks: BigInt(Math.round((ms - day * DAY_MS) * 10_000)) };
+}
+
+export function createSystemFunctions(context: StatementContext): SystemFunctions {
+  const { session, instance } = context;
+  const property = (value: SqlValue, type: SqlType): { type: SqlType; value: SqlValue } => ({ type, value });
+
+  const databaseById = (id: number): Database | undefined => [...instance.databases.values()].find((each) => each.id === id);
+  const objectById = (id: number, databaseId: number | null): CatalogObject | undefined => {
+    const object = (databaseId === null ? context.database : databaseById(databaseId))?.objectById(id);
+    return object !== undefined && visible(object) ? object : undefined;
+  };
+  const visible = (object: CatalogObject): boolean => {
+    if (object.kind !== 'table') {
+      return true;
+    }
+    context.readDefinition(object);
+    return seesDefinition(session, object);
+  };
+  const tableById = (id: number): Table | undefined => {
+    const object = objectById(id, null) ?? [...session.tempTables.values()].find((table) => table.objectId === id);
+    return object?.kind === 'table' ? object : undefined;
+  };
+  const tableByName = (text: string): Table | undefined => {
+    const name = objectNameOf(text);
+    const object = name === null ? undefined : findObject(session, name);
+    return object?.kind === 'table' ? object : undefined;
+  };
+
+  return {
+    utcNow: () => dateTimeOf(context.now),
+    offsetMinutes: () => -new Date(context.now).getTimezoneOffset(),
+    randomBytes: (count) => instance.randomBytes(count),
+    random: (seed) => (seed === null ? Math.random() : seededRandom(seed)),
+
+    spid: () => session.id,
+    transactionCount: () => session.transactionCount,
+    transactionState: () => (session.transaction === null ? 0 : session.doomed ? -1 : 1),
+    rowCount: () => session.rowCount,
+    errorNumber: () => session.errorNumber,
+    caughtError: () => session.caught.at(-1) ?? null,
+    scopeIdentity: () => context.frame.scopeIdentity,
+    lastIdentity: () => session.lastIdentity,
+    identityCurrent: (name) => {
+      const identity = tableByName(name)?.columns.find((column) => column.identity !== null)?.identity;
+      return identity == null ? null : (identity.last ?? identity.seed);
+    },
+    loginName: () => session.login.name,
+    originalLogin: () => session.login.name,
+    userName: (id) => {
+      if (id === null) {
+        return session.impersonated.at(-1)?.user ?? (session.login.administrator ? 'dbo' : userOf(context.database, session.login.name));
+      }
+      return [...securityOf(context.database).users.values()].find((user) => user.id === id)?.name ?? null;
+    },
+    appName: () => session.appName,
+    hostName: () => session.hostName,
+    sessionContext: (key) => session.context.get(key.toLowerCase()) ?? null,
+    contextInfo: () => session.contextInfo,
+    lockTimeout: () => session.options.lockTimeoutMs,
+    dateFormat: () => session.options.dateFormat,
+    dateFirst: () => session.options.dateFirst,
+    options: () => (session.options.nocount ? 512 : 0) + (session.options.xactAbort ? 16_384 : 0) + 5432,
+    isMember: (role) => (securityOf(context.database).roles.has(role.toLowerCase()) ? isMemberOf(session, context.database, role) : null),
+    isServerRoleMember: (role) => (sameName(role, 'public') ? true : sameName(role, 'sysadmin') ? session.administrator : null),
+    hasPermission: (securable, securableClass, permission) => {
+      if (securable === null) {
+        return session.administrator;
+      }
+      if (securableClass !== null && !sameName(securableClass, 'OBJECT')) {
+        return sameName(securableClass, 'DATABASE') ? session.administrator || isMemberOf(session, context.database, 'db_owner') : null;
+      }
+      const table = tableByName(securable);
+      return table === undefined ? null : hasPermission(session, table, permission.toUpperCase());
+    },
+
+    serverName: () => instance.name,
+    version: () => VERSION_TEXT,
+    serverProperty: (name) => {
+      const texts: Record<string, string> = {
+        servername: instance.name,
+        machinename: instance.name,
+        productversion: '16.0.1000.6',
+        productlevel: 'RTM',
+        edition: 'Developer Edition (64-bit)',
+        collation: DEFAULT_COLLATION,
+      };
+      const numbers: Record<string, number> = { engineedition: 3, productmajorversion: 16, ishadrenabled: 0, isclustered: 0, issingleuser: 0 };
+      const key = name.toLowerCase();
+      const text = texts[key];
+      const number = numbers[key];
+      return text !== undefined ? property(text, NVARCHAR) : number !== undefined ? property(number, INT) : null;
+    },
+
+    databaseId: (name) => (name === null ? context.database.id : (instance.database(name)?.id ?? null)),
+    databaseName: (id) => (id === null ? context.database.name : (databaseById(id)?.name ?? null)),
+    databaseProperty: (name, key) => {
+      const database = instance.database(name);
+      if (database === undefined) {
+        return null;
+      }
+      switch (key.toLowerCase()) {
+        case 'updateability':
+          return property('READ_WRITE', NVARCHAR);
+        case 'status':
+          return property('ONLINE', NVARCHAR);
+        case 'useraccess':
+          return property('MULTI_USER', NVARCHAR);
+        case 'recovery':
+          return property(database.options.get('RECOVERY') ?? 'FULL', NVARCHAR);
+        case 'collation':
+          return property(database.collation, NVARCHAR);
+        case 'ischangetrackingenabled':
+          return property(database.tracking.on ? 1 : 0, INT);
+        case 'version':
+          return property(957, INT);
+        default:
+          return null;
+      }
+    },
+    hasDatabaseAccess: (name) => {
+      const database = instance.database(name);
+      return database === undefined ? null : session.administrator || userOf(database, session.login.name) !== null;
+    },
+    objectId: (text, type) => {
+      const name = objectNameOf(text);
+      if (name === null || (name.database !== null && instance.database(name.database) === undefined)) {
+        return null;
+      }
+      const temp = /^#/.exec(name.name) !== null ? session.tempTables.get(name.name.toLowerCase()) : undefined;
+      const database = name.database === null ? context.database : instance.database(name.database);
+      const object = temp ?? database?.find(name.schema, name.name);
+      const kind = type?.trim().toUpperCase() ?? null;
+      if (object !== undefined) {
+        const letter = { table: 'U', view: 'V', synonym: 'SN' }[object.kind];
+        return (kind === null || kind === letter) && visible(object) ? object.objectId : null;
+      }
+      return database === undefined ? null : constraintId(database, name.name, kind);
+    },
+    objectName: (id, databaseId) => objectById(id, databaseId)?.name ?? null,
+    objectSchemaName: (id, databaseId) => objectById(id, databaseId)?.schema.name ?? null,
+    objectProperty: (id, name) => {
+      const object = objectById(id, null);
+      return object === undefined ? null : objectProperty(object, name);
+    },
+    schemaId: (name) => context.database.schema(name)?.id ?? null,
+    schemaName: (id) => (id === null ? 'dbo' : ([...context.database.schemas.values()].find((schema) => schema.id === id)?.name ?? null)),
+    columnName: (id, columnId) => tableById(id)?.columns.find((column) => column.id === columnId)?.name ?? null,
+    columnLength: (table, column) => {
+      const found = tableByName(table);
+      return found === undefined ? null : columnLength(found, column);
+    },
+    columnProperty: (id, column, name) => {
+      const table = tableById(id);
+      return table === undefined ? null : columnProperty(table, column, name);
+    },
+    indexProperty: (id, index, name) => {
+      const table = tableById(id);
+      return table === undefined ? null : indexProperty(table, index, name);
+    },
+    typeId: (name) => typeIdOf(splitName(name)?.at(-1) ?? name),
+    typeName: typeNameOf,
+
+    changeTrackingCurrentVersion: () => context.currentVersion(context.database),
+    changeTrackingMinValidVersion: (id) => {
+      const table = context.database.tables().find((each) => each.objectId === id);
+      if (table === undefined) {
+        return null;
+      }
+      context.readDefinition(table);
+      return table.tracker !== null && hasPermission(session, table, 'VIEW CHANGE TRACKING')
+        ? context.trackingState(context.database, table.tracker).minValidVersion
+        : null;
+    },
+  };
+}
+
+function constraintId(database: Database, name: string, kind: string | null): number | null {
+  for (const table of database.tables()) {
+    const found: (readonly [string, string, number])[] = [
+      ...table.indexes.filter((index) => index.objectId !== 0).map((index) => [index.name, index.kind === 'unique' ? 'UQ' : 'PK', index.objectId] as const),
+      ...table.checks.map((check) => [check.name, 'C', check.objectId] as const),
+      ...table.foreignKeys.map((key) => [key.name, 'F', key.objectId] as const),
+      ...table.columns.flatMap((column) => (column.default === null ? [] : [[column.default.name, 'D', column.default.objectId] as const])),
+    ];
+    const match = found.find(([each, letter]) => sameName(each, name) && (kind === null || kind === letter));
+    if (match !== undefined) {
+      return match[2];
+    }
+  }
+  return null;
+}
+
+/** A number of [0, 1) that depends on the seed alone. */
+function seededRandom(seed: number): number {
+  let state = (seed ^ 0x9e37_79b9) >>> 0;
+  state = Math.imul(state ^ (state >>> 16), 0x85eb_ca6b) >>> 0;
+  state = Math.imul(state ^ (state >>> 13), 0xc2b2_ae35) >>> 0;
+  return ((state ^ (state >>> 16)) >>> 0) / 2 ** 32;
+}

@@ -1,0 +1,294 @@
+/** UPDATE and DELETE, with FROM, TOP and OUTPUT. */
+import type { Expression } from '../sql/ast-expression.ts';
+import type { Assignment, DeleteStatement, TableSource, UpdateStatement } from '../sql/ast.ts';
+import type { EvalContext } from '../sql/context.ts';
+import { UnsupportedError } from '../sql/unsupported.ts';
+import { SqlError } from '../session.ts';
+import type { SqlValue } from '../sql-types.ts';
+import { assignTo } from './assign-value.ts';
+import type { PlanEnvironment } from './bind-source.ts';
+import { bindSource, emptyScope } from './bind-source.ts';
+import type { Column, Table } from './catalog.ts';
+import { columnByName, sameName } from './catalog.ts';
+import { conjunctsOf } from './conjuncts.ts';
+import { targetTable, writeMode } from './dml-target.ts';
+import { invalidColumn } from './errors.ts';
+import { coerce, compileExpression } from './expressions.ts';
+import type { OutputRows } from './output-clause.ts';
+import { outputRows } from './output-clause.ts';
+import type { Source } from './plan.ts';
+import type { QueryScope } from './query-scope.ts';
+import { createQueryScope } from './query-scope.ts';
+import { knownSlots } from './query-plan.ts';
+import type { Row, RowChain } from './row-store.ts';
+import { joinSource } from './source-join.ts';
+import type { StoredSource } from './source-table.ts';
+import { storedSource } from './source-table.ts';
+import type { StatementResult } from './statement-result.ts';
+import { TableWriter } from './table-writer.ts';
+
+interface BoundTarget {
+  readonly table: Table;
+  readonly source: Source;
+  readonly stored: StoredSource;
+}
+
+/** The rows that an UPDATE or DELETE goes over, with its target among them. */
+function bindTarget(env: PlanEnvironment, statement: UpdateStatement | DeleteStatement): BoundTarget {
+  const { context } = env;
+  const permission = statement.kind === 'update' ? 'UPDATE' : 'DELETE';
+  const { target } = statement;
+  const aliased = statement.from === null || target.kind !== 'table' ? null : tableNamed(env, statement.from, target.name.name);
+  if (aliased !== null && statement.from !== null) {
+    let stored: StoredSource | null = null;
+    const table = targetTable(env, { ...aliased, alias: null }, permission);
+    const source = bindSource(
+      {
+        ...env,
+        target: {
+          node: aliased,
+          mode: () => writeMode(context, table, aliased.hints),
+          found: (each) => {
+            stored = each;
+          },
+        },
+      },
+      statement.from,
+      null,
+    );
+    if (stored === null) {
+      throw new UnsupportedError(`a target of ${permission} that is not a table of the FROM clause`, statement.line);
+    }
+    return { table, source, stored };
+  }
+  const table = targetTable(env, target, permission);
+  const hints = target.kind === 'table' ? target.hints : [];
+  const stored = storedSource(context, table, {
+    name: target.kind === 'table' ? (target.alias ?? target.name.name) : target.name,
+    qualifiers: [table.database.name, table.schema.name],
+    keepsChains: statement.from !== null,
+    mode: () => writeMode(context, table, hints),
+  });
+  if (statement.from === null) {
+    return { table, source: stored, stored };
+  }
+  const other = bindSource(env, statement.from, null);
+  return { table, source: joinSource(context, { type: 'cross', left: stored, right: other, on: [] }), stored };
+}
+
+/** The table of a FROM clause that a target's name means: by alias, else by the table's own name. */
+function tableNamed(env: PlanEnvironment, source: TableSource, name: string): Extract<TableSource, { kind: 'table' }> | null {
+  if (source.kind === 'join' || source.kind === 'apply') {
+    return tableNamed(env, source.left, name) ?? tableNamed(env, source.right, name);
+  }
+  return source.kind === 'table' && sameName(source.alias ?? source.name.name, name) && !env.ctes.has(source.name.name.toLowerCase()) ? source : null;
+}
+
+interface Targeted {
+  readonly chain: RowChain;
+  readonly before: Row;
+  readonly others: readonly Row[];
+}
+
+/** Visits each row of the target once, at its first match. @param visit is called while the row is current */
+function eachTarget(env: PlanEnvironment, bound: BoundTarget, statement: UpdateStatement | DeleteStatement, visit: (row: Targeted) => void): void {
+  const ctx = env.context.eval;
+  const scope = targetScope(env, bound);
+  const where = conjunctsOf(statement.where, scope);
+  const known = knownSlots(env);
+  for (const slot of bound.source.slots) {
+    known.delete(slot);
+  }
+  const limit = statement.top === null ? Infinity : topCount(env, statement.top.expression, statement.top.percent);
+  const rows = bound.source.prepare(where, known);
+  const seen = new Set<RowChain>();
+  const slot = bound.stored.slots[0] ?? 0;
+  const single = bound.source === bound.stored;
+  if (limit <= 0) {
+    return;
+  }
+  for (const _ of rows()) {
+    const before = ctx.rows[slot] ?? [];
+    const chain = single ? bound.stored.current() : bound.stored.chainOf(before);
+    if (chain === null || seen.has(chain)) {
+      continue;
+    }
+    seen.add(chain);
+    visit({ chain, before, others: bound.source.slots.map((each) => ctx.rows[each] ?? []) });
+    if (seen.size >= limit) {
+      return;
+    }
+  }
+}
+
+function topCount(env: PlanEnvironment, expression: Expression, percent: boolean): number {
+  if (percent) {
+    throw new UnsupportedError('TOP PERCENT in UPDATE and DELETE', expression.line);
+  }
+  const value = compileExpression(expression, emptyScope(env)).evaluate(env.context.eval);
+  return value === null || typeof value === 'object' ? 0 : Number(value);
+}
+
+function targetScope(env: PlanEnvironment, bound: BoundTarget): QueryScope {
+  return createQueryScope({ context: env.context, tables: bound.source.tables, parent: null, plan: env.plan });
+}
+
+export function runDelete(env: PlanEnvironment, statement: DeleteStatement): StatementResult {
+  const bound = bindTarget(env, statement);
+  const writer = new TableWriter(env, bound.table);
+  const output = statement.output === null ? null : outputRows(env, statement.output, bound.table, othersOf(bound));
+  const rows: Targeted[] = [];
+  eachTarget(env, bound, statement, (row) => rows.push(row));
+  for (const row of rows) {
+    writer.delete(row.chain, row.before);
+    emit(env, bound, output, row, null);
+  }
+  writer.finish();
+  return { count: rows.length, columns: output?.columns ?? [], rows: output?.finish() ?? [], select: false };
+}
+
+function othersOf(bound: BoundTarget): Source['tables'] {
+  return bound.source.tables.filter((table) => table.slot !== bound.stored.slots[0]);
+}
+
+function emit(env: PlanEnvironment, bound: BoundTarget, output: OutputRows | null, row: Targeted, after: Row | null): void {
+  if (output === null) {
+    return;
+  }
+  bound.source.slots.forEach((slot, index) => {
+    env.context.eval.rows[slot] = row.others[index] ?? [];
+  });
+  output.add(after, row.before);
+}
+
+/** One item of SET, ready: writes its value into the new row, or into a variable. */
+export type Setter = (ctx: EvalContext, after: SqlValue[]) => void;
+
+export interface SetList {
+  readonly columnIds: readonly number[];
+  readonly setters: readonly Setter[];
+}
+
+/** @throws SqlError 207, 264, 271, 272, 8102 */
+export function setList(env: PlanEnvironment, table: Table, assignments: readonly Assignment[], scope: QueryScope, qualifier: string): SetList {
+  const columnIds: number[] = [];
+  const setters = assignments.map((assignment): Setter => {
+    const name = assignment.column?.at(-1);
+    const column = name === undefined ? null : settable(table, name, assignment.line);
+    if (column !== null) {
+      if (columnIds.includes(column.id)) {
+        throw new SqlError(
+          264,
+          `The column name '${column.name}' is specified more than once in the SET clause or column list of an INSERT. A column cannot be assigned more than one value in the same clause. Modify the clause to make sure that a column is updated only once. If this statement updates or inserts columns into a view, column aliasing can conceal the duplication in your code.`,
+          { line: assignment.line },
+        );
+      }
+      columnIds.push(column.id);
+    }
+    const variable = assignment.variable === null ? null : scope.resolveVariable(assignment.variable, assignment);
+    const own: Expression =
+      column === null
+        ? { kind: 'variable', name: assignment.variable ?? '', line: assignment.line, position: assignment.position }
+        : { kind: 'column', qualifier: [qualifier], name: column.name, line: assignment.line, position: assignment.position };
+    const value = valueOf(env, table, column, assignment, own, scope);
+    const index = column === null ? -1 : table.columns.indexOf(column);
+    const toVariable = variable === null || column === null ? null : coerceColumn(column, variable);
+    return (ctx, after) => {
+      const result = value(ctx);
+      if (index >= 0) {
+        after[index] = result;
+      }
+      if (variable !== null) {
+        ctx.variables[variable.index] = toVariable === null ? result : toVariable(ctx, result);
+      }
+    };
+  });
+  return { columnIds, setters };
+}
+
+function coerceColumn(column: Column, variable: { readonly type: Column['type'] }): (ctx: EvalContext, value: SqlValue) => SqlValue {
+  let current: SqlValue = null;
+  const converted = coerce(
+    { type: column.type, nullable: true, evaluate: () => current, label: 'implicit', constant: false, untyped: false, digits: null },
+    variable.type,
+  );
+  return (ctx, value) => {
+    current = value;
+    return converted.evaluate(ctx);
+  };
+}
+
+function valueOf(
+  env: PlanEnvironment,
+  table: Table,
+  column: Column | null,
+  assignment: Assignment,
+  own: Expression,
+  scope: QueryScope,
+): (ctx: EvalContext) => SqlValue {
+  if (assignment.write !== null) {
+    throw new UnsupportedError('column.WRITE', assignment.line);
+  }
+  if (column === null) {
+    const variable = scope.resolveVariable(assignment.variable ?? '', assignment);
+    return coerce(compileExpression(compound(assignment, own), scope), variable.type).evaluate;
+  }
+  if (assignment.expression.kind === 'default') {
+    return column.default === null ? () => null : assignTo(table, column, compileExpression(column.default.expression, emptyScope(env)));
+  }
+  return assignTo(table, column, compileExpression(compound(assignment, own), scope));
+}
+
+function compound(assignment: Assignment, own: Expression): Expression {
+  const { operator, expression, line, position } = assignment;
+  if (operator === '=') {
+    return expression;
+  }
+  const binary = operator.slice(0, -1) as '+' | '-' | '*' | '/' | '%' | '&' | '|' | '^';
+  return { kind: 'binary', operator: binary, left: own, right: expression, line, position };
+}
+
+function settable(table: Table, name: string, line: number): Column {
+  const column = columnByName(table, name);
+  if (column === undefined) {
+    throw invalidColumn(name, line);
+  }
+  if (column.identity !== null) {
+    throw new SqlError(8102, `Cannot update identity column '${column.name}'.`, { line });
+  }
+  if (column.computed !== null) {
+    throw new SqlError(
+      271,
+      `The column "${column.name}" cannot be modified because it is either a computed column or is the result of a UNION operator.`,
+      { line },
+    );
+  }
+  if (column.type.name === 'rowversion') {
+    throw new SqlError(272, 'Cannot update a timestamp column.', { line });
+  }
+  return column;
+}
+
+export function runUpdate(env: PlanEnvironment, statement: UpdateStatement): StatementResult {
+  const bound = bindTarget(env, statement);
+  const { table } = bound;
+  const writer = new TableWriter(env, table);
+  const output = statement.output === null ? null : outputRows(env, statement.output, table, othersOf(bound));
+  const set = setList(env, table, statement.assignments, targetScope(env, bound), bound.stored.tables[0]?.name ?? table.name);
+  const ctx = env.context.eval;
+  const rows: (Targeted & { readonly after: SqlValue[] })[] = [];
+  eachTarget(env, bound, statement, (row) => {
+    const after = [...row.before];
+    for (const setter of set.setters) {
+      setter(ctx, after);
+    }
+    rows.push({ ...row, after });
+  });
+  writer.update(rows, set.columnIds);
+  for (const row of rows) {
+    emit(env, bound, output, row, row.after);
+  }
+  writer.finish();
+  return { count: rows.length, columns: output?.columns ?? [], rows: output?.finish() ?? [], select: false };
+}
+

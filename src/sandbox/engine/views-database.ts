@@ -1,0 +1,103 @@
+/** Views of a database as a whole: schemas, types, principals, change tracking and its commits. */
+import type { Table } from './catalog.ts';
+import { hasPermission, securityOf } from './permissions.ts';
+import { SYSTEM_TYPES } from './metadata-functions.ts';
+import type { StatementContext } from './statement-context.ts';
+import { dateTimeOf } from './system-functions.ts';
+import type { SystemView } from './views-columns.ts';
+import { bigint, bit, char, int, nvarchar, smalldatetime, smallint, sysname, tinyint } from './views-columns.ts';
+
+/** The tables whose definition a session may see, waiting for those that are being changed. */
+export function visibleTables(context: StatementContext, tables: readonly Table[], permission: string | null = null): Table[] {
+  return tables.filter((table) => {
+    context.readDefinition(table);
+    return permission === null || hasPermission(context.session, table, permission);
+  });
+}
+
+export const databaseViews: readonly SystemView[] = [
+  {
+    name: 'sys.schemas',
+    columns: [
+      ['name', sysname, false],
+      ['schema_id', int, false],
+      ['principal_id', int],
+    ],
+    *rows(_, database) {
+      for (const schema of database.schemas.values()) {
+        yield [schema.name, schema.id, schema.id <= 4 ? schema.id : 1];
+      }
+    },
+  },
+  {
+    name: 'sys.types',
+    columns: [
+      ['name', sysname, false],
+      ['system_type_id', tinyint, false],
+      ['user_type_id', int, false],
+      ['schema_id', int, false],
+      ['max_length', smallint, false],
+      ['precision', tinyint, false],
+      ['scale', tinyint, false],
+      ['is_nullable', bit],
+      ['is_user_defined', bit, false],
+    ],
+    *rows() {
+      for (const type of SYSTEM_TYPES) {
+        yield [type.name, type.id, type.userId, 4, type.length, type.precision, type.scale, true, false];
+      }
+    },
+  },
+  {
+    name: 'sys.database_principals',
+    columns: [
+      ['name', sysname, false],
+      ['principal_id', int, false],
+      ['type', char(1), false],
+      ['type_desc', nvarchar(60)],
+    ],
+    *rows(_, database) {
+      const { users, roles } = securityOf(database);
+      for (const user of users.values()) {
+        yield [user.name, user.id, 'S', 'SQL_USER'];
+      }
+      for (const role of roles.values()) {
+        yield [role.name, role.id, 'R', 'DATABASE_ROLE'];
+      }
+    },
+  },
+  {
+    name: 'sys.change_tracking_tables',
+    columns: [
+      ['object_id', int, false],
+      ['is_track_columns_updated_on', bit],
+      ['begin_version', bigint],
+      ['cleanup_version', bigint],
+      ['min_valid_version', bigint],
+    ],
+    *rows(context, database) {
+      for (const table of visibleTables(context, database.tables(), 'VIEW CHANGE TRACKING')) {
+        if (table.tracker !== null) {
+          const state = context.trackingState(database, table.tracker);
+          yield [table.objectId, table.tracker.tracksColumns, state.beginVersion, state.cleanupVersion ?? 0n, state.minValidVersion];
+        }
+      }
+    },
+  },
+  {
+    name: 'sys.dm_tran_commit_table',
+    columns: [
+      ['commit_ts', bigint, false],
+      ['xdes_id', bigint, false],
+      ['commit_lbn', bigint, false],
+      ['commit_csn', bigint, false],
+      ['commit_time', smalldatetime, false],
+    ],
+    *rows(_, database) {
+      for (const commit of database.tracking.commits) {
+        const minute = Math.round(commit.at / 60_000) * 60_000;
+        yield [commit.version, commit.transactionId, commit.version, commit.version, dateTimeOf(minute)];
+      }
+    },
+  },
+];
