@@ -27,7 +27,7 @@ export interface LaneOptions extends LoadOptions {
 export type LaneEnd = { readonly kind: 'caughtUp' } | { readonly kind: 'purge'; readonly request: OperatorRequest };
 
 /**
- * Runs the lane of a section whose lead is held, from where `meta` says that it stands, until the signal fires.
+ * Runs the lane of a section whose lead is held, from where `meta` says that it stands, until the signal fires. Forgets `table` in the end.
  * @throws the signal's reason; PW-S213, PW-S220 when the data is of another source or projection; whatever tracker and manager throw
  */
 export async function runLane(options: LaneOptions, table: TrackedTable, meta: SectionMeta): Promise<LaneEnd> {
@@ -99,7 +99,13 @@ class Lane {
     }
   }
 
+  /** Ends the reading and lets go of the table. */
   async close(): Promise<void> {
+    await this.#stopReading();
+    this.#options.tracker.forget(this.#table);
+  }
+
+  async #stopReading(): Promise<void> {
     this.#ahead?.catch(() => {});
     await this.#ahead?.catch(() => {});
     this.#ahead = null;
@@ -134,13 +140,14 @@ class Lane {
   }
 
   async #beginLoad(newEpoch: boolean, reason: string): Promise<void> {
-    await this.close();
+    await this.#stopReading();
     const { table, meta } = await beginLoad(this.#options, { newEpoch, reason });
+    this.#options.tracker.forget(this.#table);
+    this.#table = table;
     if (meta.cursor === null) {
       throw new PatchwireError('PW-I901', 'The transition to loading stored no cursor.');
     }
     this.#options.observer.phase('loading');
-    this.#table = table;
     this.#meta = meta;
     this.#sweep = null;
     this.#load = new Load(this.#options, table, meta.cursor);
@@ -267,7 +274,7 @@ class Lane {
     const { tracker, delivery, signal } = this.#options;
     await this.#begin();
     const probe = await tracker.probe({ catalog: true, signal });
-    await this.close();
+    await this.#stopReading();
     const target = resetTarget(text, delivery.position, this.#table, probe);
     this.#meta = await delivery.transition({
       state: this.#meta.state,

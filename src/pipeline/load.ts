@@ -33,8 +33,20 @@ export async function beginLoad(
   options: LoadOptions,
   { newEpoch, reason }: { readonly newEpoch: boolean; readonly reason: string },
 ): Promise<{ readonly table: TrackedTable; readonly meta: SectionMeta }> {
-  const { selection, tracker, delivery, clock, logger, confirmMs, signal } = options;
-  const table = await tracker.describe(selection, { signal });
+  const table = await options.tracker.describe(options.selection, { signal: options.signal });
+  try {
+    return { table, meta: await store(options, table, { newEpoch, reason }) };
+  } catch (error) {
+    options.tracker.forget(table);
+    throw error;
+  }
+}
+
+async function store(
+  { tracker, delivery, clock, logger, confirmMs, signal }: LoadOptions,
+  table: TrackedTable,
+  { newEpoch, reason }: { readonly newEpoch: boolean; readonly reason: string },
+): Promise<SectionMeta> {
   const { version } = table;
   const probe = await tracker.probe({ catalog: true, signal });
   await clock.sleep(confirmMs, { signal });
@@ -52,11 +64,9 @@ export async function beginLoad(
     advance: { checkpoint: version, confirmed: version, high: version, cursor },
     source: table.identity,
   });
-  logger.info(
-    { table: table.fullName, fromVersion: version.toString(), estimate: cursor.estimate, epoch: meta.epoch, reason },
-    'load begins',
-  );
-  return { table, meta };
+  const { estimate } = cursor;
+  logger.info({ table: table.fullName, fromVersion: version.toString(), estimate, epoch: meta.epoch, reason }, 'load begins');
+  return meta;
 }
 
 const LOG_INTERVAL_MS = 1000;

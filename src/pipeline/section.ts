@@ -217,11 +217,11 @@ class Section {
         if (purge !== null) {
           return { kind: 'purge', request: purge };
         }
+        const meta = (await manager.readMeta(section)) ?? led;
         const table = await tracker.describe(selection, { signal });
         for (const warning of table.warnings) {
           logger.warn({ table: table.fullName }, warning);
         }
-        const meta = (await manager.readMeta(section)) ?? led;
         const lane = { ...this.#options, delivery, ladder: this.#ladder, desk: this.#desk, signal, once, onHealthy: this.#healthy };
         return await runLane(lane, table, meta);
       } catch (thrown) {
@@ -257,7 +257,7 @@ class Section {
   async #mustExist(signal: AbortSignal): Promise<void> {
     const { manager, tracker, section, selection } = this.#options;
     if (!this.#known && (await manager.readMeta(section)) === null) {
-      await tracker.describe(selection, { signal });
+      tracker.forget(await tracker.describe(selection, { signal }));
     }
     this.#known = true;
   }

@@ -48,6 +48,8 @@ export class ScriptedTracker implements ChangeTracker {
   after: ((call: TrackerCall) => void | Promise<void>) | null = null;
   /** Runs when a call begins, before it looks. */
   before: ((call: TrackerCall) => void | Promise<void>) | null = null;
+  /** Described and not forgotten. */
+  readonly described = new Set<TrackedTable>();
   objectId = 1;
   beginVersion = 0n;
   minValid = 0n;
@@ -113,12 +115,14 @@ export class ScriptedTracker implements ChangeTracker {
     return Promise.resolve();
   }
 
-  forget(): void {}
+  forget(table: TrackedTable): void {
+    this.described.delete(table);
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  describe(selection: TableSelection, { signal }: { readonly signal: AbortSignal }): Promise<TrackedTable> {
-    return this.#call('describe', signal, () => ({
+  async describe(selection: TableSelection, { signal }: { readonly signal: AbortSignal }): Promise<TrackedTable> {
+    const table = await this.#call('describe', signal, () => ({
       source: this.source,
       selection,
       fullName: 'dbo.Items',
@@ -136,6 +140,8 @@ export class ScriptedTracker implements ChangeTracker {
       isolation: 'snapshot' as const,
       warnings: [],
     }));
+    this.described.add(table);
+    return table;
   }
 
   /** Every probe asks for the catalog. */

@@ -183,6 +183,15 @@ describe('first load', () => {
     expect(world.replicated).toEqual(world.expected);
   });
 
+  it('L3: no polling delay lies between load pages', async () => {
+    await using world = new World({ loadRows: 1 });
+    fill(world, 100);
+    const at = world.clock.now();
+    world.start();
+    await world.untilLive();
+    expect(world.clock.now() - at).toBeLessThan(1500);
+  });
+
   it('L3: windows that are always full do not hold up the load', async () => {
     await using world = new World({ loadRows: 1, pageRows: 2 });
     fill(world, 6);

@@ -181,7 +181,7 @@ describe('requests', () => {
     await using world = await live();
     await world.stop(world.running[0]!);
     world.stored.meta!.pending = 'publish';
-    world.start();
+    world.start({ heartbeatMs: 300 });
     await world.until(() => world.phases.includes('stopped PW-M307'));
     expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'done' });
     await world.until(() => world.replica.loads === 2);

@@ -25,6 +25,20 @@ describe('section', () => {
     expect(world.clock.waiting).toBe(0);
   });
 
+  it('lets go of every description of the table that it asked for', async () => {
+    await using world = await live();
+    await world.ask('reset');
+    await world.until(() => world.replica.loads === 2);
+    world.tracker.fail('probe', new PatchwireError('PW-S201', 'connection lost'));
+    await world.until(() => world.phases.includes('retrying PW-S201'));
+    await world.untilLive();
+    expect(world.tracker.described.size).toBe(1);
+    await world.ask('reset');
+    await world.until(() => world.tracker.described.size === 2);
+    await world.stop(world.running[0]!);
+    expect(world.tracker.described.size).toBe(0);
+  });
+
   it('ends at once when it is killed, also while Redis does not answer', async () => {
     await using world = await live();
     world.wrap = (manager) => slowLine(manager, world.clock, () => 1e9);
