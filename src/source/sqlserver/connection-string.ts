@@ -33,6 +33,30 @@ const IGNORED = new Set([
   'type system version',
 ]);
 
+/** Keys that exist and that patchwire cannot honour. */
+const UNSUPPORTED = new Set([
+  'authentication',
+  'attachdbfilename',
+  'column encryption setting',
+  'context connection',
+  'enclave attestation url',
+  'failover partner',
+  'poolblockingperiod',
+  'server certificate',
+  'servercertificate',
+  'server spn',
+  'serverspn',
+  'transaction binding',
+  'user instance',
+]);
+
+interface Pair {
+  readonly key: string;
+  readonly value: string;
+  /** Of the key, 1-based. */
+  readonly position: number;
+}
+
 type Draft = { -readonly [Key in keyof SqlServerConnection]?: SqlServerConnection[Key] };
 
 const READERS: Readonly<Record<string, (draft: Draft, value: string, key: string) => void>> = {
@@ -94,13 +118,14 @@ const KEYS: ReadonlyMap<string, string> = new Map([
 /** @throws PatchwireError PW-C103 for a key or value that cannot be honoured */
 export function parseConnectionString(text: string): SqlServerConnection {
   const draft: Draft = {};
-  for (const [key, value] of pairs(text)) {
+  for (const { key, value, position } of pairs(text)) {
     if (IGNORED.has(key)) {
       continue;
     }
     const read = READERS[KEYS.get(key) ?? ''];
     if (read === undefined) {
-      throw refuse(key, 'is not supported');
+      // An unquoted password with a semicolon looks like an unknown key: only keys that are known are named.
+      throw UNSUPPORTED.has(key) ? refuse(key, 'is not supported') : unreadable(position, 'holds an unknown key');
     }
     read(draft, value, key);
   }
@@ -112,9 +137,9 @@ export function parseConnectionString(text: string): SqlServerConnection {
 }
 
 /** keyword=value pairs; a value may stand in single or double quotes, a doubled quote inside is one; == in a key is a plain =. */
-function pairs(text: string): [string, string][] {
-  const found: [string, string][] = [];
-  const pattern = /\s*([^=;]+?)\s*=\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)'|([^;]*?))\s*(?:;|$)/y;
+function pairs(text: string): readonly Pair[] {
+  const found: Pair[] = [];
+  const pattern = /\s*([^=;]+?)\s*=\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)'|((?!["'])[^;]*?))\s*(?:;|$)/y;
   let at = 0;
   while (at < text.length) {
     const blank = /^[\s;]+/.exec(text.slice(at));
@@ -125,12 +150,11 @@ function pairs(text: string): [string, string][] {
     pattern.lastIndex = at;
     const match = pattern.exec(text);
     if (match === null) {
-      throw new PatchwireError('PW-C103', `The connection string cannot be read at position ${at + 1}.`, {
-        hint: 'Write Key=Value pairs with ; between them, and quotes around values that hold ; or quotes.',
-      });
+      throw unreadable(at + 1, 'cannot be read');
     }
     const [, key = '', double, single, bare = ''] = match;
-    found.push([key.toLowerCase(), double?.replaceAll('""', '"') ?? single?.replaceAll("''", "'") ?? bare]);
+    const value = double?.replaceAll('""', '"') ?? single?.replaceAll("''", "'") ?? bare;
+    found.push({ key: key.toLowerCase(), value, position: at + 1 });
     at = pattern.lastIndex;
   }
   return found;
@@ -162,4 +186,10 @@ function choice(key: string, value: string, yes: readonly string[], no: readonly
 
 function refuse(key: string, why: string): PatchwireError {
   return new PatchwireError('PW-C103', `The connection string's "${key}" ${why}.`, { hint: 'Correct the connection of the source.' });
+}
+
+function unreadable(position: number, what: string): PatchwireError {
+  return new PatchwireError('PW-C103', `The connection string ${what} at position ${position}.`, {
+    hint: 'Write Key=Value pairs with ; between them, and quotes around values that hold ; or quotes.',
+  });
 }

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import type { Run } from '../../../../src/source/sqlserver/guest.ts';
+import { TimeShare, BURST_MS } from '../../../../src/source/sqlserver/guest.ts';
+import { CATALOG_EVERY_MS, Prober } from '../../../../src/source/sqlserver/probe.ts';
+import type { SourceRequest } from '../../../../src/source/sqlserver/request.ts';
+import { ManualClock, settled } from '../../../support/manual-clock.ts';
+
+interface Held {
+  readonly request: SourceRequest;
+  readonly signal: AbortSignal;
+  readonly answer: () => void;
+  readonly fail: (error: Error) => void;
+}
+
+function setUp() {
+  const clock = new ManualClock();
+  const held: Held[] = [];
+  const prober = new Prober({
+    clock,
+    request: { lockTimeoutMs: 5000 },
+    tables: () => [{ fullName: 'dbo.T', name: '[dbo].[T]' }],
+    onDatabase: () => {},
+    guest: {
+      read: <T>(work: (run: Run) => Promise<T>, { signal }: { readonly signal: AbortSignal }): Promise<T> =>
+        work(
+          (request) =>
+            new Promise((resolve, reject) => {
+              signal.addEventListener('abort', () => reject(signal.reason as Error));
+              const catalog = request.text.includes('sys.partitions');
+              held.push({
+                request,
+                signal,
+                fail: reject,
+                answer() {
+                  request.onRow(0, { version: '9007199254740993' });
+                  if (catalog) {
+                    request.onRow(1, { name: 'd', updateability: 'READ_WRITE', service_broker_guid: 'g' });
+                    request.onRow(2, { object_id: 7, min_valid: '3' });
+                    request.onRow(3, { begin_version: '2' });
+                    request.onRow(4, { row_count: '11' });
+                  }
+                  resolve({ cut: false });
+                },
+              });
+            }),
+        ),
+    },
+  });
+  const never = new AbortController().signal;
+  return { clock, held, prober, never };
+}
+
+describe('probe rounds', () => {
+  it('R6: one round answers all who came before it began, and who comes while it is under way shares the next', async () => {
+    const { held, prober, never } = setUp();
+    const first = [prober.probe({ catalog: false, signal: never }), prober.probe({ catalog: false, signal: never })];
+    await settled();
+    const second = [prober.probe({ catalog: false, signal: never }), prober.probe({ catalog: true, signal: never })];
+    await settled();
+    expect(held).toHaveLength(1);
+    held[0]!.answer();
+    await Promise.all(first);
+    await settled();
+    expect(held).toHaveLength(2);
+    held[1]!.answer();
+    const [a, b] = await Promise.all(second);
+    expect(a).toBe(b);
+    expect(a!.tables?.get('dbo.T')).toEqual({ objectId: 7, beginVersion: 2n, minValidVersion: 3n, rows: 11 });
+    expect(a!.version).toBe(9_007_199_254_740_993n);
+  });
+
+  it('R6: the catalog is asked for with every round a second or more after the last that did', async () => {
+    const { clock, held, prober, never } = setUp();
+    const asked: boolean[] = [];
+    for (let at = 0; at < 3 * CATALOG_EVERY_MS; at += 250) {
+      const probe = prober.probe({ catalog: false, signal: never });
+      await settled();
+      held.at(-1)!.answer();
+      asked.push((await probe).tables !== null);
+      await clock.advance(250);
+    }
+    expect(asked).toEqual([true, false, false, false, true, false, false, false, true, false, false, false]);
+  });
+
+  it('R6: a round that failed answers its callers, and the next begins anew', async () => {
+    const { held, prober, never } = setUp();
+    const failing = prober.probe({ catalog: false, signal: never });
+    await settled();
+    const waiting = prober.probe({ catalog: false, signal: never });
+    held[0]!.fail(new Error('broken'));
+    await expect(failing).rejects.toThrow('broken');
+    await settled();
+    held[1]!.answer();
+    await expect(waiting).resolves.toMatchObject({ version: 9_007_199_254_740_993n });
+  });
+
+  it('an abort leaves the others alone, and the last one cancels the request', async () => {
+    const { held, prober } = setUp();
+    const [one, two] = [new AbortController(), new AbortController()];
+    const probes = [prober.probe({ catalog: false, signal: one.signal }), prober.probe({ catalog: false, signal: two.signal })];
+    const settledProbes = Promise.allSettled(probes);
+    await settled();
+    one.abort(new Error('one'));
+    await expect(probes[0]).rejects.toThrow('one');
+    expect(held[0]!.signal.aborted).toBe(false);
+    two.abort(new Error('two'));
+    await expect(probes[1]).rejects.toThrow('two');
+    expect(held[0]!.signal.aborted).toBe(true);
+    await settledProbes;
+  });
+});
+
+describe('the share of time', () => {
+  it('R9: lets a burst through, and then no more than its share', () => {
+    let now = 0;
+    const share = new TimeShare(0.25, now);
+    let reading = 0;
+    while (now < 100_000) {
+      now += share.waitMs(now);
+      expect(share.waitMs(now)).toBe(0);
+      share.spend(200);
+      now += 200;
+      reading += 200;
+    }
+    expect(reading).toBeLessThanOrEqual(0.25 * now + BURST_MS + 200);
+    expect(reading).toBeGreaterThanOrEqual(0.25 * now - 200);
+  });
+
+  it('R9: does not slow a reader down that reads seldom', () => {
+    const share = new TimeShare(0.5, 0);
+    for (let now = 0; now < 100_000; now += 1000) {
+      expect(share.waitMs(now)).toBe(0);
+      share.spend(300);
+    }
+  });
+});
