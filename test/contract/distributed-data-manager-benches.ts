@@ -40,8 +40,8 @@ export async function memoryBench(): Promise<ManagerBench & { readonly store: Me
     },
     setMeta: async (section, field, value) => {
       const meta = store.section(PARTITION, section).meta!;
-      if (field === 'checkpoint') {
-        meta.checkpoint = parseVersion(value);
+      if (field === 'checkpoint' || field === 'upTo') {
+        meta[field] = parseVersion(value);
       } else if (field === 'format') {
         meta.format = Number(value);
       } else {

@@ -234,6 +234,18 @@ describe('C5: what can fail is checked before the first write', () => {
     expect(await codeOf(manager.bases(S, ['2'], { documents: true }))).toBe('PW-M309');
   });
 
+  it('a purge that is stopped half-way is marked, and the next lead ends it', async () => {
+    await redis.raw.acl('SETUSER', 'half', 'reset', 'on', '>pw', '~*', '&*', '+@all');
+    const manager = make({ username: 'half', password: 'pw' });
+    await live(manager);
+    await manager.publish(batch([upsert('1', '5', null)]));
+    await redis.raw.acl('SETUSER', 'half', '-hdel');
+    await expect(manager.purge(S, 'x')).rejects.toMatchObject({ retry: 'never' });
+    await redis.raw.acl('SETUSER', 'half', '+hdel');
+    expect(await manager.readMeta(S)).toMatchObject({ pending: true, count: 1 });
+    expect(await manager.lead(S)).toMatchObject({ kind: 'leading', created: true, meta: { count: 0 } });
+  });
+
   const commands = ['unlink', 'mset', 'xadd', 'xtrim', 'publish', 'hscan', 'pexpire', 'type', 'xrevrange'];
   it.each(commands)('at start, a user who may not use %s is refused by that name', async (command) => {
     await redis.raw.acl('SETUSER', 'short', 'reset', 'on', '>pw', '~*', '&*', '+@all', `-${command}`);

@@ -26,7 +26,7 @@ export interface ManagerBench extends AsyncDisposable {
   state(section: string): Promise<StoredState>;
   /** The lease runs out. */
   expireLease(section: string): Promise<void>;
-  setMeta(section: string, field: 'pending' | 'tip' | 'checkpoint' | 'format', value: string): Promise<void>;
+  setMeta(section: string, field: 'pending' | 'tip' | 'checkpoint' | 'upTo' | 'format', value: string): Promise<void>;
   setIndexEntry(section: string, identity: string, version: string): Promise<void>;
   deleteDocument(section: string, dataKey: string): Promise<void>;
   deleteMeta(section: string): Promise<void>;

@@ -16,6 +16,7 @@ import {
   S,
   upsert,
 } from './distributed-data-manager-rows.ts';
+import { requestsContract } from './distributed-data-manager-requests.ts';
 
 export function distributedDataManagerContract(name: string, make: () => Promise<ManagerBench>): void {
   describe(`a distributed data manager (${name})`, () => {
@@ -32,6 +33,8 @@ export function distributedDataManagerContract(name: string, make: () => Promise
     });
 
     const parsed = async (): Promise<Message[]> => (await bench.messages()).map((text) => message.parse(JSON.parse(text)));
+
+    requestsContract(() => ({ bench, manager }));
 
     it('creates a section that does not exist, loading, with checkpoint 0', async () => {
       expect(await manager.readMeta(S)).toBeNull();
@@ -251,6 +254,11 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       expect((await other.lead(S)).kind).toBe('leading');
       await manager.resign(S);
       await other.publish(batch([upsert('1', '6', null)]));
+      await bench.expireLease(S);
+      await manager.lead(S);
+      await other.resign(S);
+      await manager.publish(batch([upsert('1', '7', '6')]));
+      expect((await other.lead(S)).kind).toBe('held');
     });
 
     it('C3: an expired lease that nobody took costs nothing: every script renews it', async () => {
@@ -426,6 +434,9 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       await manager.lead(S);
       expect(await codeOf(beat(1n, 0n))).toBe('PW-M306');
       await manager.lead(S);
+      await bench.setMeta(S, 'upTo', '3');
+      expect(await codeOf(beat(1n, 1n))).toBe('PW-M306');
+      await manager.lead(S);
       await bench.setMeta(S, 'checkpoint', '3');
       const count = (await bench.messages()).length;
       expect(await codeOf(beat(1n, 1n))).toBe('PW-M306');
@@ -526,6 +537,18 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       expect(await manager.lead(S)).toMatchObject({ kind: 'leading', created: true });
     });
 
+    it('C3: a stale leader purges nothing', async () => {
+      await live(manager);
+      await manager.publish(batch([upsert('1', '5', null)]));
+      await bench.expireLease(S);
+      const other = bench.manager();
+      await other.lead(S);
+      const before = await bench.state(S);
+      expect(await codeOf(manager.purge(S, 'x'))).toBe('PW-M305');
+      expect(await bench.state(S)).toEqual(before);
+      await other.publish(batch([upsert('1', '6', '5')]));
+    });
+
     it('a section whose purge stopped half-way is purged to its end by the next lead, then created', async () => {
       await live(manager);
       await manager.publish(batch([upsert('1', '5', null)]));
@@ -552,42 +575,6 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       expect(await codeOf(manager.publish(batch([upsert('1', '6', null)], {}, 'other')))).toBe('PW-M308');
       await manager.publish(batch([upsert('1', '6', '5')]));
       expect((await bench.state('other')).index).toEqual({ '1': '6 1' });
-    });
-
-    it('L6: requests wait until the leader answers, and operations tell how far they are', async () => {
-      await live(manager);
-      const asking = bench.manager();
-      const request = (id: string): Promise<void> => asking.request(S, { id, verb: 'reset', args: { to: '5' }, who: 'ann' });
-      await request('a');
-      await request('b');
-      expect((await manager.pendingRequests(S)).map((one) => one.id)).toEqual(['a', 'b']);
-      expect((await manager.pendingRequests(S))[0]).toEqual({ id: 'a', verb: 'reset', args: { to: '5' }, who: 'ann' });
-      const running = { id: 'a', verb: 'reset', state: 'running', message: 'half', atMs: 5 } as const;
-      await manager.progress(S, running);
-      expect(await asking.operation(S, 'a')).toEqual(running);
-      expect((await manager.pendingRequests(S)).map((one) => one.id)).toEqual(['b']);
-      await manager.progress(S, { id: 'b', verb: 'reset', state: 'failed', message: 'no', atMs: 6, code: 'PW-M317' });
-      expect(await asking.operation(S, 'b')).toMatchObject({ state: 'failed', code: 'PW-M317' });
-      expect(await asking.operation(S, 'c')).toBeNull();
-      // What this lead began and did not end comes again to the next.
-      await manager.lead(S);
-      expect((await manager.pendingRequests(S)).map((one) => one.id)).toEqual(['a']);
-      await manager.progress(S, { ...running, state: 'done' });
-      expect(await manager.pendingRequests(S)).toEqual([]);
-    });
-
-    it('L6: only a leader answers, and the last 200 operations stay', async () => {
-      await live(manager);
-      const answer = (i: number): Promise<void> =>
-        manager.progress(S, { id: `r${i}`, verb: 'poll', state: 'done', message: '', atMs: 1000 + i });
-      for (let i = 0; i < 205; i += 1) {
-        await answer(i);
-      }
-      expect(await manager.operation(S, 'r4')).toBeNull();
-      expect(await manager.operation(S, 'r5')).not.toBeNull();
-      await bench.expireLease(S);
-      await bench.manager().lead(S);
-      expect(await codeOf(answer(300))).toBe('PW-M305');
     });
   });
 }

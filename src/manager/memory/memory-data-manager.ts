@@ -91,35 +91,27 @@ export class MemoryDataManager implements DistributedDataManager {
     }
     const token = newId();
     const tip = newId();
-    memory.trying(token, tip);
     const fate = this.#fate('lead', section);
     if (fate === 'before') {
       throw lost(section);
     }
-    let result: LeadResult;
-    try {
-      result = takeLead({
-        store: this.memory,
-        partition: this.partition,
-        section,
-        managerId: this.managerId,
-        leaseMs: this.#options.leaseMs,
-        replay: this.#options.replay,
-        nowMs: this.#options.clock.now(),
-        memory,
-        token,
-        tip,
-        repair: options.repair === true,
-      });
-    } catch (error) {
-      memory.refused(token, tip);
-      throw error;
-    }
+    const result = takeLead({
+      store: this.memory,
+      partition: this.partition,
+      section,
+      managerId: this.managerId,
+      leaseMs: this.#options.leaseMs,
+      replay: this.#options.replay,
+      nowMs: this.#options.clock.now(),
+      memory,
+      token,
+      tip,
+      repair: options.repair === true,
+    });
     if (fate === 'after') {
       throw lost(section);
     }
     if (result.kind === 'held') {
-      memory.refused(token, tip);
       return result;
     }
     const { meta } = result;

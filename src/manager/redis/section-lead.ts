@@ -231,7 +231,7 @@ export class SectionLead {
     const { link, keys, section, token } = this.#start;
     this.#failure ??= new PatchwireError('PW-M305', `the lead of section ${section} was given up`);
     if (link.alive) {
-      await link.run('resign', [keys.meta, keys.lease], [token, this.#context.managerId], 'write', `resigning from ${section}`);
+      await link.run('resign', [keys.meta, keys.lease], [token], 'write', `resigning from ${section}`);
     }
   }
 

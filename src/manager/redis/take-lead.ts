@@ -29,14 +29,13 @@ export async function takeLead(
 ): Promise<{ readonly result: LeadResult; readonly lead: SectionLead | null }> {
   for (;;) {
     const token = newId();
-    const tip = newId();
     const args = [
       context.managerId,
       token,
       String(STORE_FORMAT),
       String(context.leaseMs),
       newId(),
-      tip,
+      newId(),
       newId(),
       EMPTY_DIGEST,
       keys.channel,
@@ -45,23 +44,12 @@ export async function takeLead(
       String(context.clock.now()),
       String(MESSAGE_VERSION),
       repair ? '1' : '',
-      String(memory.tokens.length),
-      ...memory.tokens,
+      memory.token ?? '',
       ...memory.tips,
     ];
-    memory.trying(token, tip);
-    let reply: readonly unknown[];
-    try {
-      const scriptKeys = [keys.meta, keys.index, keys.changes, keys.lease, keys.quarantine];
-      reply = (await link.run('lead', scriptKeys, args, 'write', `leading section ${section}`)) as readonly unknown[];
-    } catch (error) {
-      if (error instanceof PatchwireError && error.code !== 'PW-M311') {
-        memory.refused(token, tip);
-      }
-      throw error;
-    }
+    const scriptKeys = [keys.meta, keys.index, keys.changes, keys.lease, keys.quarantine];
+    const reply = (await link.run('lead', scriptKeys, args, 'write', `leading section ${section}`)) as readonly unknown[];
     if (reply[0] === 'held') {
-      memory.refused(token, tip);
       return { result: { kind: 'held', by: String(reply[1]), expiresInMs: Number(reply[2]) }, lead: null };
     }
     if (reply[0] === 'purging') {

@@ -1,13 +1,13 @@
 /** The scripts that end something: a lead, a section. Each is guarded by the leader token; purging is resumable. */
 import { CHECKS } from './prelude.ts';
 
-/** Gives the lead up if it is held. KEYS 1 meta, 2 lease. ARGV 1 token, 2 manager id. Returns 1 if it was held. */
+/** Gives the lead up if it is held: with our token in meta the lease is ours too. KEYS 1 meta, 2 lease. ARGV 1 token. Returns 1 if it was held. */
 export const RESIGN = `${CHECKS}
 local refused = wrongType(KEYS[1], 'hash', KEYS[2], 'string')
 if refused then return refused end
 if redis.call('HGET', KEYS[1], 'leader') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'leader', '')
-if redis.call('GET', KEYS[2]) == ARGV[2] then redis.call('UNLINK', KEYS[2]) end
+redis.call('UNLINK', KEYS[2])
 return 1
 `;
 
