@@ -367,6 +367,24 @@ describe('S3: gaps', () => {
     expect(rig.state.counters).toMatchObject({ reloads: 0, diverged: 0 });
   });
 
+  it('S1: a load whose last page stands at a script without a message is settled before what follows', () => {
+    const rig = new Rig();
+    rig.publisher.publish([
+      ['1', { a: 1 }],
+      ['3', { a: 3 }],
+    ]);
+    const request = scanning(rig);
+    rig.publisher.publish([['1', null]]);
+    rig.page(request, ['3']);
+    rig.publisher.transition('live', null);
+    rig.page(request, []);
+    rig.input({ type: 'scanned', request });
+    rig.publisher.publish([['4', { a: 4 }]]);
+    rig.settle();
+    expectEqual(rig);
+    expect(rig.state.counters).toMatchObject({ reloads: 0, diverged: 0 });
+  });
+
   it('S3: messages that come while a replay runs are applied after it', () => {
     const rig = liveRig();
     rig.publisher.publish([['1', { a: 10 }]]);
