@@ -8,7 +8,10 @@ import { SectionRecord } from '../../../src/observe/section-record.ts';
 import type { SectionEnd } from '../../../src/pipeline/section.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
-function start(runs: (() => Promise<SectionEnd>)[], { once = false, progress = () => 0 }: { once?: boolean; progress?: () => number } = {}) {
+function start(
+  runs: (() => Promise<SectionEnd>)[],
+  { once = false, progress = () => 0 }: { once?: boolean; progress?: () => number } = {},
+) {
   const clock = new ManualClock();
   const observer = new SectionRecord({ section: 's', table: 't', source: 'x', clock });
   const stop = new AbortController();
