@@ -196,6 +196,29 @@ test('after an attention no row leaves, and two messages follow: the end of the 
   ]);
 });
 
+test('rows of a result set that had begun stop with the attention', async () => {
+  await using toy = await toyServer();
+  let reached = false;
+  const afterwards = 0x7a7b7c7d;
+  toy.backend.on('deaf', async ({ sink, signal }) => {
+    sink.columns([INT]);
+    await sink.row([1]);
+    reached = true;
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await sink.row([afterwards]);
+  });
+  using client = rawClient(toy.listener.port);
+  await ask(client, login());
+  client.socket.write(batch('deaf'));
+  await until(() => reached);
+  client.socket.write(packet(PACKET.attention, Buffer.alloc(0)));
+  await until(() => client.messages().length === 3);
+  const [, answer, acknowledgement] = client.messages();
+  expect(answer?.readUInt8(0)).toBe(TOKEN.columnMetadata);
+  expect(answer?.includes(Buffer.from('7d7c7b7a', 'hex'))).toBe(false);
+  expect(tokens(acknowledgement ?? Buffer.alloc(0))).toEqual([[TOKEN.done, ATTENTION]]);
+});
+
 test('streaming leaves the event loop a turn at every flush, however fast the client reads', async () => {
   await using toy = await toyServer();
   let streaming = true;
