@@ -17,8 +17,8 @@ export function addSandboxCommand(program: Command, bind: Bind): void {
 A test instrument: it speaks TDS 7.4, keeps everything in memory, and knows the T-SQL that patchwire and its demo need.
 
 Examples:
-  $ patchwire sandbox --port 14330
-  $ PATCHWIRE_MSSQL="$(patchwire sandbox | head -1)"`,
+  $ patchwire sandbox
+  $ patchwire sandbox --port 14330 --password 'Sand-Box-1!'`,
     );
   bind(command, async ({ output }) => {
     const { port, password } = command.opts<{ port: number; password?: string }>();
