@@ -147,12 +147,13 @@ describe('requests', () => {
         answers.push(`${said.verb} ${said.state}`);
         return progress(section, said);
       };
-      return manager;
+      return slowLine(manager, world.clock, () => 300);
     };
     world.start();
     let refusals = 0;
     world.store.intercept = ({ method }) => (method === 'publish' && refusals++ === 0 ? 'before' : null);
-    await world.clock.advance(30_000);
+    // Up the ladder, so that the poll's own round is the one that finds the change.
+    await world.clock.advance(300_000);
     world.tracker.commit({ a: doc(1, 'x') });
     const id = await world.ask('poll');
     expect(await answer(world, id)).toMatchObject({ state: 'done' });
