@@ -2,6 +2,7 @@
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
 import { DAY_1900, ticksToDatetimeUnits } from './calendar.ts';
+import { encodeLatin } from './code-page.ts';
 import { isBinary, isCharacter, isDecimal, isInteger, isMoney, isNational } from './types.ts';
 import { UnsupportedError } from './unsupported.ts';
 import { asBigint, asBoolean, asBytes, asDateTime, asNumber, asText, integerOf } from './values.ts';
@@ -97,10 +98,14 @@ function guidBytes(text: string): Buffer {
   return bytes;
 }
 
+function narrowBytes(text: string, type: SqlType): Buffer {
+  return isCharacter(type) && /UTF8/i.test(type.collation) ? Buffer.from(text, 'utf8') : encodeLatin(text);
+}
+
 /** Style 0: the characters' bytes; 1: hex with 0x; 2: hex without. */
 function textToBytes(text: string, from: SqlType, style: number): Buffer {
   if (style === 0) {
-    return isNational(from) ? Buffer.from(text, 'utf16le') : Buffer.from(text, 'latin1');
+    return isNational(from) ? Buffer.from(text, 'utf16le') : narrowBytes(text, from);
   }
   const trimmed = text.trimEnd();
   const hex = style === 1 ? trimmed.slice(2) : trimmed;

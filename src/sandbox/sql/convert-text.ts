@@ -1,6 +1,7 @@
 /** Conversions to char, varchar, nchar, nvarchar, text and ntext. What is too long is cut, but for numbers and uniqueidentifiers. */
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
+import { decodeLatin } from './code-page.ts';
 import { formatDate, defaultDateStyle } from './date-format.ts';
 import { formatDecimal } from './decimal.ts';
 import { formatFloat, formatMoney } from './number-format.ts';
@@ -121,5 +122,5 @@ function binaryToText(to: CharacterType, style: number, fit: (text: string) => s
       return fit((bytes.length % 2 === 0 ? bytes : Buffer.concat([bytes, Buffer.of(0)])).toString('utf16le'));
     };
   }
-  return (value) => fit(new TextDecoder('windows-1252').decode(asBytes(value)));
+  return (value) => fit(decodeLatin(asBytes(value)));
 }

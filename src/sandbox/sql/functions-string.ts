@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { SqlError } from '../session.ts';
 import type { SqlType } from '../sql-types.ts';
+import { decodeLatin, encodeLatin } from './code-page.ts';
 import { collationOf } from './collation.ts';
 import { coerce, compiled } from './compiled.ts';
 import type { FunctionCall, FunctionDefinition, FunctionTable } from './function-call.ts';
@@ -344,7 +345,7 @@ export const STRING_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinitio
     defined(1, 1, (call) =>
       strict(textType(false, 1, call.compiler.scope.collation), [argumentAs(call, 0, INT)], ([code]) => {
         const value = asNumber(code ?? null);
-        return value < 0 || value > 255 ? null : new TextDecoder('windows-1252').decode(Uint8Array.of(value));
+        return value < 0 || value > 255 ? null : decodeLatin(Uint8Array.of(value));
       }),
     ),
   ],
@@ -357,12 +358,7 @@ export const STRING_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinitio
       }),
     ),
   ],
-  [
-    'ASCII',
-    defined(1, 1, (call) =>
-      strict(INT, [textArgument(call, 0)], ([text]) => (asText(text ?? null) === '' ? null : asText(text ?? null).charCodeAt(0) & 0xff)),
-    ),
-  ],
+  ['ASCII', defined(1, 1, (call) => strict(INT, [textArgument(call, 0)], ([text]) => encodeLatin(asText(text ?? null))[0] ?? null))],
   [
     'UNICODE',
     defined(1, 1, (call) =>

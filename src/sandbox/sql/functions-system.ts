@@ -185,16 +185,26 @@ function compileVariantProperty(call: FunctionCall): CompiledExpression {
   });
 }
 
+/** The parts of a name, quoted or not; null when it is none. */
+function splitName(text: string): string[] | null {
+  const parts: string[] = [];
+  const part = /(?:\[((?:[^\]]|\]\])*)\]|"((?:[^"]|"")*)"|([^.[\]"]*))(\.|$)/y;
+  while (true) {
+    const found = part.exec(text);
+    if (found === null) {
+      return null;
+    }
+    parts.push(found[1]?.replaceAll(']]', ']') ?? found[2]?.replaceAll('""', '"') ?? found[3] ?? '');
+    if (found[4] !== '.') {
+      return parts;
+    }
+  }
+}
+
 function compileParseName(call: FunctionCall): CompiledExpression {
   return strict(name(call.compiler), [textArgument(call, 0), argumentAs(call, 1, INT)], ([value = null, part = null]) => {
-    const parts = [...asText(value).matchAll(/\[((?:[^\]]|\]\])*)\]|"((?:[^"]|"")*)"|([^.[\]"]*)(?:\.|$)/g)];
-    const names = parts
-      .map(([whole, bracketed, quoted, plain]) =>
-        whole === '' ? null : (bracketed?.replaceAll(']]', ']') ?? quoted?.replaceAll('""', '"') ?? plain ?? ''),
-      )
-      .filter((piece) => piece !== null);
-    const found = names[names.length - asNumber(part)];
-    return names.length > 4 || found === undefined || found === '' ? null : found;
+    const names = splitName(asText(value));
+    return names === null || names.length > 4 ? null : names[names.length - asNumber(part)] || null;
   });
 }
 

@@ -48,7 +48,7 @@ export function likeSource(pattern: string, escape: string | null, collation: Co
   return source;
 }
 
-/** Where the set that begins at `from` ends; a ] directly after [ or [^ belongs to the set. */
+/** Where the set that begins at `from` ends, or -1. The first ] ends it: [] is a set of nothing. */
 function setEnd(pattern: string, from: number, escape: string | null): number {
   for (let at = from + (pattern[from + 1] === '^' ? 2 : 1); at < pattern.length; at += 1) {
     if (pattern[at] === escape) {

@@ -1,5 +1,6 @@
 /** Reads a SqlValue as what its type says that it is. A wrong kind of value is a bug of the sandbox, not an error of the batch. */
 import type { DateTimeValue, OffsetValue, SqlType, SqlValue, VariantValue } from '../sql-types.ts';
+import { inLatin } from './code-page.ts';
 import { isCharacter } from './types.ts';
 
 function wrong(value: SqlValue, expected: string): never {
@@ -43,15 +44,12 @@ export function integerOf(value: SqlValue): bigint {
   return typeof value === 'number' ? BigInt(value) : typeof value === 'boolean' ? (value ? 1n : 0n) : asBigint(value);
 }
 
-/** What is not in code page 1252. Source: the Unicode Consortium's CP1252 table. */
-const CP1252_EXTRA = '€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ';
-
 /** Replaces by '?' what code page 1252 has not, as a conversion to char and varchar does. Other code pages keep every character. */
 export function toCodePage(text: string, type: SqlType): string {
-  if (!/[^\0-\u00ff]/.test(text) || !isCharacter(type) || !usesCodePage1252(type.collation)) {
+  if (!/[^\0-\u007f]/.test(text) || !isCharacter(type) || !usesCodePage1252(type.collation)) {
     return text;
   }
-  return text.replaceAll(/[^\0-\u00ff]/g, (char) => (CP1252_EXTRA.includes(char) ? char : '?'));
+  return text.replaceAll(/[^\0-\u007f]/g, (char) => (inLatin(char) ? char : '?'));
 }
 
 const OTHER_CODE_PAGES =
