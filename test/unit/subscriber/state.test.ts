@@ -298,6 +298,17 @@ describe('S3: gaps', () => {
     expect(rig.told).toContain('reset: rewound');
   });
 
+  it('S3: a section that has gone back is seen at the reconnect', () => {
+    const rig = liveRig();
+    const rewind = rig.publisher.snapshot();
+    rig.message(rig.publisher.publish([['1', { a: 10 }]]));
+    rig.disconnect();
+    rewind();
+    rig.live();
+    expectEqual(rig);
+    expect(rig.told).toEqual(['live', 'change', 'gap: disconnected', 'reset: rewound', 'live']);
+  });
+
   it('S3: a stream that does not reach back to me is a reset and a load', () => {
     const rig = liveRig();
     rig.publisher.publish([['1', { a: 10 }]]);
