@@ -133,6 +133,11 @@ class ComposedDaemon implements Daemon {
       status: () => this.status(),
       metrics: () => this.#metrics.page(),
     });
+    if (this.#stop.signal.aborted) {
+      // Stopped while it began to listen: what `stop` released did not have the server yet.
+      await server[Symbol.asyncDispose]();
+      return;
+    }
     this.#disposer.use(server);
     this.#http = server.address;
     this.#log.info(
@@ -182,14 +187,18 @@ class ComposedDaemon implements Daemon {
       const { warnings } = await manager.open({ signal });
       warnings.forEach((warning) => this.#log.warn({ warning }, 'redis warning'));
     });
-    const runs: Promise<Supervised>[] = [];
+    // First everything that can be refused: no section runs yet when one of these throws.
+    const sources = new Map<string, ChangeTracker>();
     for (const source of new Set(this.#sections.map(({ table }) => table.source))) {
-      const own = this.#sections.filter(({ table }) => table.source === source);
       const log = this.#log.child({ source });
       const tracker =
         this.#dependencies.tracker?.(source) ??
         createTracker(this.#config, source, { clock: this.#clock, log, jsonKept: () => this.#metrics.jsonKept(source) });
-      this.#disposer.use(tracker);
+      sources.set(source, this.#disposer.use(tracker));
+    }
+    const runs: Promise<Supervised>[] = [];
+    for (const [source, tracker] of sources) {
+      const own = this.#sections.filter(({ table }) => table.source === source);
       const sourceOpening = this.#opening(describeSource(this.#config, source), own, () => tracker.open({ signal }));
       for (const section of own) {
         runs.push(this.#runSection(section, { manager, tracker, openings: [managerOpening, sourceOpening] }));

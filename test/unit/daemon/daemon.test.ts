@@ -170,6 +170,16 @@ describe('createDaemon', () => {
     expect((await get(daemon, '/ready')).status).toBe(200);
   });
 
+  it('can be stopped while it starts, and leaves nothing listening', async () => {
+    const { daemon, clock, phases } = world();
+    const starting = daemon.start();
+    await stopped(daemon, clock);
+    await starting;
+    expect(await daemon.done).toEqual({ kind: 'stopped' });
+    expect(daemon.status().http).toBeNull();
+    expect(phases()).toEqual({ one: 'starting', two: 'starting' });
+  });
+
   it('is not started without tables, nor on a port that is taken, and leaves nothing behind', async () => {
     await expect(world({}, TEXT.replace(/tables:[^]*http/u, 'http')).daemon.start()).rejects.toMatchObject({ code: 'PW-C103' });
     const squatter = createServer();
