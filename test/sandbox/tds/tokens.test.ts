@@ -196,6 +196,29 @@ test('after an attention no row leaves, and two messages follow: the end of the 
   ]);
 });
 
+test('sp_prepexec executes at once and gives a handle; values without names find their parameters by place', async () => {
+  await using toy = await toyServer();
+  const seen: string[] = [];
+  toy.backend.on('stmt', ({ parameters }) => {
+    seen.push(parameters.map(({ name, value }) => `${name}=${value as number}`).join());
+  });
+  using client = rawClient(toy.listener.port);
+  await ask(client, login());
+  const handle = Buffer.from([0, 1, 0x26, 4, 0]);
+  const declared = textParameter('@a int, @b int');
+  const values = Buffer.concat([intParameter('', 1), intParameter('', 2)]);
+  const answer = await ask(client, call('sp_prepexec', Buffer.concat([handle, declared, textParameter('stmt'), values])));
+  // RETURNVALUE: ordinal 0, no name, output, no user type, nullable, INTN(4), 4 bytes: 1.
+  expect(answer.includes(Buffer.from('ac00000001000000000100260404' + '01000000', 'hex'))).toBe(true);
+  await ask(client, call('sp_execute', Buffer.concat([intParameter('', 1), intParameter('@B', 4), intParameter('@a', 3)])));
+  expect(seen).toEqual(['@a=1,@b=2', '@a=3,@b=4']);
+  await ask(client, call('sp_unprepare', intParameter('', 1)));
+  expect(tokens(await ask(client, call('sp_execute', Buffer.concat([intParameter('', 1), values])))).at(-1)).toEqual([
+    TOKEN.doneProcedure,
+    ERROR,
+  ]);
+});
+
 test('rows of a result set that had begun stop with the attention', async () => {
   await using toy = await toyServer();
   let reached = false;
