@@ -4,6 +4,7 @@ import { convert } from '../../../../src/sandbox/sql/convert.ts';
 import { compileExpression, compilePredicate } from '../../../../src/sandbox/sql/expression.ts';
 import { parseExpressionText } from '../../../../src/sandbox/sql/parser.ts';
 import { formatType } from '../../../../src/sandbox/sql/types.ts';
+import { asText } from '../../../../src/sandbox/sql/values.ts';
 import { SqlError } from '../../../../src/sandbox/session.ts';
 import type { SqlType, SqlValue } from '../../../../src/sandbox/sql-types.ts';
 import { DEFAULT_COLLATION } from '../../../../src/sandbox/sql-types.ts';
@@ -87,7 +88,7 @@ export function shown(text: string, options: Environment = {}): string {
   }
   const target: SqlType = { name: 'nvarchar', length: 'max', collation: DEFAULT_COLLATION };
   const style = Buffer.isBuffer(value) ? 1 : type.name === 'money' || type.name === 'smallmoney' ? 2 : null;
-  return String(convert(value, type, target, style));
+  return asText(convert(value, type, target, style));
 }
 
 export function holds(text: string, options: Environment = {}): boolean | null {
