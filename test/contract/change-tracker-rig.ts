@@ -65,7 +65,7 @@ export class Rigs implements AsyncDisposable {
       window: (table, from) => tracker.readWindow(table, { from, cursor: null, position: position(from), signal: never }),
       async changes(table, from) {
         const rows: RowState[] = [];
-        for (let cursor = null, full = true; full;) {
+        for (let cursor: PageCursor | null = null, full = true; full;) {
           const page: WindowPage = await tracker.readWindow(table, { from, cursor, position: position(from), signal: never });
           rows.push(...page.rows);
           ({ full } = page);
