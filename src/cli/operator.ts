@@ -19,6 +19,8 @@ import { silentLog } from './opening.ts';
 /** A leader takes a request within a second; one that has not done so within this time is not there. */
 const TAKEN_WITHIN_MS = 3000;
 const LOOK_EVERY_MS = 100;
+/** How long a leader is waited for when this process cannot reach the source itself. */
+const SOURCE_DOWN_PATIENCE_MS = 15_000;
 
 export interface Ask {
   readonly config: Config;
@@ -100,7 +102,13 @@ async function serve(options: Ask, id: string): Promise<string> {
     } catch (error) {
       signal.throwIfAborted();
       const { code, message, hint } = asPatchwireError(error);
-      throw unserved({ code, message, hint });
+      // A busy leader may still take it: from there the source may be within reach.
+      note(`${message}; waiting for a daemon to take the request`);
+      const served = await follow(options, id, SOURCE_DOWN_PATIENCE_MS, false);
+      if (served === null) {
+        throw unserved({ code, message, hint });
+      }
+      return served;
     }
   }
   let trouble: SectionTrouble | null = null;

@@ -130,6 +130,22 @@ describe('checkpoint reset', () => {
   });
 });
 
+describe('checkpoint reset without a daemon', () => {
+  it('names the source that is out of reach, and leaves the request for the next leader', async () => {
+    const here = world();
+    const daemon = await here.daemon();
+    await daemon.live();
+    const { epoch } = await json(['checkpoint', 'show', 'items'], here);
+    await daemon.stop();
+    const { code, stderr } = await runCli(['checkpoint', 'reset', 'items', '--yes'], here.cli);
+    expect({ code, stderr }).toEqual({ code: 69, stderr: expect.stringMatching(/PW-S201 .*stays for the next leader/u) as string });
+    expect(stderr).not.toContain('hush-hush');
+    const next = await here.daemon();
+    await next.live();
+    await expect.poll(async () => (await json(['checkpoint', 'show', 'items'], here))['epoch'], { timeout: 30_000 }).not.toBe(epoch);
+  });
+});
+
 describe('table remove --purge', () => {
   it('L6: is done by the running daemon: keys gone, subscribers told, the table unregistered', async () => {
     const here = world();

@@ -26,7 +26,7 @@ Examples:
     const { startSandbox } = await import('../../sandbox/server.ts');
     return await untilSignal(async (signal) => {
       await using sandbox = await startSandbox({ port, ...(password === undefined ? {} : { password }) });
-      output.line(sandbox.connectionString);
+      output.line(sandbox.connectionString());
       await signalled(signal);
       return EXIT.ok;
     });
