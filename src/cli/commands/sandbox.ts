@@ -1,5 +1,6 @@
 /** `patchwire sandbox`: the SQL Server stand-in as a process of its own, until a signal. */
 import type { Command } from 'commander';
+import { PatchwireError } from '../../model/errors.ts';
 import { parseCount } from '../arguments.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Bind } from '../program.ts';
@@ -25,7 +26,10 @@ Examples:
     // oxlint-disable-next-line no-restricted-imports -- only by await import(), as the table allows: no other command loads it
     const { startSandbox } = await import('../../sandbox/server.ts');
     return await untilSignal(async (signal) => {
-      await using sandbox = await startSandbox({ port, ...(password === undefined ? {} : { password }) });
+      await using sandbox = await startSandbox({ port, ...(password === undefined ? {} : { password }) }).catch((error: unknown) => {
+        const reason = error instanceof Error && 'code' in error ? String(error.code) : 'failed';
+        throw new PatchwireError('PW-C108', `cannot listen on 127.0.0.1:${port} (${reason})`, { cause: error });
+      });
       output.line(sandbox.connectionString());
       await signalled(signal);
       return EXIT.ok;
