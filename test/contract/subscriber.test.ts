@@ -119,8 +119,10 @@ describe('a replica on Redis', () => {
     );
     const rows = new Map<string, unknown>();
     const seqs: number[] = [];
+    const sizes: number[] = [];
     for await (const page of pages) {
       seqs.push(page.view?.seq ?? -1);
+      sizes.push(page.rows.length);
       page.rows.forEach(({ identity, entry }) => rows.set(identity, entry));
     }
     const version = writer.version.toString();
@@ -128,6 +130,8 @@ describe('a replica on Redis', () => {
     expect(rows.get('2')).toBeNull();
     expect(rows.get('ab')).toEqual({ identity: 'ab', dataKey: 'AB', version, document: { n: 30 } });
     expect(new Set(seqs).size).toBe(1);
+    // Two keys, the respelled one under its new name, and the page that closes the load.
+    expect(sizes).toEqual([2, 1, 0]);
   });
 
   it('S2: a respelled key is one document, found by its new spelling', async () => {

@@ -46,8 +46,7 @@ describe('S1: the load', () => {
     const rig = new Rig();
     rig.publisher.publish([['1', { a: 1 }]]);
     rig.input({ type: 'connected' });
-    const early = rig.publisher.publish([['1', { a: 2 }]]);
-    rig.message(early);
+    rig.message(rig.publisher.publish([['1', { a: 2 }]]), rig.publisher.publish([['1', { a: 4 }]]));
     rig.settle();
     expectEqual(rig);
     rig.message(rig.publisher.publish([['1', { a: 3 }]]));
@@ -162,6 +161,7 @@ describe('S1: the load', () => {
     rig.input({ type: 'scanned', request });
     rig.settle();
     expectEqual(rig);
+    expect(rig.state.counters).toMatchObject({ replays: 1, reloads: 0 });
   });
 
   it('S1: answers to a request that was given up are ignored', () => {
