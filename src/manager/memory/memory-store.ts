@@ -48,10 +48,10 @@ export interface StoredSection {
   readonly operations: Map<string, OperationProgress & { readonly leader: string }>;
 }
 
-/** A writing call about to be made; `number` counts all of them in this store, from 1. */
+/** A call that writes a section, about to be made; `number` counts all of them in this store, from 1. */
 export interface WritingCall {
   readonly number: number;
-  readonly method: 'lead' | 'resign' | 'publish' | 'store' | 'transition' | 'heartbeat' | 'purge' | 'progress' | 'request';
+  readonly method: 'lead' | 'resign' | 'publish' | 'store' | 'transition' | 'heartbeat' | 'purge';
   readonly section: string;
   readonly managerId: string;
 }

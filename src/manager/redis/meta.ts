@@ -75,7 +75,7 @@ export function decodeDescription(reply: unknown, section: string): SectionMeta 
   }
 }
 
-export function newerFormat(section: string, format: number): PatchwireError {
+function newerFormat(section: string, format: number): PatchwireError {
   return new PatchwireError('PW-M313', `section ${section} has format ${format}, this patchwire knows ${STORE_FORMAT}`, {
     details: { format },
   });
