@@ -216,7 +216,7 @@ export class Delivery {
       return manager.transition(section, transition);
     });
     const meta = await answer;
-    if (transition.reset !== null) {
+    if (transition.reset !== null && (transition.newEpoch || transition.reset.phase === 'end')) {
       observer.reset(transition.reset.reason);
     }
     return meta;

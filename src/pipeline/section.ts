@@ -2,6 +2,7 @@
  * A section from start to stop: take the lead or stand by, find out what the section needs, run its lane with heartbeats and requests beside
  * it, and go on after whatever went wrong by the error's retry class. Opening tracker and manager is the caller's, who shares them.
  */
+import { setMaxListeners } from 'node:events';
 import { backoffDelayMs } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
@@ -98,6 +99,8 @@ class Section {
     const ending = new AbortController();
     const end = (signal: AbortSignal) => (): void => ending.abort(signal.reason);
     const [onStop, onKill] = [end(stop), end(kill)];
+    // Any number of sections shares these two; Node would take that for a leak.
+    setMaxListeners(0, stop, kill);
     stop.addEventListener('abort', onStop);
     kill.addEventListener('abort', onKill);
     try {

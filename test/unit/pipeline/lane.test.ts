@@ -194,15 +194,15 @@ describe('lane', () => {
   it('L1: a request that comes while a page is read ahead waits for that page', async () => {
     await using world = await live({ pageRows: 2 }, 20);
     await world.stop(world.running[0]!);
-    world.wrap = (manager) => slowLine(manager, world.clock, () => 600);
+    world.wrap = (manager) => slowLine(manager, world.clock, () => 1200);
     world.tracker.after = async (call) => {
       if (call === 'readWindow') {
-        await world.clock.sleep(400);
+        await world.clock.sleep(1400);
       }
     };
     world.tracker.commit(Object.fromEntries(Array.from({ length: 20 }, (_, n) => [key(n), doc(n, 'x')])));
     world.start({ batch: { rows: 1, bytes: 1 << 20, inFlight: 1 } });
-    await world.clock.advance(2500);
+    await world.clock.advance(4000);
     const ids = [await world.ask('reset', { to: '1' }), await world.ask('reset')];
     const manager = world.manager();
     await world.until(async () => (await manager.operation(SECTION, ids[1]!))?.state === 'done');
