@@ -176,7 +176,9 @@ function sumOf(call: CallExpression, type: SqlType): Summing {
   }
   const decimal = asDecimal(type);
   if (decimal === null || type.name === 'bit') {
-    throw new SqlError(8117, `Operand data type ${type.name} is invalid for ${call.name.name.toLowerCase()} operator.`, { line: call.line });
+    throw new SqlError(8117, `Operand data type ${type.name} is invalid for ${call.name.name.toLowerCase()} operator.`, {
+      line: call.line,
+    });
   }
   const scale = Math.max(decimal.scale, 6);
   return {
@@ -202,7 +204,10 @@ function joinTexts(call: CallExpression, scope: QueryScope): Aggregate {
   if (!isCharacter(value.type)) {
     throw new UnsupportedError(`STRING_AGG over ${value.type.name}; convert it to a text`, call.line);
   }
-  const type: SqlType = value.type.name === 'varchar' || value.type.name === 'nvarchar' ? { ...value.type, length: value.type.length === 'max' ? 'max' : value.type.name === 'varchar' ? 8000 : 4000 } : value.type;
+  const type: SqlType =
+    value.type.name === 'varchar' || value.type.name === 'nvarchar'
+      ? { ...value.type, length: value.type.length === 'max' ? 'max' : value.type.name === 'varchar' ? 8000 : 4000 }
+      : value.type;
   return {
     type,
     nullable: true,

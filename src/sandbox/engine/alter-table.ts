@@ -139,14 +139,19 @@ function dropColumns(context: StatementContext, table: Table, action: Extract<Al
       if (action.ifExists) {
         continue;
       }
-      throw new SqlError(4924, `ALTER TABLE DROP COLUMN failed because column '${name}' does not exist in table '${table.name}'.`, { line });
+      throw new SqlError(4924, `ALTER TABLE DROP COLUMN failed because column '${name}' does not exist in table '${table.name}'.`, {
+        line,
+      });
     }
     const user =
       draft.indexes.find((index) => index.columns.some((each) => each.columnId === column.id) || index.include.includes(column.id))?.name ??
       draft.foreignKeys.find((key) => key.columnIds.includes(column.id))?.name ??
       column.default?.name;
     if (user !== undefined) {
-      throw new SqlError(4922, `ALTER TABLE DROP COLUMN ${column.name} failed because one or more objects access this column.`, { line, state: 9 });
+      throw new SqlError(4922, `ALTER TABLE DROP COLUMN ${column.name} failed because one or more objects access this column.`, {
+        line,
+        state: 9,
+      });
     }
     draft.columns = draft.columns.filter((each) => each !== column);
   }
@@ -154,7 +159,12 @@ function dropColumns(context: StatementContext, table: Table, action: Extract<Al
   redefine(context, table, draft, (row) => kept.map((index) => row[index] ?? null));
 }
 
-function dropConstraints(context: StatementContext, table: Table, action: Extract<Altering, { kind: 'dropConstraints' }>, line: number): void {
+function dropConstraints(
+  context: StatementContext,
+  table: Table,
+  action: Extract<Altering, { kind: 'dropConstraints' }>,
+  line: number,
+): void {
   const draft = draftOf(table);
   let reshaped = false;
   for (const name of action.names) {
@@ -162,9 +172,19 @@ function dropConstraints(context: StatementContext, table: Table, action: Extrac
     const column = draft.columns.find((each) => each.default !== null && sameName(each.default.name, name));
     if (index !== undefined) {
       if (index.kind === 'primary key' && table.tracker !== null) {
-        throw new SqlError(3735, `The primary key constraint '${index.name}' on table '${table.name}' cannot be dropped because change tracking is enabled on the table. Change tracking requires a primary key constraint on the table. Disable change tracking before dropping the constraint.`, { line });
+        throw new SqlError(
+          3735,
+          `The primary key constraint '${index.name}' on table '${table.name}' cannot be dropped because change tracking is enabled on the table. Change tracking requires a primary key constraint on the table. Disable change tracking before dropping the constraint.`,
+          { line },
+        );
       }
-      const user = table.database.tables().find((other) => other.foreignKeys.some((key) => key.references === table && key.referencedIds.every((id) => index.columns.some((each) => each.columnId === id))));
+      const user = table.database
+        .tables()
+        .find((other) =>
+          other.foreignKeys.some(
+            (key) => key.references === table && key.referencedIds.every((id) => index.columns.some((each) => each.columnId === id)),
+          ),
+        );
       if (user !== undefined) {
         throw new SqlError(3725, `The constraint '${index.name}' is being referenced by table '${user.name}'.`, { line, state: 0 });
       }
@@ -191,7 +211,10 @@ function alterColumn(context: StatementContext, table: Table, action: Extract<Al
   }
   const inKey = draft.indexes.some((index) => index.kind === 'primary key' && index.columns.some((each) => each.columnId === column.id));
   if (column.computed !== null || inKey || column.type.name === 'rowversion') {
-    throw new SqlError(4922, `ALTER TABLE ALTER COLUMN ${column.name} failed because one or more objects access this column.`, { line, state: 9 });
+    throw new SqlError(4922, `ALTER TABLE ALTER COLUMN ${column.name} failed because one or more objects access this column.`, {
+      line,
+      state: 9,
+    });
   }
   const collation = action.collation ?? ('collation' in column.type ? column.type.collation : table.database.collation);
   const next: Column = { ...column, type: resolveType(action.type, collation), nullable: action.nullable ?? true };

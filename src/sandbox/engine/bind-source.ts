@@ -128,7 +128,12 @@ function bindNamed(env: PlanEnvironment, source: NamedTable): Source {
     throw invalidObject(describeName(name), name.line);
   }
   const target = env.target?.node === source ? env.target : null;
-  const stored = storedSource(context, object, { name: alias, qualifiers, keepsChains: target !== null, mode: () => target?.mode() ?? context.readMode(object, source.hints) });
+  const stored = storedSource(context, object, {
+    name: alias,
+    qualifiers,
+    keepsChains: target !== null,
+    mode: () => target?.mode() ?? context.readMode(object, source.hints),
+  });
   target?.found(stored);
   return stored;
 }
@@ -142,7 +147,10 @@ function bindDerived(env: PlanEnvironment, source: DerivedTable, parent: QuerySc
   const columns = renamed(plan.columns, source.columns, source.alias);
   const missing = columns.findIndex((column) => column.name === '');
   if (missing >= 0) {
-    throw new SqlError(8155, `No column name was specified for column ${missing + 1} of '${source.alias}'.`, { line: source.line, state: 2 });
+    throw new SqlError(8155, `No column name was specified for column ${missing + 1} of '${source.alias}'.`, {
+      line: source.line,
+      state: 2,
+    });
   }
   return computedSource(env.context, { name: source.alias, columns, lateral: false, rows: () => plan.run() });
 }
@@ -152,11 +160,10 @@ function bindValues(env: PlanEnvironment, source: ValuesTable, parent: QueryScop
   const rows = source.rows.map((row) => row.map((value) => compileExpression(value, recording.scope)));
   const width = rows[0]?.length ?? 0;
   if (rows.some((row) => row.length !== width)) {
-    throw new SqlError(
-      10709,
-      'The number of columns for each row in a table value constructor must be the same.',
-      { line: source.line, class: 16 },
-    );
+    throw new SqlError(10709, 'The number of columns for each row in a table value constructor must be the same.', {
+      line: source.line,
+      class: 16,
+    });
   }
   const unified = Array.from({ length: width }, (_, index) => unify(rows.flatMap((row) => row[index] ?? [])));
   const columns = renamed(
@@ -164,7 +171,9 @@ function bindValues(env: PlanEnvironment, source: ValuesTable, parent: QueryScop
     source.columns,
     source.alias,
   );
-  const ready = rows.map((row) => row.map((value, index) => ({ value, convert: converter(value.type, unified[index]?.type ?? value.type) })));
+  const ready = rows.map((row) =>
+    row.map((value, index) => ({ value, convert: converter(value.type, unified[index]?.type ?? value.type) })),
+  );
   return computedSource(env.context, {
     name: source.alias,
     columns,

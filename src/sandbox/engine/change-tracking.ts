@@ -116,7 +116,9 @@ export class ChangeTracker {
       return false;
     }
     const identity = this.#identity(key);
-    return transaction.log.some((entry) => entry instanceof TrackedEvent && entry.tracker === this && this.#identity(entry.write.key) === identity);
+    return transaction.log.some(
+      (entry) => entry instanceof TrackedEvent && entry.tracker === this && this.#identity(entry.write.key) === identity,
+    );
   }
 
   /** What CHANGETABLE(VERSION …) says of a key: null when nothing is stored about it. */

@@ -42,10 +42,15 @@ export function addKey(draft: TableDraft, constraint: Extract<TableConstraint, {
     );
   }
   const clustered = constraint.clustered ?? (primary && !hasClustered);
-  const columns = constraint.columns.map((each) => ({ column: requireColumn(draft, each.name, constraint.line), descending: each.descending }));
+  const columns = constraint.columns.map((each) => ({
+    column: requireColumn(draft, each.name, constraint.line),
+    descending: each.descending,
+  }));
   if (primary) {
     // Inside CREATE TABLE a key column that says nothing becomes NOT NULL.
-    draft.columns = draft.columns.map((column) => (columns.some((each) => each.column.id === column.id) ? { ...column, nullable: false } : column));
+    draft.columns = draft.columns.map((column) =>
+      columns.some((each) => each.column.id === column.id) ? { ...column, nullable: false } : column,
+    );
   }
   draft.indexes.push({
     name: constraint.name ?? constraintName(primary ? 'PK' : 'UQ', draft),
@@ -83,7 +88,10 @@ export function addIndex(draft: TableDraft, statement: CreateIndexStatement): vo
     kind: 'index',
     unique: statement.unique,
     clustered: statement.clustered,
-    columns: statement.columns.map((each) => ({ columnId: requireColumn(draft, each.name, statement.line).id, descending: each.descending })),
+    columns: statement.columns.map((each) => ({
+      columnId: requireColumn(draft, each.name, statement.line).id,
+      descending: each.descending,
+    })),
     include: statement.include.map((name) => requireColumn(draft, name, statement.line).id),
     objectId: 0,
   });
@@ -117,11 +125,14 @@ export function addForeignKey(
   const references: Table =
     itself && owner === null
       ? ({ ...draft, kind: 'table' } as unknown as Table)
-      : (owner !== null && itself
-          ? owner
-          : findTable(context.session, constraint.references, () => {
-              return new SqlError(1767, `Foreign key '${name}' references invalid table '${constraint.references.name}'.`, { line, state: 0 });
-            }));
+      : owner !== null && itself
+        ? owner
+        : findTable(context.session, constraint.references, () => {
+            return new SqlError(1767, `Foreign key '${name}' references invalid table '${constraint.references.name}'.`, {
+              line,
+              state: 0,
+            });
+          });
   const target = itself ? draft : references;
   const key = itself ? draft.indexes.find((index) => index.kind === 'primary key') : (primaryKey(references) ?? undefined);
   const referencedIds =
@@ -129,13 +140,17 @@ export function addForeignKey(
       ? constraint.referencedColumns.map((column) => {
           const found = target.columns.find((each) => sameName(each.name, column));
           if (found === undefined) {
-            throw new SqlError(1770, `Foreign key '${name}' references invalid column '${column}' in referenced table '${target.name}'.`, { line, state: 0 });
+            throw new SqlError(1770, `Foreign key '${name}' references invalid column '${column}' in referenced table '${target.name}'.`, {
+              line,
+              state: 0,
+            });
           }
           return found.id;
         })
       : (key?.columns.map((each) => each.columnId) ?? []);
   const covered = target.indexes.some(
-    (index) => index.unique && index.columns.length === referencedIds.length && index.columns.every((each) => referencedIds.includes(each.columnId)),
+    (index) =>
+      index.unique && index.columns.length === referencedIds.length && index.columns.every((each) => referencedIds.includes(each.columnId)),
   );
   if (!covered) {
     throw new SqlError(
@@ -150,7 +165,9 @@ export function addForeignKey(
     columnIds: constraint.columns.map((column) => {
       const found = draft.columns.find((each) => sameName(each.name, column));
       if (found === undefined) {
-        throw new SqlError(1769, `Foreign key '${name}' references invalid column '${column}' in referencing table '${draft.name}'.`, { line });
+        throw new SqlError(1769, `Foreign key '${name}' references invalid column '${column}' in referencing table '${draft.name}'.`, {
+          line,
+        });
       }
       return found.id;
     }),

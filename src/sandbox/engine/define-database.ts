@@ -21,7 +21,10 @@ export function createDatabase(context: StatementContext, statement: CreateDatab
     throw new SqlError(262, "CREATE DATABASE permission denied in database 'master'.", { class: 14 });
   }
   if (instance.database(statement.name) !== undefined) {
-    throw new SqlError(1801, `Database '${statement.name}' already exists. Choose a different database name.`, { state: 3, line: statement.line });
+    throw new SqlError(1801, `Database '${statement.name}' already exists. Choose a different database name.`, {
+      state: 3,
+      line: statement.line,
+    });
   }
   if (statement.collation !== null && !isCollationName(statement.collation)) {
     throw new SqlError(448, `Invalid collation '${statement.collation}'.`, { line: statement.line });
@@ -37,7 +40,10 @@ export function dropDatabase(context: StatementContext, name: string, ifExists: 
     if (ifExists) {
       return;
     }
-    throw new SqlError(3701, `Cannot drop the database '${name}', because it does not exist or you do not have permission.`, { line, class: 11 });
+    throw new SqlError(3701, `Cannot drop the database '${name}', because it does not exist or you do not have permission.`, {
+      line,
+      class: 11,
+    });
   }
   if (database.system) {
     throw new SqlError(3708, `Cannot drop the database '${name}' because it is a system database.`, { line, state: 4 });
@@ -79,7 +85,9 @@ export function alterDatabase(context: StatementContext, statement: AlterDatabas
   }
   requireOwner(context.session, database, 'ALTER DATABASE');
   if (statement.actions.length > 1 && statement.actions.some((action) => action.kind === 'changeTracking')) {
-    throw new SqlError(22114, 'Change tracking options for ALTER DATABASE cannot be combined with other ALTER DATABASE options.', { line: statement.line });
+    throw new SqlError(22114, 'Change tracking options for ALTER DATABASE cannot be combined with other ALTER DATABASE options.', {
+      line: statement.line,
+    });
   }
   for (const action of statement.actions) {
     alter(context, database, action, statement.line);

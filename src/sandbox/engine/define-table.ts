@@ -45,17 +45,22 @@ export function defineColumn(draft: TableDraft, definition: ColumnDefinition): C
   draft.lastColumnId += 1;
   const identity = definition.identity;
   if (identity !== null && draft.columns.some((column) => column.identity !== null)) {
-    throw new SqlError(2744, `Multiple identity columns specified for table '${draft.name}'. Only one identity column per table is allowed.`, {
-      line: definition.line,
-      state: 2,
-    });
+    throw new SqlError(
+      2744,
+      `Multiple identity columns specified for table '${draft.name}'. Only one identity column per table is allowed.`,
+      {
+        line: definition.line,
+        state: 2,
+      },
+    );
   }
   return {
     name: definition.name,
     id: draft.lastColumnId,
     // A computed column's type comes from its expression, see typeComputed().
     type: declared ?? { name: 'int' },
-    nullable: definition.computed === null ? (definition.nullable ?? true) && identity === null && !inKey && declared?.name !== 'rowversion' : true,
+    nullable:
+      definition.computed === null ? (definition.nullable ?? true) && identity === null && !inKey && declared?.name !== 'rowversion' : true,
     identity: identity === null ? null : { seed: BigInt(identity.seed), increment: BigInt(identity.increment), last: null },
     default:
       definition.default === null
@@ -170,9 +175,13 @@ export function placeFor(context: StatementContext, name: ObjectName): { readonl
   const database = databaseOf(session, name);
   const schema = database.schema(name.schema);
   if (schema === undefined || schema.name === 'sys' || schema.name === 'INFORMATION_SCHEMA') {
-    throw new SqlError(2760, `The specified schema name "${name.schema ?? ''}" either does not exist or you do not have permission to use it.`, {
-      line: name.line,
-    });
+    throw new SqlError(
+      2760,
+      `The specified schema name "${name.schema ?? ''}" either does not exist or you do not have permission to use it.`,
+      {
+        line: name.line,
+      },
+    );
   }
   return { database, schema };
 }
@@ -246,7 +255,12 @@ export function tableForInto(context: StatementContext, name: ObjectName, column
     draft.columns.push({
       name: column.name,
       id: draft.lastColumnId,
-      type: isCharacter(column.type) && column.type.name === 'nchar' ? column.type : column.type.name === 'rowversion' ? { name: 'binary', length: 8 } : column.type,
+      type:
+        isCharacter(column.type) && column.type.name === 'nchar'
+          ? column.type
+          : column.type.name === 'rowversion'
+            ? { name: 'binary', length: 8 }
+            : column.type,
       nullable: column.nullable,
       identity: null,
       default: null,
@@ -258,4 +272,3 @@ export function tableForInto(context: StatementContext, name: ObjectName, column
   addTable(context, table, name.line);
   return table;
 }
-

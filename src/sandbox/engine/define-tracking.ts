@@ -36,19 +36,28 @@ export function setDatabaseTracking(database: Database, action: TrackingAction):
     throw new SqlError(5088, `Change tracking is already enabled for database '${database.name}'.`);
   }
   if (action.state === null && !tracking.on) {
-    throw new SqlError(5089, `Change tracking is disabled for database '${database.name}'. Change tracking must be enabled on a database to modify change tracking settings.`);
+    throw new SqlError(
+      5089,
+      `Change tracking is disabled for database '${database.name}'. Change tracking must be enabled on a database to modify change tracking settings.`,
+    );
   }
   const kinds = action.options.map((option) => option.kind);
   if (new Set(kinds).size !== kinds.length) {
     throw new SqlError(5091, 'ALTER DATABASE change tracking option was specified more than once. Each option can be specified only once.');
   }
-  const changed = { retention: action.state === 'on' ? ({ count: 2, unit: 'days' } as const) : tracking.retention, autoCleanup: action.state === 'on' ? true : tracking.autoCleanup };
+  const changed = {
+    retention: action.state === 'on' ? ({ count: 2, unit: 'days' } as const) : tracking.retention,
+    autoCleanup: action.state === 'on' ? true : tracking.autoCleanup,
+  };
   let { retention, autoCleanup }: { retention: typeof tracking.retention; autoCleanup: boolean } = changed;
   for (const option of action.options) {
     if (option.kind === 'retention') {
       const minutes = option.count * UNIT_MINUTES[option.unit];
       if (minutes < 1 || minutes > 2_147_483_647) {
-        throw new SqlError(5092, 'The value for change tracking option CHANGE_RETENTION is not valid. The value must be between 1 minute and 2147483647 minutes.');
+        throw new SqlError(
+          5092,
+          'The value for change tracking option CHANGE_RETENTION is not valid. The value must be between 1 minute and 2147483647 minutes.',
+        );
       }
       retention = { count: option.count, unit: option.unit };
     } else {
@@ -84,17 +93,26 @@ function replaceTracker(context: StatementContext, table: Table, tracker: Change
 export function enableTracking(context: StatementContext, table: Table, tracksColumns: boolean): void {
   const name = table.name;
   if (!table.database.tracking.on) {
-    throw new SqlError(1718, `Change tracking must be enabled on database '${table.database.name}' before it can be enabled on table '${name}'.`);
+    throw new SqlError(
+      1718,
+      `Change tracking must be enabled on database '${table.database.name}' before it can be enabled on table '${name}'.`,
+    );
   }
   if (table.tracker !== null) {
     throw new SqlError(4996, `Change tracking is already enabled for table '${name}'.`);
   }
   const key = primaryKey(table);
   if (key === null) {
-    throw new SqlError(4997, `Cannot enable change tracking on table '${name}'. Change tracking requires a primary key on the table. Create a primary key on the table before enabling change tracking.`);
+    throw new SqlError(
+      4997,
+      `Cannot enable change tracking on table '${name}'. Change tracking requires a primary key on the table. Create a primary key on the table before enabling change tracking.`,
+    );
   }
   if (key.columns.some((each) => table.columns[columnIndex(table, each.columnId)]?.type.name === 'rowversion')) {
-    throw new SqlError(4999, `Cannot enable change tracking on table '${name}'. Change tracking does not support a primary key of type timestamp on a table.`);
+    throw new SqlError(
+      4999,
+      `Cannot enable change tracking on table '${name}'. Change tracking does not support a primary key of type timestamp on a table.`,
+    );
   }
   replaceTracker(context, table, newTracker(table, tracksColumns));
 }
@@ -114,7 +132,9 @@ export function truncate(context: StatementContext, table: Table): void {
   }
   const before = table.store;
   table.store = createStore(table, context.instance.manager);
-  const identities = table.columns.flatMap((column) => (column.identity === null ? [] : [{ identity: column.identity, last: column.identity.last }]));
+  const identities = table.columns.flatMap((column) =>
+    column.identity === null ? [] : [{ identity: column.identity, last: column.identity.last }],
+  );
   for (const { identity } of identities) {
     identity.last = null;
   }

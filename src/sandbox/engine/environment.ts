@@ -33,7 +33,12 @@ interface ColumnsOf {
 function scopeOver(context: StatementContext, table: ColumnsOf): QueryScope {
   const env = createEnvironment(context);
   const columns = table.columns.map((column) => ({ name: column.name, type: column.type, nullable: column.nullable }));
-  return createQueryScope({ context, tables: [{ name: table.name, qualifiers: [], slot: context.newSlot(), columns }], parent: null, plan: env.plan });
+  return createQueryScope({
+    context,
+    tables: [{ name: table.name, qualifiers: [], slot: context.newSlot(), columns }],
+    parent: null,
+    plan: env.plan,
+  });
 }
 
 /** Compiles an expression over a row of a table. @throws SqlError 207 and whatever the types refuse */

@@ -16,11 +16,16 @@ export function referencesTo(table: Table): { readonly from: Table; readonly key
   if (table.temporary) {
     return [];
   }
-  return table.database.tables().flatMap((from) => from.foreignKeys.filter((key) => key.enabled && key.references === table).map((key) => ({ from, key })));
+  return table.database
+    .tables()
+    .flatMap((from) => from.foreignKeys.filter((key) => key.enabled && key.references === table).map((key) => ({ from, key })));
 }
 
 /** @throws SqlError 547; WaitSignal when the other row is being written */
-export function checkReferences(context: StatementContext, change: { readonly table: Table; readonly written: readonly Row[]; readonly removed: readonly Row[] }): void {
+export function checkReferences(
+  context: StatementContext,
+  change: { readonly table: Table; readonly written: readonly Row[]; readonly removed: readonly Row[] },
+): void {
   const { table } = change;
   if (change.written.length > 0) {
     for (const key of referencesFrom(table)) {
@@ -66,7 +71,11 @@ function hasRow(context: StatementContext, table: Table, ids: readonly number[],
     }
     return row !== null;
   };
-  if (key !== null && positions.length === key.columns.length && indexPositions(table, key).every((position, index) => position === positions[index])) {
+  if (
+    key !== null &&
+    positions.length === key.columns.length &&
+    indexPositions(table, key).every((position, index) => position === positions[index])
+  ) {
     const head = table.store.get(values)?.head ?? null;
     return head !== null && seen(head.row, head.writer, head.writer === null ? null : new WaitSignal(head.writer));
   }

@@ -23,7 +23,12 @@ export interface Grouping {
 /** null when the query neither groups nor aggregates. @throws SqlError 130, 144, 8120 */
 export function groupRows(
   env: PlanEnvironment,
-  query: { readonly spec: QuerySpecification; readonly expressions: readonly Expression[]; readonly source: Source | null; readonly scope: QueryScope },
+  query: {
+    readonly spec: QuerySpecification;
+    readonly expressions: readonly Expression[];
+    readonly source: Source | null;
+    readonly scope: QueryScope;
+  },
 ): Grouping | null {
   const { spec, scope, source } = query;
   const calls = new Map<string, Aggregate>();
@@ -62,7 +67,9 @@ export function groupRows(
     substitute: (expression) => {
       const place = places.get(expressionKey(expression));
       const of = place === undefined ? undefined : typed[place];
-      return place === undefined || of === undefined ? scope.substitute(expression) : { slot, index: place, type: of.type, nullable: of.nullable };
+      return place === undefined || of === undefined
+        ? scope.substitute(expression)
+        : { slot, index: place, type: of.type, nullable: of.nullable };
     },
     resolveColumn: (qualifier, name, node) => {
       const column = scope.resolveColumn(qualifier, name, node);

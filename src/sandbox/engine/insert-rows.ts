@@ -140,7 +140,11 @@ function refuseColumns(table: Table, columns: readonly Column[], explicit: boole
       );
     }
     if (column.identity !== null && !explicit) {
-      throw new SqlError(544, `Cannot insert explicit value for identity column in table '${table.name}' when IDENTITY_INSERT is set to OFF.`, { line });
+      throw new SqlError(
+        544,
+        `Cannot insert explicit value for identity column in table '${table.name}' when IDENTITY_INSERT is set to OFF.`,
+        { line },
+      );
     }
   });
   const identity = table.columns.find((column) => column.identity !== null);
@@ -172,7 +176,12 @@ export function insertRows(
 export function insertInto(
   env: PlanEnvironment,
   table: Table,
-  source: { readonly names: readonly string[]; readonly described: readonly PlanColumn[]; readonly rows: Iterable<readonly SqlValue[]>; readonly line: number },
+  source: {
+    readonly names: readonly string[];
+    readonly described: readonly PlanColumn[];
+    readonly rows: Iterable<readonly SqlValue[]>;
+    readonly line: number;
+  },
   output: OutputRows | null = null,
 ): number {
   const builder = rowBuilder(env, table, source.names, source.line);

@@ -93,6 +93,9 @@ export class Instance {
     return this.#lastSessionId;
   }
 
+  /** Ends a session's connection from the server's side; set by whoever owns the sockets. */
+  cut: (sessionId: number) => Promise<void> = () => Promise.resolve();
+
   randomBytes(count: number): Buffer {
     return randomBytes(count);
   }

@@ -24,7 +24,9 @@ export function parseJsonText(text: string): unknown {
 
 /** Puts numbers that a double would change into marked strings. */
 function markNumbers(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) => (token.startsWith('"') || String(Number(token)) === token ? token : `"\\u0001${token}"`));
+  return text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) =>
+    token.startsWith('"') || String(Number(token)) === token ? token : `"\\u0001${token}"`,
+  );
 }
 
 export type JsonPath = readonly (string | number)[];
@@ -56,7 +58,13 @@ function badPath(text: string): SqlError {
 export function jsonAt(value: unknown, path: JsonPath): unknown {
   let at = value;
   for (const step of path) {
-    if (typeof at !== 'object' || at === null || at instanceof JsonNumber || Array.isArray(at) !== (typeof step === 'number') || !Object.hasOwn(at, step)) {
+    if (
+      typeof at !== 'object' ||
+      at === null ||
+      at instanceof JsonNumber ||
+      Array.isArray(at) !== (typeof step === 'number') ||
+      !Object.hasOwn(at, step)
+    ) {
       return undefined;
     }
     at = (at as Record<string | number, unknown>)[step];

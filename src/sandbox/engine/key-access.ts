@@ -153,7 +153,13 @@ function isKeyColumn(layout: KeyLayout, depth: number, expression: Expression, s
   return column.slot === layout.slot && column.index === layout.positions[depth];
 }
 
-function operandOf(layout: KeyLayout, depth: number, expression: Expression, scope: QueryScope, known: ReadonlySet<number>): Operand | null {
+function operandOf(
+  layout: KeyLayout,
+  depth: number,
+  expression: Expression,
+  scope: QueryScope,
+  known: ReadonlySet<number>,
+): Operand | null {
   if (expression.kind === 'subquery') {
     return null;
   }
@@ -237,7 +243,9 @@ function keysetOperands(
   if (operand === null || rest.length === 0) {
     return operand === null ? null : [operand];
   }
-  const inner = rest.flatMap(({ terms }) => (terms.length === 1 && terms[0] !== undefined ? flattenLogical(terms[0], 'or') : [conjunction(terms)]));
+  const inner = rest.flatMap(({ terms }) =>
+    terms.length === 1 && terms[0] !== undefined ? flattenLogical(terms[0], 'or') : [conjunction(terms)],
+  );
   const deeper = depth + 1 < layout.positions.length ? keysetOperands(layout, depth + 1, inner, scope, known) : null;
   return deeper === null ? null : [operand, ...deeper];
 }

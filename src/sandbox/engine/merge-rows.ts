@@ -122,7 +122,12 @@ interface CompiledClause {
 function compileClause(
   env: PlanEnvironment,
   clause: MergeClause,
-  target: { readonly table: ReturnType<typeof targetTable>; readonly scope: ReturnType<typeof createQueryScope>; readonly name: string; readonly line: number },
+  target: {
+    readonly table: ReturnType<typeof targetTable>;
+    readonly scope: ReturnType<typeof createQueryScope>;
+    readonly name: string;
+    readonly line: number;
+  },
 ): CompiledClause {
   const ctx = env.context.eval;
   const { table, scope } = target;

@@ -4,7 +4,14 @@ import type { CatalogObject, Column, Table } from './catalog.ts';
 import { columnByName, primaryKey, sameName } from './catalog.ts';
 
 /** system_type_id, max_length, precision and scale of sys.types. Source: learn.microsoft.com, sys.types. */
-export const SYSTEM_TYPES: readonly { readonly name: string; readonly id: number; readonly userId: number; readonly length: number; readonly precision: number; readonly scale: number }[] = [
+export const SYSTEM_TYPES: readonly {
+  readonly name: string;
+  readonly id: number;
+  readonly userId: number;
+  readonly length: number;
+  readonly precision: number;
+  readonly scale: number;
+}[] = [
   { name: 'image', id: 34, userId: 34, length: 16, precision: 0, scale: 0 },
   { name: 'text', id: 35, userId: 35, length: 16, precision: 0, scale: 0 },
   { name: 'uniqueidentifier', id: 36, userId: 36, length: 16, precision: 0, scale: 0 },
@@ -53,7 +60,13 @@ export function typeNameOf(id: number): string | null {
 }
 
 /** max_length, precision, scale and collation_name of sys.columns. Lengths are in bytes, -1 is (max). */
-export function describeType(type: SqlType): { length: number; precision: number; scale: number; collation: string | null; systemTypeId: number } {
+export function describeType(type: SqlType): {
+  length: number;
+  precision: number;
+  scale: number;
+  collation: string | null;
+  systemTypeId: number;
+} {
   const base = SYSTEM_TYPES.find((each) => each.name === catalogTypeName(type.name));
   const described = {
     length: base?.length ?? 0,

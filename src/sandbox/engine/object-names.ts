@@ -38,7 +38,9 @@ export function objectNameOf(text: string): ObjectName | null {
 }
 
 export function describeName(name: ObjectName): string {
-  return [name.server, name.database, name.schema ?? (name.database === null ? null : ''), name.name].filter((part) => part !== null).join('.');
+  return [name.server, name.database, name.schema ?? (name.database === null ? null : ''), name.name]
+    .filter((part) => part !== null)
+    .join('.');
 }
 
 /** The database that a name is looked up in. @throws SqlError 208 for an unknown one, and for another server's names. */
@@ -70,7 +72,14 @@ export function findObject(session: SessionState, name: ObjectName): CatalogObje
     return found;
   }
   const [server, database, schema, target] = found.target;
-  return findObject(session, { server, database: database ?? name.database, schema, name: target, line: name.line, position: name.position });
+  return findObject(session, {
+    server,
+    database: database ?? name.database,
+    schema,
+    name: target,
+    line: name.line,
+    position: name.position,
+  });
 }
 
 /** @throws SqlError 208 when there is none, or `missing`. */

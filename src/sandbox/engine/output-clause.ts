@@ -42,7 +42,8 @@ export function outputRows(env: PlanEnvironment, clause: OutputClause, table: Ta
       );
     }
     const value = compileExpression(item.expression, scope);
-    const name = item.kind === 'expression' && item.alias !== null ? item.alias : item.expression.kind === 'column' ? item.expression.name : '';
+    const name =
+      item.kind === 'expression' && item.alias !== null ? item.alias : item.expression.kind === 'column' ? item.expression.name : '';
     return [{ column: { name, type: value.type, nullable: true }, evaluate: (): SqlValue => value.evaluate(ctx) }];
   });
   const nulls = columns.map(() => null);

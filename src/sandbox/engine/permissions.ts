@@ -59,7 +59,7 @@ function principalsOf(session: SessionState, database: Database): Set<string> {
   const security = securityOf(database);
   const user = session.impersonated.at(-1)?.user ?? userOf(database, session.login.name) ?? 'guest';
   const found = new Set([user.toLowerCase(), 'public']);
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     grown = false;
     for (const [role, { members }] of security.roles) {
       if (!found.has(role) && [...members].some((member) => found.has(member))) {

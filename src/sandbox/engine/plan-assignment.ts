@@ -72,7 +72,12 @@ function readsTargets(items: readonly SelectItem[]): boolean {
     if (item.kind !== 'assign') {
       return false;
     }
-    const read = JSON.stringify(item.expression, (key, value: unknown) => (key === 'position' || key === 'line' ? undefined : value)).toLowerCase();
-    return item.operator !== '=' || items.some((other) => other.kind === 'assign' && read.includes(`"kind":"variable","name":"${other.variable.toLowerCase()}"`));
+    const read = JSON.stringify(item.expression, (key, value: unknown) =>
+      key === 'position' || key === 'line' ? undefined : value,
+    ).toLowerCase();
+    return (
+      item.operator !== '=' ||
+      items.some((other) => other.kind === 'assign' && read.includes(`"kind":"variable","name":"${other.variable.toLowerCase()}"`))
+    );
   });
 }

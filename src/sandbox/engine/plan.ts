@@ -5,7 +5,7 @@
 import type { EvalContext } from '../sql/context.ts';
 import type { Expression } from '../sql/ast-expression.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
-import type { QueryScope } from "./query-scope.ts";
+import type { QueryScope } from './query-scope.ts';
 
 export interface PlanColumn {
   readonly name: string;

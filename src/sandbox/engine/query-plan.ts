@@ -72,7 +72,8 @@ export function planSpecification(env: PlanEnvironment, spec: QuerySpecification
     rows = windows.rows(rows);
   }
   const limit = limitRows(env, spec.top, query, parent);
-  const streams = keys.length === 0 || (grouped === null && windows === null && !spec.distinct && orderedBySource(query.orderBy, source, final, output));
+  const streams =
+    keys.length === 0 || (grouped === null && windows === null && !spec.distinct && orderedBySource(query.orderBy, source, final, output));
   const produce = (): SqlValue[] => output.map((item) => item.value.evaluate(ctx));
   const hash = spec.distinct ? rowHasher(columns.map((column) => column.type)) : null;
 
@@ -152,7 +153,12 @@ function outputItems(items: readonly SelectItem[], source: Source | null, scope:
     if (item.kind !== 'star') {
       const value = compileExpression(item.expression, scope);
       const column = item.expression.kind === 'column' ? sourceColumn(item.expression, source, scope) : null;
-      const name = item.kind === 'expression' && item.alias !== null ? item.alias : item.expression.kind === 'column' ? (column?.name ?? item.expression.name) : '';
+      const name =
+        item.kind === 'expression' && item.alias !== null
+          ? item.alias
+          : item.expression.kind === 'column'
+            ? (column?.name ?? item.expression.name)
+            : '';
       return [{ column: { ...flagsOf(column), name, type: value.type, nullable: value.nullable }, value, expression: item.expression }];
     }
     if (source === null) {

@@ -16,7 +16,10 @@ export interface QueryScope extends Scope {
 }
 
 /** A scope that differs in some answers; subqueries see the difference. */
-export function refineScope(scope: QueryScope, changes: Partial<Pick<Scope, 'resolveColumn' | 'substitute' | 'refuseAggregate'>>): QueryScope {
+export function refineScope(
+  scope: QueryScope,
+  changes: Partial<Pick<Scope, 'resolveColumn' | 'substitute' | 'refuseAggregate'>>,
+): QueryScope {
   const refined: QueryScope = { ...scope, ...changes, compileSubquery: (query) => scope.plan(query, refined) };
   return refined;
 }

@@ -20,7 +20,10 @@ import type { StatementContext } from './statement-context.ts';
 export function runDefinition(context: StatementContext, statement: DefinitionStatement): void {
   const { session } = context;
   if (context.isSnapshot && session.transaction !== null && statement.kind !== 'createTable') {
-    throw new SqlError(3964, 'Transaction failed because this DDL statement is not allowed inside a snapshot isolation transaction. Since metadata is not versioned, a metadata change can lead to inconsistency if mixed within snapshot isolation.');
+    throw new SqlError(
+      3964,
+      'Transaction failed because this DDL statement is not allowed inside a snapshot isolation transaction. Since metadata is not versioned, a metadata change can lead to inconsistency if mixed within snapshot isolation.',
+    );
   }
   switch (statement.kind) {
     case 'createDatabase':
@@ -180,11 +183,15 @@ function dropIndex(context: StatementContext, statement: Extract<DefinitionState
 function drop(context: StatementContext, statement: DropStatement, name: ObjectName): void {
   const { session } = context;
   const missing = (): SqlError =>
-    new SqlError(3701, `Cannot drop the ${statement.object} '${describeName(name)}', because it does not exist or you do not have permission.`, {
-      line: statement.line,
-      state: 5,
-      class: 11,
-    });
+    new SqlError(
+      3701,
+      `Cannot drop the ${statement.object} '${describeName(name)}', because it does not exist or you do not have permission.`,
+      {
+        line: statement.line,
+        state: 5,
+        class: 11,
+      },
+    );
   switch (statement.object) {
     case 'database':
       dropDatabase(context, name.name, statement.ifExists, statement.line);
@@ -210,7 +217,8 @@ function drop(context: StatementContext, statement: DropStatement, name: ObjectN
     case 'view':
     case 'synonym': {
       const temp = name.name.startsWith('#');
-      const object = temp || statement.object !== 'synonym' ? findObject(session, name) : databaseOf(session, name).find(name.schema, name.name);
+      const object =
+        temp || statement.object !== 'synonym' ? findObject(session, name) : databaseOf(session, name).find(name.schema, name.name);
       if (object === undefined) {
         if (statement.ifExists) {
           return;
@@ -218,7 +226,10 @@ function drop(context: StatementContext, statement: DropStatement, name: ObjectN
         throw missing();
       }
       if (object.kind !== statement.object) {
-        throw new SqlError(3705, `Cannot use DROP ${statement.object.toUpperCase()} with '${describeName(name)}' because '${describeName(name)}' is a ${object.kind}. Use DROP ${object.kind.toUpperCase()}.`);
+        throw new SqlError(
+          3705,
+          `Cannot use DROP ${statement.object.toUpperCase()} with '${describeName(name)}' because '${describeName(name)}' is a ${object.kind}. Use DROP ${object.kind.toUpperCase()}.`,
+        );
       }
       if (object.kind === 'table') {
         dropTable(context, object, name);
@@ -247,7 +258,9 @@ function dropTable(context: StatementContext, table: Table, name: ObjectName): v
   requireOwner(session, table.database, 'DROP TABLE');
   const { database } = table;
   if (database.tables().some((other) => other !== table && other.foreignKeys.some((key) => key.references === table))) {
-    throw new SqlError(3726, `Could not drop object '${describeName(name)}' because it is referenced by a FOREIGN KEY constraint.`, { line: name.line });
+    throw new SqlError(3726, `Could not drop object '${describeName(name)}' because it is referenced by a FOREIGN KEY constraint.`, {
+      line: name.line,
+    });
   }
   table.locks.hold(transaction, 'schema modification');
   const key = objectKey(table.schema.name, table.name);

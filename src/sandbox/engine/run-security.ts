@@ -80,12 +80,23 @@ export function runSecurity(context: StatementContext, statement: SecurityStatem
       }
       const { kind, name } = statement.principal;
       if (!session.administrator) {
-        throw new SqlError(15517, `Cannot execute as the database principal because the principal "${name}" does not exist, this type of principal cannot be impersonated, or you do not have permission.`);
+        throw new SqlError(
+          15517,
+          `Cannot execute as the database principal because the principal "${name}" does not exist, this type of principal cannot be impersonated, or you do not have permission.`,
+        );
       }
       const login = instance.logins.get(name.toLowerCase());
-      const user = kind === 'user' ? security.users.get(name.toLowerCase())?.name : login === undefined ? undefined : (userOf(database, name) ?? 'guest');
+      const user =
+        kind === 'user'
+          ? security.users.get(name.toLowerCase())?.name
+          : login === undefined
+            ? undefined
+            : (userOf(database, name) ?? 'guest');
       if (user === undefined) {
-        throw new SqlError(15517, `Cannot execute as the database principal because the principal "${name}" does not exist, this type of principal cannot be impersonated, or you do not have permission.`);
+        throw new SqlError(
+          15517,
+          `Cannot execute as the database principal because the principal "${name}" does not exist, this type of principal cannot be impersonated, or you do not have permission.`,
+        );
       }
       session.impersonated.push({ user, administrator: kind === 'login' ? (login?.administrator ?? false) : user === 'dbo' });
     }

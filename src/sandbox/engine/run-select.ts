@@ -22,7 +22,11 @@ export function runSelect(env: PlanEnvironment, statement: SelectStatement): Sta
     return { ...insertedCount(insertInto(env, table, { names: writable, described: plan.columns, rows, line: statement.line })) };
   }
   for (const option of statement.options) {
-    if (!/^(?:RECOMPILE|MAXRECURSION|MAXDOP|HASH|LOOP|MERGE|FORCE ORDER|OPTIMIZE|KEEP|KEEPFIXED|ORDER GROUP|FAST|USE HINT|CONCAT UNION|EXPAND)/.test(option)) {
+    if (
+      !/^(?:RECOMPILE|MAXRECURSION|MAXDOP|HASH|LOOP|MERGE|FORCE ORDER|OPTIMIZE|KEEP|KEEPFIXED|ORDER GROUP|FAST|USE HINT|CONCAT UNION|EXPAND)/.test(
+        option,
+      )
+    ) {
       throw new UnsupportedError(`OPTION (${option})`, statement.line);
     }
   }

@@ -24,7 +24,24 @@ import { runDelete, runUpdate } from './update-rows.ts';
 /** The statements that run here. */
 export type AtomicStatement = Exclude<
   Statement,
-  | { kind: 'block' | 'if' | 'while' | 'break' | 'continue' | 'try' | 'return' | 'throw' | 'raiseError' | 'print' | 'waitFor' | 'declare' | 'declareTable' | 'setVariable' | 'empty' }
+  | {
+      kind:
+        | 'block'
+        | 'if'
+        | 'while'
+        | 'break'
+        | 'continue'
+        | 'try'
+        | 'return'
+        | 'throw'
+        | 'raiseError'
+        | 'print'
+        | 'waitFor'
+        | 'declare'
+        | 'declareTable'
+        | 'setVariable'
+        | 'empty';
+    }
   | { kind: 'beginTransaction' | 'commit' | 'rollback' | 'save' }
   | { kind: 'setOption' | 'setIsolation' | 'use' | 'checkpoint' | 'kill' }
   | { kind: 'execute' | 'executeText' }
@@ -49,7 +66,12 @@ function environmentOf(context: StatementContext, statement: WithPrefix & { read
   const recursion = /MAXRECURSION\s+(\d+)/.exec((statement.options ?? []).join(' '))?.[1];
   return statement.ctes.length === 0
     ? env
-    : withCommonTables(env, statement.ctes, (base, ctes) => refineEnvironment(base, { ctes }), recursion === undefined ? 100 : Number(recursion));
+    : withCommonTables(
+        env,
+        statement.ctes,
+        (base, ctes) => refineEnvironment(base, { ctes }),
+        recursion === undefined ? 100 : Number(recursion),
+      );
 }
 
 export function runStatement(context: StatementContext, statement: AtomicStatement): StatementResult {
@@ -69,7 +91,10 @@ export function runStatement(context: StatementContext, statement: AtomicStateme
       return runMerge(environmentOf(context, statement), statement);
     case 'truncate': {
       const table = findTable(context.session, statement.table, () => {
-        return new SqlError(4701, `Cannot find the object "${describeName(statement.table)}" because it does not exist or you do not have permissions.`);
+        return new SqlError(
+          4701,
+          `Cannot find the object "${describeName(statement.table)}" because it does not exist or you do not have permissions.`,
+        );
       });
       requireOwner(context.session, table.database, 'TRUNCATE TABLE');
       if (!table.temporary) {

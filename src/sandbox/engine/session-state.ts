@@ -62,14 +62,7 @@ export class SessionState {
   readonly impersonated: { readonly user: string; readonly administrator: boolean }[] = [];
   running = false;
 
-  constructor(options: {
-    id: number;
-    instance: Instance;
-    login: Login;
-    database: Database;
-    appName: string;
-    hostName: string;
-  }) {
+  constructor(options: { id: number; instance: Instance; login: Login; database: Database; appName: string; hostName: string }) {
     this.id = options.id;
     this.instance = options.instance;
     this.login = options.login;
@@ -77,6 +70,13 @@ export class SessionState {
     this.appName = options.appName;
     this.hostName = options.hostName;
     this.startedAt = options.instance.clock.now();
+  }
+
+  #transactionName: string | null = null;
+
+  /** Whether a name is the outermost transaction's, unless a savepoint has it too. */
+  isTransactionName(name: string): boolean {
+    return name === this.#transactionName && this.transaction?.savepoints.some((each) => each.name === name) !== true;
   }
 
   get administrator(): boolean {
@@ -100,12 +100,13 @@ export class SessionState {
   }
 
   /** BEGIN TRANSACTION: opens one, or counts deeper. */
-  begin(): EnvironmentChange | null {
+  begin(name: string | null = null): EnvironmentChange | null {
     this.transactionCount += 1;
     if (this.transaction !== null) {
       return null;
     }
     this.transaction = this.beginTransaction();
+    this.#transactionName = name;
     this.doomed = false;
     return { kind: 'begin', transactionId: this.transaction.id };
   }
@@ -158,10 +159,6 @@ export class SessionState {
       throw new SqlError(628, 'Cannot issue SAVE TRANSACTION when there is no active transaction.');
     }
     this.transaction.savepoints.push({ name, length: this.transaction.log.length });
-  }
-
-  setIsolation(level: IsolationLevel): void {
-    this.isolation = level;
   }
 
   /** @throws SqlError 911 for an unknown database, 916 for one that the login may not open. */

@@ -101,7 +101,11 @@ function combined(env: PlanEnvironment, operation: SetOperation, parent: QuerySc
   };
 }
 
-function* unseen(rows: Iterable<readonly SqlValue[]>, seen: Set<string>, hash: (row: readonly SqlValue[]) => string): Generator<readonly SqlValue[]> {
+function* unseen(
+  rows: Iterable<readonly SqlValue[]>,
+  seen: Set<string>,
+  hash: (row: readonly SqlValue[]) => string,
+): Generator<readonly SqlValue[]> {
   for (const row of rows) {
     const key = hash(row);
     if (!seen.has(key)) {

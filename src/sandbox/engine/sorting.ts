@@ -35,14 +35,20 @@ export function orderedOutput(item: OrderItem, columns: readonly PlanColumn[]): 
   if (expression.kind === 'literal' && expression.literal === 'integer') {
     const index = Number(expression.text) - 1;
     if (columns[index] === undefined) {
-      throw new SqlError(108, `The ORDER BY position number ${expression.text} is out of range of the number of items in the select list.`, {
-        line: item.line,
-        class: 15,
-      });
+      throw new SqlError(
+        108,
+        `The ORDER BY position number ${expression.text} is out of range of the number of items in the select list.`,
+        {
+          line: item.line,
+          class: 15,
+        },
+      );
     }
     return index;
   }
-  return expression.kind === 'column' && expression.qualifier.length === 0 ? columns.findIndex((column) => sameName(column.name, expression.name)) : -1;
+  return expression.kind === 'column' && expression.qualifier.length === 0
+    ? columns.findIndex((column) => sameName(column.name, expression.name))
+    : -1;
 }
 
 export function sortKeys(orderBy: readonly OrderItem[], output: readonly Output[], scope: QueryScope): SortKey[] {
@@ -73,7 +79,12 @@ export function sortRows<T extends Sortable>(rows: T[], keys: readonly SortKey[]
 }
 
 /** Whether the source yields its rows in the order that ORDER BY asks for. */
-export function orderedBySource(orderBy: readonly OrderItem[], source: Source | null, scope: QueryScope, output: readonly Output[]): boolean {
+export function orderedBySource(
+  orderBy: readonly OrderItem[],
+  source: Source | null,
+  scope: QueryScope,
+  output: readonly Output[],
+): boolean {
   const given = source?.order ?? [];
   return (
     given.length > 0 &&
@@ -83,7 +94,13 @@ export function orderedBySource(orderBy: readonly OrderItem[], source: Source | 
         return depth >= given.length;
       }
       let { expression } = item;
-      const aliased = output[orderedOutput(item, output.map((each) => each.column))]?.expression;
+      const aliased =
+        output[
+          orderedOutput(
+            item,
+            output.map((each) => each.column),
+          )
+        ]?.expression;
       if (aliased !== undefined && aliased !== null) {
         expression = aliased as typeof expression;
       }
@@ -146,7 +163,9 @@ function countOf(expression: Top['expression'], scope: QueryScope): () => number
   return () => {
     const value = compiled.evaluate(scope.context.eval);
     if (value === null || typeof value === 'object' || Number(value) < 0) {
-      throw new SqlError(1060, 'The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.', { class: 15 });
+      throw new SqlError(1060, 'The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.', {
+        class: 15,
+      });
     }
     return Number(value);
   };

@@ -105,7 +105,11 @@ function baseline(expression: Expression, scope: QueryScope): (ctx: StatementCon
   if ('collation' in type) {
     throw new SqlError(8114, `Error converting data type ${type.name} to bigint.`, { line: expression.line, state: 5 });
   }
-  if (['date', 'time', 'datetime', 'datetime2', 'datetimeoffset', 'smalldatetime', 'uniqueidentifier', 'xml', 'sql_variant'].includes(type.name)) {
+  if (
+    ['date', 'time', 'datetime', 'datetime2', 'datetimeoffset', 'smalldatetime', 'uniqueidentifier', 'xml', 'sql_variant'].includes(
+      type.name,
+    )
+  ) {
     throw new SqlError(
       257,
       `Implicit conversion from data type ${formatType(type)} to bigint is not allowed. Use the CONVERT function to run this query.`,
@@ -160,7 +164,11 @@ export function versionSource(context: StatementContext, source: VersionTable, s
         return;
       }
       const last = tracker.changedBy(context.transaction, key) ? null : tracker.lastChange(key, context.trackingSeq(table, tracker));
-      yield [last?.version ?? null, last?.context ?? null, ...indexPositions(table, primaryKey(table) ?? never()).map((at) => row[at] ?? null)];
+      yield [
+        last?.version ?? null,
+        last?.context ?? null,
+        ...indexPositions(table, primaryKey(table) ?? never()).map((at) => row[at] ?? null),
+      ];
     },
   });
 }

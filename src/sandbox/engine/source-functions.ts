@@ -25,7 +25,9 @@ export function functionSource(context: StatementContext, source: FunctionTable,
   if (name === 'generate_series' && source.name.schema === null) {
     const [first, last, step] = args;
     if (first === undefined || last === undefined) {
-      throw new SqlError(313, 'An insufficient number of arguments were supplied for the procedure or function generate_series.', { line: source.line });
+      throw new SqlError(313, 'An insufficient number of arguments were supplied for the procedure or function generate_series.', {
+        line: source.line,
+      });
     }
     const { type } = first;
     if (!['tinyint', 'smallint', 'int', 'bigint'].includes(type.name)) {
@@ -44,7 +46,7 @@ export function functionSource(context: StatementContext, source: FunctionTable,
         const end = BigInt(Number(to));
         const stride = by == null ? (begin <= end ? 1n : -1n) : BigInt(Number(by));
         if (stride === 0n) {
-          throw new SqlError(4199, "Argument value 0 is invalid for argument 3 of generate_series function.");
+          throw new SqlError(4199, 'Argument value 0 is invalid for argument 3 of generate_series function.');
         }
         for (let value = begin; stride > 0n ? value <= end : value >= end; value += stride) {
           yield [type.name === 'bigint' ? value : Number(value)];
@@ -55,7 +57,9 @@ export function functionSource(context: StatementContext, source: FunctionTable,
   if (name === 'string_split' && source.name.schema === null) {
     const [text, separator, ordinal] = args;
     if (text === undefined || separator === undefined) {
-      throw new SqlError(313, 'An insufficient number of arguments were supplied for the procedure or function string_split.', { line: source.line });
+      throw new SqlError(313, 'An insufficient number of arguments were supplied for the procedure or function string_split.', {
+        line: source.line,
+      });
     }
     const type: SqlType = 'collation' in text.type ? text.type : { name: 'nvarchar', length: 4000, collation };
     const columns: PlanColumn[] = [
@@ -78,7 +82,9 @@ export function functionSource(context: StatementContext, source: FunctionTable,
       },
     });
   }
-  throw source.name.schema === null ? invalidObject(describeName(source.name), source.line) : new UnsupportedError(`the table-valued function ${describeName(source.name)}`, source.line);
+  throw source.name.schema === null
+    ? invalidObject(describeName(source.name), source.line)
+    : new UnsupportedError(`the table-valued function ${describeName(source.name)}`, source.line);
 }
 
 /** OPENJSON with and without a schema. Source: learn.microsoft.com, OPENJSON. */
@@ -120,7 +126,13 @@ export function openJsonSource(context: StatementContext, source: OpenJsonTable,
   }
   const fields = source.schema.map((column) => {
     const type = resolveType(column.type, collation);
-    return { name: column.name, type, path: parseJsonPath(column.path ?? `$."${column.name}"`), convert: converter(text, type), asJson: column.asJson };
+    return {
+      name: column.name,
+      type,
+      path: parseJsonPath(column.path ?? `$."${column.name}"`),
+      convert: converter(text, type),
+      asJson: column.asJson,
+    };
   });
   return computedSource(context, {
     name: alias,

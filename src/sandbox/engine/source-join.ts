@@ -49,7 +49,13 @@ function union(known: ReadonlySet<number>, slots: readonly number[]): Set<number
   return new Set([...known, ...slots]);
 }
 
-function innerRows(context: StatementContext, left: Source, right: Source, conjuncts: readonly Conjunct[], known: ReadonlySet<number>): Rows {
+function innerRows(
+  context: StatementContext,
+  left: Source,
+  right: Source,
+  conjuncts: readonly Conjunct[],
+  known: ReadonlySet<number>,
+): Rows {
   const withLeft = union(known, left.slots);
   const onLeft = conjuncts.filter((each) => isSubset(each.slots, withLeft));
   const rest = conjuncts.filter((each) => !onLeft.includes(each));

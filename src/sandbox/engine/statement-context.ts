@@ -125,7 +125,10 @@ export class StatementContext {
       }
       return { kind: 'view', seq };
     }
-    if (has('NOLOCK', 'READUNCOMMITTED') || (isolation === 'read uncommitted' && !has('READCOMMITTED', 'READCOMMITTEDLOCK', 'UPDLOCK', 'XLOCK'))) {
+    if (
+      has('NOLOCK', 'READUNCOMMITTED') ||
+      (isolation === 'read uncommitted' && !has('READCOMMITTED', 'READCOMMITTEDLOCK', 'UPDLOCK', 'XLOCK'))
+    ) {
       return { kind: 'dirty' };
     }
     if (isolation === 'repeatable read' || isolation === 'serializable') {
@@ -135,7 +138,10 @@ export class StatementContext {
     if (has('READPAST')) {
       return { kind: 'past locks' };
     }
-    if (table.database.readCommittedSnapshot && !has('READCOMMITTEDLOCK', 'TABLOCK', 'UPDLOCK', 'XLOCK', 'HOLDLOCK', 'SERIALIZABLE', 'REPEATABLEREAD')) {
+    if (
+      table.database.readCommittedSnapshot &&
+      !has('READCOMMITTEDLOCK', 'TABLOCK', 'UPDLOCK', 'XLOCK', 'HOLDLOCK', 'SERIALIZABLE', 'REPEATABLEREAD')
+    ) {
       return { kind: 'view', seq: this.statementSeq() };
     }
     table.locks.pass(this.transaction, has('TABLOCK') ? 'shared' : 'intent shared');

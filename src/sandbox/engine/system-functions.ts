@@ -106,7 +106,13 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
         edition: 'Developer Edition (64-bit)',
         collation: DEFAULT_COLLATION,
       };
-      const numbers: Record<string, number> = { engineedition: 3, productmajorversion: 16, ishadrenabled: 0, isclustered: 0, issingleuser: 0 };
+      const numbers: Record<string, number> = {
+        engineedition: 3,
+        productmajorversion: 16,
+        ishadrenabled: 0,
+        isclustered: 0,
+        issingleuser: 0,
+      };
       const key = name.toLowerCase();
       const text = texts[key];
       const number = numbers[key];
@@ -199,7 +205,9 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
 function constraintId(database: Database, name: string, kind: string | null): number | null {
   for (const table of database.tables()) {
     const found: (readonly [string, string, number])[] = [
-      ...table.indexes.filter((index) => index.objectId !== 0).map((index) => [index.name, index.kind === 'unique' ? 'UQ' : 'PK', index.objectId] as const),
+      ...table.indexes
+        .filter((index) => index.objectId !== 0)
+        .map((index) => [index.name, index.kind === 'unique' ? 'UQ' : 'PK', index.objectId] as const),
       ...table.checks.map((check) => [check.name, 'C', check.objectId] as const),
       ...table.foreignKeys.map((key) => [key.name, 'F', key.objectId] as const),
       ...table.columns.flatMap((column) => (column.default === null ? [] : [[column.default.name, 'D', column.default.objectId] as const])),

@@ -5,7 +5,14 @@
 import type { Transaction } from './transaction.ts';
 import { WaitSignal } from './transaction.ts';
 
-export type LockMode = 'schema stability' | 'intent shared' | 'intent exclusive' | 'shared' | 'update' | 'exclusive' | 'schema modification';
+export type LockMode =
+  | 'schema stability'
+  | 'intent shared'
+  | 'intent exclusive'
+  | 'shared'
+  | 'update'
+  | 'exclusive'
+  | 'schema modification';
 
 const CONFLICTS: Record<LockMode, readonly LockMode[]> = {
   'schema stability': ['schema modification'],

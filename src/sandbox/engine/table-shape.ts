@@ -53,7 +53,13 @@ export function createStore(table: StoredShape, vacuumer: Vacuumer): RowStore {
       return { name: index.name, index, hash: (row) => hash(at.map((position) => row[position] ?? null)) };
     });
   const shape: StoreShape = {
-    compare: key === undefined ? BY_NUMBER : compareKeysOf(typesAt(columns, positions), key.columns.map((column) => column.descending)),
+    compare:
+      key === undefined
+        ? BY_NUMBER
+        : compareKeysOf(
+            typesAt(columns, positions),
+            key.columns.map((column) => column.descending),
+          ),
     keyOf: key === undefined ? null : (row): RowKey => positions.map((position) => row[position] ?? null),
     uniques,
     duplicate: (unique, row) => {

@@ -117,7 +117,10 @@ export class TableWriter {
     }
     checkReferences(context, {
       table: this.table,
-      written: referencesFrom(this.table).length === 0 ? [] : [...this.#touched].flatMap((chain) => (chain.head?.row == null ? [] : [chain.head.row])),
+      written:
+        referencesFrom(this.table).length === 0
+          ? []
+          : [...this.#touched].flatMap((chain) => (chain.head?.row == null ? [] : [chain.head.row])),
       removed: referencesTo(this.table).length === 0 ? [] : this.#removed,
     });
   }
@@ -200,7 +203,9 @@ export class TableWriter {
     if (table.tracker?.tracksColumns !== true) {
       return null;
     }
-    const settable = table.columns.filter((column) => !keyIds.includes(column.id) && column.computed === null && column.type.name !== 'rowversion');
+    const settable = table.columns.filter(
+      (column) => !keyIds.includes(column.id) && column.computed === null && column.type.name !== 'rowversion',
+    );
     if (settable.every((column) => set.includes(column.id))) {
       return null;
     }

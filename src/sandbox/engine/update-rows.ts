@@ -81,7 +81,9 @@ function tableNamed(env: PlanEnvironment, source: TableSource, name: string): Ex
   if (source.kind === 'join' || source.kind === 'apply') {
     return tableNamed(env, source.left, name) ?? tableNamed(env, source.right, name);
   }
-  return source.kind === 'table' && sameName(source.alias ?? source.name.name, name) && !env.ctes.has(source.name.name.toLowerCase()) ? source : null;
+  return source.kind === 'table' && sameName(source.alias ?? source.name.name, name) && !env.ctes.has(source.name.name.toLowerCase())
+    ? source
+    : null;
 }
 
 interface Targeted {
@@ -91,7 +93,12 @@ interface Targeted {
 }
 
 /** Visits each row of the target once, at its first match. @param visit is called while the row is current */
-function eachTarget(env: PlanEnvironment, bound: BoundTarget, statement: UpdateStatement | DeleteStatement, visit: (row: Targeted) => void): void {
+function eachTarget(
+  env: PlanEnvironment,
+  bound: BoundTarget,
+  statement: UpdateStatement | DeleteStatement,
+  visit: (row: Targeted) => void,
+): void {
   const ctx = env.context.eval;
   const scope = targetScope(env, bound);
   const where = conjunctsOf(statement.where, scope);
@@ -170,7 +177,13 @@ export interface SetList {
 }
 
 /** @throws SqlError 207, 264, 271, 272, 8102 */
-export function setList(env: PlanEnvironment, table: Table, assignments: readonly Assignment[], scope: QueryScope, qualifier: string): SetList {
+export function setList(
+  env: PlanEnvironment,
+  table: Table,
+  assignments: readonly Assignment[],
+  scope: QueryScope,
+  qualifier: string,
+): SetList {
   const columnIds: number[] = [];
   const setters = assignments.map((assignment): Setter => {
     const name = assignment.column?.at(-1);
@@ -291,4 +304,3 @@ export function runUpdate(env: PlanEnvironment, statement: UpdateStatement): Sta
   writer.finish();
   return { count: rows.length, columns: output?.columns ?? [], rows: output?.finish() ?? [], select: false };
 }
-

@@ -64,7 +64,9 @@ export function windowRows(
       substitute: (expression) => {
         const place = expression.kind === 'call' && expression.over !== null ? places.get(expressionKey(expression)) : undefined;
         const found = place === undefined ? undefined : list[place];
-        return place === undefined || found === undefined ? scope.substitute(expression) : { slot, index: place, type: found.type, nullable: true };
+        return place === undefined || found === undefined
+          ? scope.substitute(expression)
+          : { slot, index: place, type: found.type, nullable: true };
       },
     }),
     rows: (base) =>

@@ -1,0 +1,65 @@
+/**
+ * Runs one statement as a whole: it happens completely or not at all. Where it meets another transaction's lock it is undone, waits, and
+ * begins anew. Outside a transaction it is one of its own, committed before its result leaves.
+ */
+import type { Frame } from './statement-context.ts';
+import { StatementContext } from './statement-context.ts';
+import { SqlError } from '../session.ts';
+import type { SessionState } from './session-state.ts';
+import { WaitSignal } from './transaction.ts';
+import { waitFor } from './wait-graph.ts';
+
+/** @throws SqlError of the statement; the signal's reason at an attention, with the statement undone. */
+export async function atomically<T>(
+  session: SessionState,
+  frame: Frame,
+  signal: AbortSignal,
+  run: (context: StatementContext) => T,
+): Promise<T> {
+  const { instance } = session;
+  const own = session.transaction === null;
+  const transaction = session.transaction ?? session.beginTransaction();
+  const mark = transaction.log.length;
+  const variables = [...frame.values];
+  for (;;) {
+    try {
+      signal.throwIfAborted();
+      const result = run(new StatementContext(session, transaction, frame));
+      if (!own && session.doomed && transaction.log.length > mark) {
+        throw new SqlError(
+          3930,
+          'The current transaction cannot be committed and cannot support operations that write to the log file. Roll back the transaction.',
+        );
+      }
+      if (own) {
+        const committed = instance.manager.commit(transaction);
+        if (committed !== undefined) {
+          await committed;
+        }
+      }
+      return result;
+    } catch (error) {
+      transaction.undoTo(mark);
+      frame.values.splice(0, frame.values.length, ...variables);
+      if (!(error instanceof WaitSignal)) {
+        if (own) {
+          instance.manager.rollback(transaction);
+        }
+        throw error;
+      }
+      try {
+        await waitFor(transaction, error.blocker, {
+          spid: session.id,
+          timeoutMs: session.options.lockTimeoutMs,
+          signal,
+          clock: instance.clock,
+        });
+      } catch (failure) {
+        if (own) {
+          instance.manager.rollback(transaction);
+        }
+        throw failure;
+      }
+    }
+  }
+}

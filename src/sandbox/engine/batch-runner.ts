@@ -1,0 +1,461 @@
+/**
+ * Runs the statements of a batch one after another: control of flow, errors and TRY, transactions, and what goes to the client when. An
+ * error outside TRY goes to the sink; the next statement follows unless the error ends the batch.
+ */
+import type { Statement } from '../sql/ast.ts';
+import type { ResultSink } from '../session.ts';
+import { SqlError } from '../session.ts';
+import type { SqlValue } from '../sql-types.ts';
+import { atomically } from './atomic-statement.ts';
+import type { BatchCache, PreparedBatch } from './batch-cache.ts';
+import { emptyScope } from './bind-source.ts';
+import { declareVariables } from './declarations.ts';
+import { createEnvironment } from './environment.ts';
+import { endsBatch, endsTransaction, notTracked } from './errors.ts';
+import { coerce, compileCondition, compileExpression } from './expressions.ts';
+import { declareTable, delayOf, printText, raisedError, setVariable, thrownError } from './flow-statements.ts';
+import { describeName, findObject } from './object-names.ts';
+import { runProcedure } from './procedures.ts';
+import type { AtomicStatement } from './run-statement.ts';
+import { runStatement } from './run-statement.ts';
+import type { SessionState } from './session-state.ts';
+import { setIsolation, setOption } from './session-settings.ts';
+import type { Frame, StatementContext } from './statement-context.ts';
+import { createFrame } from './statement-context.ts';
+import type { StatementResult } from './statement-result.ts';
+
+type Outcome = 'next' | 'break' | 'continue' | 'return';
+
+/** Ends the batch: its error has been told already. */
+class BatchEnd extends Error {}
+
+export interface RunnerOptions {
+  readonly session: SessionState;
+  readonly frame: Frame;
+  readonly sink: ResultSink;
+  readonly signal: AbortSignal;
+  readonly cache: BatchCache;
+  /** Nesting of EXEC; @@NESTLEVEL's limit is 32. */
+  readonly depth: number;
+}
+
+export class BatchRunner {
+  readonly session: SessionState;
+  readonly frame: Frame;
+  readonly sink: ResultSink;
+  readonly signal: AbortSignal;
+  readonly cache: BatchCache;
+  readonly depth: number;
+  status = 0;
+  #tryDepth = 0;
+  #text = '';
+
+  constructor(options: RunnerOptions) {
+    this.session = options.session;
+    this.frame = options.frame;
+    this.sink = options.sink;
+    this.signal = options.signal;
+    this.cache = options.cache;
+    this.depth = options.depth;
+  }
+
+  /** Runs a whole batch. Errors go to the sink; only an attention and errors inside an outer TRY are thrown. */
+  async run(batch: PreparedBatch): Promise<void> {
+    try {
+      this.#prepare(batch);
+      this.#text = batch.text;
+      await this.#sequence(batch.statements, batch.text.length);
+    } catch (error) {
+      if (this.depth > 0 || !(error instanceof SqlError || error instanceof BatchEnd)) {
+        throw error;
+      }
+      if (error instanceof SqlError) {
+        this.#refused(error);
+      }
+    }
+  }
+
+  /** An error before the first statement. */
+  #refused(error: SqlError): void {
+    this.tell(error);
+    try {
+      this.#failed(error);
+    } catch (end) {
+      if (!(end instanceof BatchEnd)) {
+        throw end;
+      }
+    }
+  }
+
+  /** Runs another text in its place: EXEC('…') and sp_executesql. @throws what its statements throw */
+  async nested(text: string, frame: Frame = createFrame()): Promise<void> {
+    if (this.depth >= 31) {
+      throw new SqlError(217, 'Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).');
+    }
+    const temps = new Set(this.session.tempTables.keys());
+    const inner = new BatchRunner({
+      session: this.session,
+      frame,
+      sink: this.sink,
+      signal: this.signal,
+      cache: this.cache,
+      depth: this.depth + 1,
+    });
+    inner.#tryDepth = this.#tryDepth;
+    try {
+      await inner.run(this.cache.get(text));
+    } finally {
+      for (const name of [...this.session.tempTables.keys()]) {
+        if (!temps.has(name)) {
+          this.session.tempTables.delete(name);
+        }
+      }
+    }
+  }
+
+  tell(error: SqlError): void {
+    this.sink.message({
+      number: error.number,
+      state: error.state,
+      class: error.class,
+      message: error.message,
+      procedure: '',
+      line: Math.max(1, error.line),
+    });
+  }
+
+  done(result: Partial<{ rowCount: number | bigint | null; select: boolean; error: boolean }> = {}): void {
+    this.sink.done({ rowCount: null, select: false, error: false, ...result, inTransaction: this.session.transaction !== null });
+  }
+
+  atomic<T>(run: (context: StatementContext) => T): Promise<T> {
+    return atomically(this.session, this.frame, this.signal, run);
+  }
+
+  /** Sends a result to the client. */
+  async send(result: StatementResult): Promise<void> {
+    if (result.columns.length > 0) {
+      this.sink.columns(result.columns);
+      for (const row of result.rows) {
+        const pending = this.sink.row(row);
+        if (pending !== undefined) {
+          await pending;
+          this.signal.throwIfAborted();
+        }
+      }
+    }
+    const counted = result.count === null || this.session.options.nocount ? null : result.count;
+    this.done({ rowCount: result.columns.length > 0 ? (counted ?? null) : counted, select: result.select });
+  }
+
+  #prepare(batch: PreparedBatch): void {
+    for (const declaration of batch.declarations) {
+      declareVariables(this.frame, declaration, this.session.database.collation);
+    }
+    for (const source of batch.changeTables) {
+      const object = source.table.server === null ? findObject(this.session, source.table) : undefined;
+      if (object?.kind === 'table' && object.tracker === null && !object.temporary) {
+        throw notTracked(describeName(source.table), source.line);
+      }
+    }
+  }
+
+  async #sequence(statements: readonly Statement[], end: number): Promise<Outcome> {
+    for (const [index, statement] of statements.entries()) {
+      const outcome = await this.#guarded(statement, statements[index + 1]?.position ?? end);
+      if (outcome !== 'next') {
+        return outcome;
+      }
+    }
+    return 'next';
+  }
+
+  /** One statement; an error outside TRY is told, and the batch goes on where SQL Server would. */
+  async #guarded(statement: Statement, end: number): Promise<Outcome> {
+    this.signal.throwIfAborted();
+    try {
+      const held = this.session.instance.gate.beforeStatement(this.session.appName, this.#text.slice(statement.position, end), this.signal);
+      if (held !== undefined) {
+        await held;
+      }
+      const outcome = await this.#statement(statement, end);
+      this.session.errorNumber = 0;
+      return outcome;
+    } catch (caught) {
+      const error = caught instanceof SqlError ? caught : null;
+      if (error === null) {
+        throw caught;
+      }
+      if (error.line === 0) {
+        error.line = statement.line;
+      }
+      this.session.errorNumber = error.number;
+      this.session.rowCount = 0n;
+      if (this.#tryDepth > 0) {
+        throw error;
+      }
+      this.tell(error);
+      this.#failed(error);
+      return 'next';
+    }
+  }
+
+  /** What an error outside TRY leaves behind. @throws BatchEnd when the batch ends with it */
+  #failed(error: SqlError): void {
+    const { session } = this;
+    const rollsBack = endsTransaction(error) || session.options.xactAbort;
+    if (rollsBack && session.transaction !== null) {
+      const change = session.rollback(null);
+      if (change !== null) {
+        this.sink.environment(change);
+      }
+    }
+    this.done({ error: true });
+    if (endsBatch(error) || rollsBack) {
+      throw new BatchEnd();
+    }
+  }
+
+  async #statement(statement: Statement, end: number): Promise<Outcome> {
+    const { session } = this;
+    switch (statement.kind) {
+      case 'empty':
+        return 'next';
+      case 'block':
+        return await this.#sequence(statement.statements, end);
+      case 'if': {
+        const held = await this.#condition(statement.condition);
+        const branch = held ? statement.then : statement.otherwise;
+        return branch === null ? 'next' : await this.#guarded(branch, held ? (statement.otherwise?.position ?? end) : end);
+      }
+      case 'while':
+        while (await this.#condition(statement.condition)) {
+          const outcome = await this.#guarded(statement.body, end);
+          if (outcome === 'break') {
+            break;
+          }
+          if (outcome === 'return') {
+            return outcome;
+          }
+        }
+        return 'next';
+      case 'break':
+      case 'continue':
+        return statement.kind;
+      case 'try':
+        return await this.#try(statement, end);
+      case 'return': {
+        const { value } = statement;
+        if (value !== null) {
+          const result = await this.evaluate(value);
+          this.status = result === null ? 0 : Number(result);
+        }
+        return 'return';
+      }
+      case 'throw': {
+        const error = await this.atomic((context) => thrownError(context, statement));
+        if (this.#tryDepth === 0) {
+          this.tell(error);
+          this.#failed(error);
+          throw new BatchEnd();
+        }
+        throw error;
+      }
+      case 'raiseError': {
+        const error = await this.atomic((context) => raisedError(context, statement));
+        if (error.class > 10) {
+          throw error;
+        }
+        this.tell(error);
+        this.done();
+        return 'next';
+      }
+      case 'print': {
+        const text = await this.atomic((context) => printText(context, statement));
+        this.sink.message({ number: 0, state: 1, class: 0, message: text, procedure: '', line: statement.line });
+        session.rowCount = 0n;
+        this.done();
+        return 'next';
+      }
+      case 'waitFor': {
+        const delay = await this.atomic((context) => delayOf(context, statement));
+        await this.#sleep(delay);
+        this.done();
+        return 'next';
+      }
+      case 'declare':
+        await this.#declare(statement);
+        return 'next';
+      case 'declareTable':
+        await this.atomic((context) => declareTable(context, statement));
+        return 'next';
+      case 'setVariable':
+        await this.atomic((context) => setVariable(context, statement));
+        session.rowCount = 1n;
+        this.done();
+        return 'next';
+      case 'beginTransaction':
+      case 'commit':
+      case 'rollback':
+      case 'save':
+        await this.#transaction(statement);
+        session.rowCount = 0n;
+        this.done();
+        return 'next';
+      case 'setOption':
+        await this.atomic((context) => setOption(context, statement));
+        this.done();
+        return 'next';
+      case 'setIsolation':
+        setIsolation(session, statement.level);
+        this.done();
+        return 'next';
+      case 'use': {
+        const change = session.use(statement.database);
+        this.sink.environment(change);
+        this.sink.message({
+          number: 5701,
+          state: 1,
+          class: 0,
+          message: `Changed database context to '${session.database.name}'.`,
+          procedure: '',
+          line: statement.line,
+        });
+        this.done();
+        return 'next';
+      }
+      case 'checkpoint':
+        this.done();
+        return 'next';
+      case 'kill':
+        await this.#kill(statement.session);
+        this.done();
+        return 'next';
+      case 'execute':
+        await runProcedure(this, statement);
+        return 'next';
+      case 'executeText': {
+        const text = await this.evaluate(statement.text);
+        await this.nested(typeof text === 'string' ? text : '');
+        return 'next';
+      }
+      default: {
+        const atomic: AtomicStatement = statement;
+        const result = await this.atomic((context) => runStatement(context, atomic));
+        session.rowCount = BigInt(result.count ?? 0);
+        await this.send(result);
+        return 'next';
+      }
+    }
+  }
+
+  async #try(statement: Extract<Statement, { kind: 'try' }>, end: number): Promise<Outcome> {
+    const { session } = this;
+    this.#tryDepth += 1;
+    try {
+      return await this.#sequence(statement.body, statement.handler[0]?.position ?? end);
+    } catch (error) {
+      if (!(error instanceof SqlError)) {
+        throw error;
+      }
+      this.#tryDepth -= 1;
+      if (session.transaction !== null && (endsTransaction(error) || session.options.xactAbort)) {
+        session.doomed = true;
+      }
+      session.caught.push({
+        number: error.number,
+        severity: error.class,
+        state: error.state,
+        line: error.line,
+        procedure: null,
+        message: error.message,
+      });
+      try {
+        return await this.#sequence(statement.handler, end);
+      } finally {
+        session.caught.pop();
+        this.#tryDepth += 1;
+      }
+    } finally {
+      this.#tryDepth -= 1;
+    }
+  }
+
+  async #condition(condition: Extract<Statement, { kind: 'if' }>['condition']): Promise<boolean> {
+    return await this.atomic((context) => {
+      const env = createEnvironment(context);
+      return compileCondition(condition, emptyScope(env))(context.eval) === true;
+    });
+  }
+
+  async evaluate(expression: Parameters<typeof compileExpression>[0]): Promise<SqlValue> {
+    return await this.atomic((context) => compileExpression(expression, emptyScope(createEnvironment(context))).evaluate(context.eval));
+  }
+
+  async #declare(statement: Extract<Statement, { kind: 'declare' }>): Promise<void> {
+    declareVariables(this.frame, statement, this.session.database.collation);
+    for (const variable of statement.variables) {
+      const { initial } = variable;
+      const place = this.frame.variables.get(variable.name.toLowerCase());
+      if (initial !== null && place !== undefined) {
+        const value = await this.atomic((context) => {
+          const scope = emptyScope(createEnvironment(context));
+          return coerce(compileExpression(initial, scope), place.type).evaluate(context.eval);
+        });
+        this.frame.values[place.index] = value;
+      }
+    }
+  }
+
+  async #transaction(statement: Extract<Statement, { kind: 'beginTransaction' | 'commit' | 'rollback' | 'save' }>): Promise<void> {
+    const { session } = this;
+    const { name } = statement;
+    const text = name === null || typeof name === 'string' ? name : await this.evaluate(name);
+    const named = typeof text === 'string' ? text : null;
+    let change = null;
+    switch (statement.kind) {
+      case 'beginTransaction':
+        change = session.begin(named);
+        break;
+      case 'commit':
+        change = await session.commit();
+        break;
+      case 'rollback':
+        change = session.rollback(named === null || session.isTransactionName(named) ? null : named);
+        break;
+      case 'save':
+        session.save(named ?? '');
+    }
+    if (change !== null) {
+      this.sink.environment(change);
+    }
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    let cancel: () => void = () => undefined;
+    let stop: () => void = () => undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        cancel = this.session.instance.clock.after(ms, resolve);
+        stop = () => {
+          reject(this.signal.reason instanceof Error ? this.signal.reason : new Error('cancelled'));
+        };
+        this.signal.addEventListener('abort', stop);
+      });
+    } finally {
+      cancel();
+      this.signal.removeEventListener('abort', stop);
+    }
+  }
+
+  async #kill(id: number): Promise<void> {
+    const other = this.session.instance.sessions.get(id);
+    if (!this.session.administrator) {
+      throw new SqlError(6102, 'User does not have permission to use the KILL statement.', { class: 14 });
+    }
+    if (other === undefined) {
+      throw new SqlError(6106, `Process ID ${id} is not an active process ID.`);
+    }
+    await this.session.instance.cut(id);
+  }
+}

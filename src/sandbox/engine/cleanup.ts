@@ -1,0 +1,29 @@
+/** Cleanup of change tracking: what was changed at a version or before it is forgotten, and the minimum valid version rises to it. */
+import type { Database, Table } from './catalog.ts';
+import type { Instance } from './instance.ts';
+
+/** Forgets a table's changes up to a version. @returns rows removed */
+export function cleanUpTable(instance: Instance, table: Table, version: bigint): number {
+  const { tracker } = table;
+  if (tracker === null || version <= tracker.beginVersion) {
+    return 0;
+  }
+  const removed = tracker.cleanUp(version, instance.manager.stampNow());
+  tracker.purge(instance.manager.horizon());
+  return removed;
+}
+
+/** What the background task does: every tracked table first, then the commits, by the retention of each database. */
+export function cleanUpExpired(instance: Instance): void {
+  for (const database of instance.databases.values()) {
+    if (database.tracking.on && database.tracking.autoCleanup) {
+      cleanUpDatabase(instance, database, database.tracking.expiredVersion());
+    }
+  }
+}
+
+export function cleanUpDatabase(instance: Instance, database: Database, version: bigint): number {
+  const removed = database.tables().reduce((sum, table) => sum + cleanUpTable(instance, table, version), 0);
+  database.tracking.forgetCommits(version);
+  return removed;
+}

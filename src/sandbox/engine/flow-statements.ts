@@ -1,0 +1,126 @@
+/** The small statements: PRINT, RAISERROR, THROW, WAITFOR, SET @v, DECLARE @t TABLE. */
+import type {
+  DeclareTableStatement,
+  PrintStatement,
+  RaiseErrorStatement,
+  SetVariableStatement,
+  ThrowStatement,
+  WaitForStatement,
+} from '../sql/ast-control.ts';
+import type { Expression } from '../sql/ast-expression.ts';
+import { UnsupportedError } from '../sql/unsupported.ts';
+import { SqlError } from '../session.ts';
+import type { SqlValue } from '../sql-types.ts';
+import { emptyScope } from './bind-source.ts';
+import { createDraft, fillDraft, tableOf } from './define-table.ts';
+import { createEnvironment } from './environment.ts';
+import { coerce, compileExpression } from './expressions.ts';
+import type { StatementContext } from './statement-context.ts';
+
+function evaluate(context: StatementContext, expression: Expression): SqlValue {
+  return compileExpression(expression, emptyScope(createEnvironment(context))).evaluate(context.eval);
+}
+
+function textOf(context: StatementContext, expression: Expression): string {
+  const value = compileExpression(expression, emptyScope(createEnvironment(context)));
+  const text = coerce(value, { name: 'nvarchar', length: 'max', collation: context.database.collation }, { explicit: true }).evaluate(
+    context.eval,
+  );
+  return typeof text === 'string' ? text : '';
+}
+
+export function printText(context: StatementContext, statement: PrintStatement): string {
+  return textOf(context, statement.message).slice(0, 4000);
+}
+
+/** @throws SqlError 10704 for a bare THROW outside CATCH */
+export function thrownError(context: StatementContext, statement: ThrowStatement): SqlError {
+  if (statement.number === null || statement.message === null || statement.state === null) {
+    const caught = context.session.caught.at(-1);
+    if (caught === undefined) {
+      throw new SqlError(
+        10704,
+        'To rethrow an error, a THROW statement must be used inside a CATCH block. Insert the THROW statement inside a CATCH block, or add error parameters to the THROW statement.',
+        { class: 15 },
+      );
+    }
+    return new SqlError(caught.number, caught.message, { class: caught.severity, state: caught.state, line: caught.line });
+  }
+  return new SqlError(Number(evaluate(context, statement.number)), textOf(context, statement.message), {
+    state: Number(evaluate(context, statement.state)),
+    line: statement.line,
+  });
+}
+
+/** The message of RAISERROR with its %-places filled; class 10 and less is no error. */
+export function raisedError(context: StatementContext, statement: RaiseErrorStatement): SqlError {
+  const message = compileExpression(statement.message, emptyScope(createEnvironment(context)));
+  const raw = message.evaluate(context.eval);
+  if (typeof raw === 'number' || typeof raw === 'bigint') {
+    throw new UnsupportedError('RAISERROR with a message number', statement.line);
+  }
+  const args = statement.args.map((arg) => evaluate(context, arg));
+  let next = 0;
+  const text = (typeof raw === 'string' ? raw : '').replace(
+    /%(?:%|[-+0 #]*\d*(?:\.\d+)?(?:h|l|I64)?([diouxXs]))/g,
+    (place, kind: string | undefined) => {
+      if (kind === undefined) {
+        return '%';
+      }
+      const value = args[next];
+      next += 1;
+      const shown = value === undefined || value === null ? '(null)' : String(value);
+      return kind === 'x'
+        ? Number(value).toString(16)
+        : kind === 'X'
+          ? Number(value).toString(16).toUpperCase()
+          : place.endsWith('s')
+            ? shown
+            : shown;
+    },
+  );
+  return new SqlError(50_000, text, {
+    class: Number(evaluate(context, statement.severity)),
+    state: Number(evaluate(context, statement.state)),
+    line: statement.line,
+  });
+}
+
+/** Milliseconds of WAITFOR DELAY. @throws SqlError 148 */
+export function delayOf(context: StatementContext, statement: WaitForStatement): number {
+  if (statement.mode === 'time') {
+    throw new UnsupportedError('WAITFOR TIME', statement.line);
+  }
+  const text = textOf(context, statement.value);
+  const match = /^(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2})(?:\.(\d{1,3})\d*)?$/.exec(text.trim());
+  if (match === null) {
+    throw new SqlError(148, `Incorrect time syntax in time string '${text}' used with WAITFOR.`, { line: statement.line, class: 15 });
+  }
+  const [, hours = '0', minutes = '0', seconds = '0', fraction = '0'] = match;
+  return ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000 + Number(fraction.padEnd(3, '0'));
+}
+
+export function setVariable(context: StatementContext, statement: SetVariableStatement): void {
+  const scope = emptyScope(createEnvironment(context));
+  const place = scope.resolveVariable(statement.variable, statement);
+  const { operator, line, position } = statement;
+  const expression: Expression =
+    operator === '='
+      ? statement.expression
+      : {
+          kind: 'binary',
+          operator: operator.slice(0, -1) as '+' | '-' | '*' | '/' | '%' | '&' | '|' | '^',
+          left: { kind: 'variable', name: statement.variable, line, position },
+          right: statement.expression,
+          line,
+          position,
+        };
+  context.eval.variables[place.index] = coerce(compileExpression(expression, scope), place.type).evaluate(context.eval);
+}
+
+export function declareTable(context: StatementContext, statement: DeclareTableStatement): void {
+  const tempdb = context.instance.database('tempdb') ?? context.database;
+  const draft = createDraft(tempdb, { id: 1, name: 'dbo' }, statement.name, true);
+  fillDraft(context, draft, statement.columns, statement.constraints, null);
+  context.frame.tables.set(statement.name.toLowerCase(), tableOf(context, draft));
+}

@@ -1,0 +1,207 @@
+/** The stored procedures that the sandbox has: a few of SQL Server's, and its own control procedures (schema `sandbox`). */
+import type { ExecuteStatement } from '../sql/ast.ts';
+import type { ObjectName } from '../sql/ast-expression.ts';
+import { parse } from '../sql/parser.ts';
+import { resolveType } from '../sql/types.ts';
+import { UnsupportedError } from '../sql/unsupported.ts';
+import { SqlError } from '../session.ts';
+import type { SqlType, SqlValue } from '../sql-types.ts';
+import type { BatchRunner } from './batch-runner.ts';
+import { cleanUpTable } from './cleanup.ts';
+import { controlProcedures } from './control-procedures.ts';
+import { declareVariable } from './declarations.ts';
+import { converter } from './expressions.ts';
+import { findTable, objectNameOf } from './object-names.ts';
+import { requireOwner } from './permissions.ts';
+import { rename } from './rename.ts';
+import { createFrame } from './statement-context.ts';
+
+export interface ProcedureArgument {
+  /** With its @; null by position. */
+  readonly name: string | null;
+  readonly type: SqlType;
+  readonly value: SqlValue;
+  /** Takes an output value; null when the caller wants none. */
+  readonly output: ((value: SqlValue, type: SqlType) => void) | null;
+}
+
+export interface ProcedureCall {
+  readonly runner: BatchRunner;
+  readonly args: readonly ProcedureArgument[];
+  /** The argument of a parameter, by name or position. */
+  get(name: string, position: number): ProcedureArgument | undefined;
+}
+
+export type Procedure = (call: ProcedureCall) => Promise<void> | void;
+
+const BIGINT: SqlType = { name: 'bigint' };
+
+const SYSTEM: ReadonlyMap<string, Procedure> = new Map<string, Procedure>([
+  ['sp_executesql', executeSql],
+  ['sp_rename', renameProcedure],
+  ['sp_flush_ct_internal_table_on_demand', flushInternalTable],
+  ['sp_set_session_context', setSessionContext],
+]);
+
+function find(name: ObjectName): Procedure | undefined {
+  const schema = name.schema?.toLowerCase() ?? null;
+  const key = name.name.toLowerCase();
+  if (schema === 'sandbox') {
+    return controlProcedures.get(key);
+  }
+  return schema === null || schema === 'sys' || schema === 'dbo' ? SYSTEM.get(key) : undefined;
+}
+
+/** Calls a procedure by name. @throws SqlError 2812 */
+export async function callProcedure(runner: BatchRunner, name: ObjectName, args: readonly ProcedureArgument[]): Promise<void> {
+  const procedure = find(name);
+  if (procedure === undefined) {
+    const shown = [name.database, name.schema, name.name].filter((part) => part !== null).join('.');
+    throw new SqlError(2812, `Could not find stored procedure '${shown}'.`, { state: 62, line: name.line });
+  }
+  await procedure({
+    runner,
+    args,
+    get: (parameter, position) =>
+      args.find((arg) => arg.name?.toLowerCase() === parameter) ?? (args[position]?.name === null ? args[position] : undefined),
+  });
+}
+
+/** EXEC procedure arguments. */
+export async function runProcedure(runner: BatchRunner, statement: ExecuteStatement): Promise<void> {
+  const args: ProcedureArgument[] = [];
+  for (const arg of statement.args) {
+    if (arg.value.kind === 'default') {
+      continue;
+    }
+    const place = arg.value.kind === 'variable' ? runner.frame.variables.get(arg.value.name.toLowerCase()) : undefined;
+    const value = await runner.evaluate(arg.value);
+    args.push({
+      name: arg.name,
+      type: place?.type ?? typeOfLiteral(value),
+      value,
+      output:
+        arg.output && place !== undefined
+          ? (result, type) => {
+              runner.frame.values[place.index] = converter(type, place.type)(result);
+            }
+          : null,
+    });
+  }
+  await callProcedure(runner, statement.procedure, args);
+  if (statement.status !== null) {
+    const place = runner.frame.variables.get(statement.status.name.toLowerCase());
+    if (place !== undefined) {
+      runner.frame.values[place.index] = 0;
+    }
+  }
+}
+
+function typeOfLiteral(value: SqlValue): SqlType {
+  if (typeof value === 'number') {
+    return Number.isInteger(value) ? { name: 'int' } : { name: 'float' };
+  }
+  if (typeof value === 'bigint') {
+    return BIGINT;
+  }
+  return Buffer.isBuffer(value)
+    ? { name: 'varbinary', length: 'max' }
+    : { name: 'nvarchar', length: 'max', collation: 'SQL_Latin1_General_CP1_CI_AS' };
+}
+
+export function textArgument(arg: ProcedureArgument | undefined): string | null {
+  return typeof arg?.value === 'string' ? arg.value : null;
+}
+
+export function numberArgument(arg: ProcedureArgument | undefined): number | null {
+  return arg === undefined || arg.value === null || typeof arg.value === 'object' ? null : Number(arg.value);
+}
+
+async function executeSql(call: ProcedureCall): Promise<void> {
+  const [statement, declaration, ...values] = call.args;
+  const text = textArgument(statement);
+  if (text === null) {
+    throw new SqlError(214, "Procedure expects parameter '@statement' of type 'ntext/nchar/nvarchar'.", { state: 2 });
+  }
+  const frame = createFrame();
+  const declared = textArgument(declaration) ?? '';
+  const outputs: { readonly index: number; readonly type: SqlType; readonly to: ProcedureArgument }[] = [];
+  if (declared.trim() !== '') {
+    const [parsed] = parse(`DECLARE ${declared.replaceAll(/\s+out(?:put)?\b/gi, '')}`).statements;
+    const variables = parsed?.kind === 'declare' ? parsed.variables : [];
+    variables.forEach((variable, index) => {
+      const type = resolveType(variable.type, call.runner.session.database.collation);
+      const arg =
+        values.find((each) => each.name?.toLowerCase() === variable.name.toLowerCase()) ??
+        (values[index]?.name === null ? values[index] : undefined);
+      if (arg === undefined) {
+        throw new SqlError(
+          8178,
+          `The parameterized query '(${declared})${text}' expects the parameter '${variable.name}', which was not supplied.`,
+        );
+      }
+      declareVariable(frame, variable.name, type, converter(arg.type, type)(arg.value));
+      const place = frame.variables.get(variable.name.toLowerCase());
+      if (arg.output !== null && place !== undefined) {
+        outputs.push({ index: place.index, type, to: arg });
+      }
+    });
+  }
+  await call.runner.nested(text, frame);
+  for (const { index, type, to } of outputs) {
+    to.output?.(frame.values[index] ?? null, type);
+  }
+}
+
+async function renameProcedure(call: ProcedureCall): Promise<void> {
+  const from = textArgument(call.get('@objname', 0));
+  const to = textArgument(call.get('@newname', 1));
+  const kind = textArgument(call.get('@objtype', 2));
+  if (from === null || to === null) {
+    throw new SqlError(201, "Procedure or function 'sp_rename' expects parameter '@newname', which was not supplied.", { state: 4 });
+  }
+  await call.runner.atomic((context) => rename(context, from, to, kind));
+  call.runner.sink.message({
+    number: 15477,
+    state: 1,
+    class: 0,
+    message: 'Caution: Changing any part of an object name could break scripts and stored procedures.',
+    procedure: 'sp_rename',
+    line: 1,
+  });
+  call.runner.done();
+}
+
+/** sys.sp_flush_CT_internal_table_on_demand: removes what is older than the retention. */
+async function flushInternalTable(call: ProcedureCall): Promise<void> {
+  const named = textArgument(call.get('@tabletoclean', 0));
+  const counted = call.get('@deletedrowcount', 1);
+  const removed = await call.runner.atomic((context) => {
+    requireOwner(context.session, context.database, 'EXECUTE');
+    const { tracking } = context.database;
+    if (!tracking.on) {
+      throw new SqlError(22866, 'Change Tracking is not enabled on the database.');
+    }
+    const name = named === null ? null : objectNameOf(named);
+    const tables = name === null ? context.database.tables() : [findTable(context.session, name)];
+    return tables.reduce((sum, table) => sum + cleanUpTable(context.instance, table, tracking.expiredVersion()), 0);
+  });
+  call.runner.sink.message({ number: 0, state: 1, class: 0, message: `Total rows deleted: ${removed}.`, procedure: '', line: 1 });
+  counted?.output?.(BigInt(removed), BIGINT);
+  call.runner.done();
+}
+
+function setSessionContext(call: ProcedureCall): void {
+  const key = textArgument(call.get('@key', 0));
+  const value = call.get('@value', 1);
+  if (key === null || value === undefined) {
+    throw new SqlError(201, "Procedure or function 'sp_set_session_context' expects parameter '@key', which was not supplied.", {
+      state: 4,
+    });
+  }
+  if (numberArgument(call.get('@read_only', 2)) === 1) {
+    throw new UnsupportedError('read-only keys of the session context');
+  }
+  call.runner.session.context.set(key.toLowerCase(), { type: value.type, value: value.value });
+  call.runner.done();
+}
