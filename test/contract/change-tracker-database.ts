@@ -51,7 +51,6 @@ export async function createDatabase(
     async [Symbol.asyncDispose]() {
       await pool.close();
       try {
-        await admin.request().batch(`ALTER DATABASE [${name}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE`);
         await admin.request().batch(`DROP DATABASE [${name}]`);
       } finally {
         await admin.close();

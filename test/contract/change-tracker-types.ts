@@ -277,7 +277,7 @@ export function valuesSuite(server: () => SqlServerConnection): void {
       await rig.database.run('INSERT dbo.Versioned (Id) VALUES (1)');
       const [row] = await rig.changes(table, table.version);
       const { recordset } = await rig.database.run('SELECT CONVERT(binary(8), Rv) AS rv FROM dbo.Versioned');
-      expect(row?.document?.['Rv']).toBe(`0x${(recordset[0]?.['rv'] as Buffer).toString('hex').toUpperCase()}`);
+      expect(row?.document?.['Rv']).toBe(`0x${(recordset[0]!['rv'] as Buffer).toString('hex').toUpperCase()}`);
     });
 
     it('a json column is nested where nothing changes by it, and counted where it would', async () => {
