@@ -7,7 +7,7 @@ const AGGREGATES = new Set(
 const WINDOW_ONLY = new Set('ROW_NUMBER RANK DENSE_RANK NTILE LAG LEAD FIRST_VALUE LAST_VALUE PERCENT_RANK CUME_DIST'.split(' '));
 
 /** The upper-case name of a call that has no schema; '' when it has one. */
-export function callName(call: CallExpression): string {
+function callName(call: CallExpression): string {
   return call.name.schema === null ? call.name.name.toUpperCase() : '';
 }
 

@@ -42,7 +42,7 @@ const NAMES: Readonly<Record<BinaryOperator, string>> = {
 
 type Evaluate = (ctx: EvalContext) => SqlValue;
 
-export function divideByZero(): SqlError {
+function divideByZero(): SqlError {
   return new SqlError(8134, 'Divide by zero error encountered.');
 }
 

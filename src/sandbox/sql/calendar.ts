@@ -22,7 +22,7 @@ export interface CivilDate {
   readonly day: number;
 }
 
-export function isLeapYear(year: number): boolean {
+function isLeapYear(year: number): boolean {
   return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
 }
 
@@ -105,7 +105,7 @@ export function ticksToDatetimeUnits(ticks: bigint): bigint {
   return (ticks * 300n + TICKS_PER_SECOND / 2n) / TICKS_PER_SECOND;
 }
 
-export function datetimeUnitsToTicks(units: bigint): bigint {
+function datetimeUnitsToTicks(units: bigint): bigint {
   return (units * TICKS_PER_SECOND + 150n) / 300n;
 }
 

@@ -175,7 +175,7 @@ function bigEndian(bytes: Buffer, size: number, isSigned: boolean): bigint {
 }
 
 /** datetime as days since 1900, with a fraction. */
-export function datetimeDays(value: Value): number {
+function datetimeDays(value: Value): number {
   const { days, ticks } = asDateTime(value);
   return days - DAY_1900 + Number(ticks) / Number(TICKS_PER_DAY);
 }

@@ -127,7 +127,7 @@ function parseIdentity(cursor: Cursor): { seed: string; increment: string } {
 }
 
 /** A constraint if one begins here. `column` is the column that it is written at; null at the table. */
-export function takeConstraint(cursor: Cursor, column: string | null): TableConstraint | null {
+function takeConstraint(cursor: Cursor, column: string | null): TableConstraint | null {
   const at = cursor.here();
   const name = cursor.takeWord('CONSTRAINT') ? cursor.name() : null;
   if (cursor.isWord('PRIMARY', 'KEY') || cursor.isWord('UNIQUE')) {

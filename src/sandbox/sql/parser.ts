@@ -28,7 +28,7 @@ import { parseBackup } from './parse-database.ts';
 import { parseAlter, parseCreate, parseDrop } from './parse-definition.ts';
 import { parseDml, parseTruncate } from './parse-dml.ts';
 import { parseExecute, parseProcedure } from './parse-execute.ts';
-import { parseCondition, parseExpression } from './parse-expression.ts';
+import { parseCondition } from './parse-expression.ts';
 import { parseQuery } from './parse-query.ts';
 import { parsePermission } from './parse-security.ts';
 import type { Expression } from './ast-expression.ts';
@@ -60,7 +60,7 @@ export function parse(text: string, options: { readonly quotedIdentifier: boolea
   }
 }
 
-/** One expression alone, or a search condition: defaults, computed columns and CHECKs are kept as text by a catalog. */
+/** One expression or search condition alone. @throws SqlError as parse(). */
 export function parseExpressionText(text: string): Expression {
   const cursor = new Cursor(text, tokenize(text, true), GRAMMAR);
   const expression = parseCondition(cursor);
@@ -179,11 +179,4 @@ function parseShort(cursor: Cursor, at: Node): Statement {
     default:
       return cursor.fail();
   }
-}
-
-/** Exposed for whoever compiles a fragment such as a default: a value expression. */
-export function parseValueText(text: string): Expression {
-  const cursor = new Cursor(text, tokenize(text, true), GRAMMAR);
-  const expression = parseExpression(cursor);
-  return cursor.atEnd ? expression : cursor.fail();
 }

@@ -15,7 +15,6 @@ export const DATETIME: SqlType = { name: 'datetime' };
 
 export type CharacterType = Extract<SqlType, { collation: string }>;
 export type DecimalType = Extract<SqlType, { precision: number }>;
-export type BinaryType = Extract<SqlType, { name: 'binary' | 'varbinary' }>;
 
 export function decimalType(precision: number, scale: number): DecimalType {
   return { name: 'decimal', precision, scale };
