@@ -63,6 +63,9 @@ function parseSelect(cursor: Cursor, at: Node, prefix: WithPrefix): SelectStatem
 }
 
 function parseInsert(cursor: Cursor, at: Node, prefix: WithPrefix): InsertStatement {
+  if (cursor.isWord('BULK')) {
+    throw new UnsupportedError('INSERT BULK', at.line);
+  }
   const top = parseTop(cursor);
   cursor.takeWord('INTO');
   const target = parseTargetName(cursor);
