@@ -96,7 +96,8 @@ const float: Convert = (value) => (value === 0 ? 0 : asIs(value));
 
 /** The driver widens float32 to float64: the shortest decimal that is the same float32 instead (0.1, not 0.10000000149011612). */
 const real: Convert = (value) => {
-  if (typeof value !== 'number' || Number.isInteger(value)) {
+  // Integers up to 2^24 are their own shortest text.
+  if (typeof value !== 'number' || (Number.isInteger(value) && Math.abs(value) <= 2 ** 24)) {
     return float(value);
   }
   for (let digits = 6; digits < 9; digits += 1) {

@@ -73,6 +73,7 @@ describe('R8: canonical values', () => {
   it('real is the shortest number that is the same float32', () => {
     expect(convert('real', Math.fround(0.1))).toBe(0.1);
     expect(convert('real', Math.fround(16_777_216))).toBe(16_777_216);
+    expect(convert('real', Math.fround(-3.4e38))).toBe(-3.4e38);
     expect(Object.is(convert('real', -0), 0)).toBe(true);
     fc.assert(
       fc.property(fc.float({ noNaN: true, noDefaultInfinity: true }), (value) => {
