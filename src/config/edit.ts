@@ -22,17 +22,19 @@ export interface TableEntry {
 /** The text with the entry behind the last table. @throws PatchwireError PW-C102 when the text is no YAML, PW-C103 when `tables` is no list */
 export function withTable(text: string, entry: TableEntry): string {
   const document = parse(text);
-  const last: unknown = tableList(document).items.at(-1);
+  const last: unknown = listNode(document)?.items.at(-1);
   const span = lineSpan(text, last);
-  tableList(document).add(document.createNode(entry));
-  if (span !== null) {
-    const newline = span.end > 0 && text[span.end - 1] !== '\n' ? lineBreak(text) : '';
-    const spliced = text.slice(0, span.end) + newline + entryLines(entry, span.indent, lineBreak(text)) + text.slice(span.end);
-    if (sameValue(spliced, document)) {
-      return spliced;
-    }
+  const newline = lineBreak(text);
+  let spliced: string;
+  if (span === null) {
+    const { before, rest, after } = tablesLine(document, text);
+    spliced = `${before}tables:${rest}${newline}${entryLines(entry, '  ', newline)}${after}`;
+  } else {
+    const missing = text[span.end - 1] === '\n' ? '' : newline;
+    spliced = text.slice(0, span.end) + missing + entryLines(entry, span.indent, newline) + text.slice(span.end);
   }
-  return print(document, text);
+  tableList(document).add(document.createNode(entry));
+  return sameValue(spliced, document) ? spliced : print(document, text);
 }
 
 /** The text without the table's entry; comments above it stay. @throws PatchwireError PW-C106 when it has none, PW-C102, PW-C103 */
@@ -49,15 +51,29 @@ export function withoutTable(text: string, table: TableName): string {
   }
   const span = lineSpan(text, list.items[index]);
   list.delete(index);
-  if (list.items.length === 0) {
-    list.flow = true;
-  } else if (span !== null) {
-    const spliced = text.slice(0, span.start) + text.slice(span.end);
-    if (sameValue(spliced, document)) {
-      return spliced;
-    }
+  list.flow = list.items.length === 0 ? true : (list.flow ?? false);
+  if (span === null) {
+    return print(document, text);
   }
-  return print(document, text);
+  const head = text.slice(0, span.start);
+  const emptied = head.replace(/^tables:([^\S\n]*(?:#.*)?)$/mu, 'tables: []$1');
+  const spliced = (list.items.length === 0 ? emptied : head) + text.slice(span.end);
+  return sameValue(spliced, document) ? spliced : print(document, text);
+}
+
+/** The list of tables, when it is there. */
+function listNode(document: Document): YAMLSeq | null {
+  const list: unknown = document.get('tables', true);
+  return isSeq(list) ? (list as YAMLSeq) : null;
+}
+
+/** The text around a `tables:` whose value is nothing or an empty list, `rest` being the comment behind it; at the end where there is none. */
+function tablesLine(document: Document, text: string): { readonly before: string; readonly rest: string; readonly after: string } {
+  const match = document.has('tables') ? /^tables:[^\S\n]*(?:\[[^\S\n]*\]|null|~)?([^\S\n]*(?:#[^\n]*?)?)(?:\r?\n|$)/mu.exec(text) : null;
+  if (match === null) {
+    return { before: text === '' || text.endsWith('\n') ? text : text + lineBreak(text), rest: '', after: '' };
+  }
+  return { before: text.slice(0, match.index), rest: (match[1] ?? '').trimEnd(), after: text.slice(match.index + match[0].length) };
 }
 
 /** The lines of a block-style list item, its dash on the first of them; null for any other style. */
@@ -140,11 +156,10 @@ function parse(text: string): Document.Parsed {
 
 function tableList(document: Document): YAMLSeq {
   const list: unknown = document.get('tables', true);
-  if (isSeq(list)) {
-    if (list.items.length === 0) {
-      list.flow = false;
-    }
-    return list as YAMLSeq;
+  const found = listNode(document);
+  if (found !== null) {
+    found.flow = found.items.length === 0 ? false : (found.flow ?? false);
+    return found;
   }
   const empty = list === undefined || (isScalar(list) && list.value === null);
   if (!empty || (document.contents !== null && !isMap(document.contents))) {

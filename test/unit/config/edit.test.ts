@@ -59,6 +59,19 @@ describe('editing the configuration', () => {
     expect(withTable(text, { table: 'dbo.A' })).toContain('tables:\n  - table: dbo.A\n');
   });
 
+  it('begins and ends the list without touching any other byte', () => {
+    const other = 'a:   { b: [1,2] }   # odd spacing\n';
+    const entry = { table: 'dbo.A', columns: ['x'] };
+    const list = 'tables:\n  - table: dbo.A\n    columns: [x]\n';
+    expect(withTable(other, entry)).toBe(other + list);
+    expect(withTable(other.trimEnd(), entry)).toBe(other + list);
+    expect(withTable(`tables: [] # none\n${other}`, entry)).toBe(list.replace(':', ': # none') + other);
+    expect(withTable(`tables:\n${other}`, entry)).toBe(list + other);
+    expect(withoutTable(`tables: # all\n  - table: dbo.A\n    section: a\n${other}`, { schema: 'dbo', name: 'A' })).toBe(
+      `tables: [] # all\n${other}`,
+    );
+  });
+
   it('leaves an empty list behind the last removal, to which a table can be added', () => {
     const empty = withoutTable('tables:\n  - table: dbo.A\n', { schema: 'dbo', name: 'A' });
     expect(empty).toBe('tables: []\n');
