@@ -74,7 +74,8 @@ function build(name: string): Collation {
   const ignoreKana = !parts.includes('KS');
   const fold = folding({ ignoreCase, ignoreAccent, ignoreWidth, ignoreKana });
   const collator = new Intl.Collator('en', { sensitivity: 'variant', caseFirst: 'lower' });
-  const key = (text: string): string => fold(trimEnd(text));
+  // Width may make an ideographic space a plain one, so the end is trimmed last.
+  const key = (text: string): string => trimEnd(fold(text));
   return {
     name,
     binary: false,
@@ -112,7 +113,19 @@ function compareBinary(a: string, b: string): number {
   return 0;
 }
 
-/** The characters of the text with what the collation ignores taken away. ß and ss are one letter but for binary collations. */
+/** Letters that linguistic collations sort as two. */
+const EXPANSIONS: ReadonlyMap<string, string> = new Map([
+  ['ß', 'ss'],
+  ['ẞ', 'SS'],
+  ['æ', 'ae'],
+  ['Æ', 'AE'],
+  ['œ', 'oe'],
+  ['Œ', 'OE'],
+  ['þ', 'th'],
+  ['Þ', 'TH'],
+]);
+
+/** The characters of the text with what the collation ignores taken away. */
 function folding(options: Record<'ignoreCase' | 'ignoreAccent' | 'ignoreWidth' | 'ignoreKana', boolean>): (text: string) => string {
   return (text) => {
     let folded = text;
@@ -127,7 +140,7 @@ function folding(options: Record<'ignoreCase' | 'ignoreAccent' | 'ignoreWidth' |
       if (options.ignoreKana) {
         folded = folded.replaceAll(/[\u30a1-\u30f6]/g, (char) => String.fromCharCode(char.charCodeAt(0) - 0x60));
       }
-      folded = folded.replaceAll('ß', 'ss').replaceAll('æ', 'ae').replaceAll('Æ', 'AE');
+      folded = folded.replaceAll(/[ßẞæÆœŒþÞ]/g, (letter) => EXPANSIONS.get(letter) ?? letter);
       folded = options.ignoreAccent ? folded.normalize('NFD').replaceAll(/\p{Mn}/gu, '') : folded.normalize('NFC');
       if (options.ignoreCase) {
         return folded.replaceAll(/[^\0-\u007f]+|[A-Z]+/g, (run) => run.toLowerCase());

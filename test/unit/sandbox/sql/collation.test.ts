@@ -29,6 +29,8 @@ describe('collations', () => {
     ['Latin1_General_CI_AS', 'ア', 'あ', true],
     ['Latin1_General_CI_AS_KS', 'ア', 'あ', false],
     ['Latin1_General_CI_AS', 'ss', 'ß', true],
+    ['Latin1_General_CS_AS', 'SS', 'ß', false],
+    ['Latin1_General_CI_AS', 'a', 'a\u3000', true],
     ['Latin1_General_CI_AS', 'e\u0301', 'é', true],
     ['Latin1_General_BIN2', 'a', 'a  ', true],
     ['Latin1_General_BIN2', 'a', 'A', false],
