@@ -25,6 +25,21 @@ describe('section', () => {
     expect(world.clock.waiting).toBe(0);
   });
 
+  it('any number of sections shares the stop signals without a warning', async () => {
+    await using world = await live();
+    const warnings: Error[] = [];
+    const warned = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', warned);
+    const stop = new AbortController();
+    const kill = new AbortController();
+    const many = Array.from({ length: 12 }, (_, n) => world.start({ section: `s${n}`, stop: stop.signal, kill: kill.signal }));
+    await world.clock.advance(3000);
+    stop.abort(new Error('stop'));
+    await world.until(() => many.every(({ ended }) => ended));
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
+  });
+
   it('lets go of every description of the table that it asked for', async () => {
     await using world = await live();
     await world.ask('reset');
