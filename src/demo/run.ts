@@ -6,8 +6,8 @@ import { Disposer } from '../lib/disposer.ts';
 import { seededRandom } from '../lib/random.ts';
 import type { ChangeEvent, SubscriberEvent } from '../subscriber/events.ts';
 import { compareAll } from './compare.ts';
-import type { SectionName } from './order-desk.ts';
-import { commit, PARTITION, setStage, type Stage, waitForAll } from './stage.ts';
+import { type SectionName, SECTIONS } from './order-desk.ts';
+import { commit, PARTITION, setStage, type Stage, waitFor } from './stage.ts';
 import { type ChangeKind, type Expectation, KINDS, type Step, traffic } from './traffic.ts';
 import { createView, type View } from './view.ts';
 
@@ -88,7 +88,7 @@ async function playStep(
   const version = await commit(stage.pool, step.statements);
   const committedAtMs = performance.now();
   view.step(step, version);
-  await waitForAll(stage, version, signal);
+  await waitFor(stage, step.touches, version, signal);
   for (const { section, change, atMs } of heard.slice(0, SHOWN)) {
     view.patch({ section, ...change, lagMs: Math.max(0, atMs - committedAtMs) });
   }
@@ -109,7 +109,7 @@ async function runFreely(stage: Stage, seed: number, view: View, signal: AbortSi
     signal.throwIfAborted();
     version = await commit(stage.pool, FREE_STATEMENTS[Math.floor(random() * FREE_STATEMENTS.length)]?.(random) ?? []);
   }
-  await waitForAll(stage, version, signal);
+  await waitFor(stage, SECTIONS, version, signal);
   view.note('');
   view.note(`${FREE_STEPS} more transactions without waiting for anybody: all arrived`);
 }

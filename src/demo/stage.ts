@@ -59,6 +59,9 @@ export async function setStage(disposer: Disposer, { random, note, onEvent, sign
       flags: [
         { origin: 'demo', path: ['http', 'port'], value: 0 },
         { origin: 'demo', path: ['log', 'level'], value: 'error' },
+        // A quiet table is asked less and less often; somebody who watches wants to see it at once.
+        { origin: 'demo', path: ['sources', 'shop', 'polling', 'ladder'], value: ['50ms'] },
+        { origin: 'demo', path: ['manager', 'heartbeat'], value: '500ms' },
       ],
     }),
   );
@@ -86,9 +89,9 @@ async function createDatabase(connectionString: string): Promise<void> {
   }
 }
 
-/** Waits until every replica contains every change up to `version`. @throws a TimeoutError when that does not come */
-export async function waitForAll(stage: Stage, version: string, signal: AbortSignal): Promise<void> {
-  await Promise.all([...stage.replicas.values()].map((replica) => replica.waitForVersion(version, { signal, timeoutMs: PATIENCE_MS })));
+/** Waits until the replicas of these sections contain every change up to `version`. @throws a TimeoutError when that does not come */
+export async function waitFor(stage: Stage, sections: readonly SectionName[], version: string, signal: AbortSignal): Promise<void> {
+  await Promise.all(sections.map((section) => stage.replicas.get(section)?.waitForVersion(version, { signal, timeoutMs: PATIENCE_MS })));
 }
 
 /** Runs statements in one transaction. @returns the version of the database after it */

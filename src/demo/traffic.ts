@@ -2,7 +2,7 @@
  * The demo's traffic: seeded steps, each one transaction of plain T-SQL with what a subscriber must hear of it. Numbers of orders lie beyond
  * 2^53 on purpose. The steps keep their own books of which rows live, so that every statement hits what it names.
  */
-import { between, cents, customerName, attributes, guid, moment, pick, text } from './order-desk.ts';
+import { attributes, between, cents, customerName, guid, moment, pick, type SectionName, text } from './order-desk.ts';
 import type { Random } from '../lib/random.ts';
 
 /** The kinds of change that the demo must have seen arrive as patches. */
@@ -15,12 +15,14 @@ export interface Step {
   readonly title: string;
   /** Run in one transaction. */
   readonly statements: readonly string[];
+  /** The sections whose tables the statements touch. */
+  readonly touches: readonly SectionName[];
   /** What a subscriber must hear, in any order; the patch that proves it has one of its operations on such a path. Empty: silence. */
   readonly expected: readonly Expectation[];
 }
 
 export interface Expectation {
-  readonly section: string;
+  readonly section: SectionName;
   readonly dataKey: string;
   readonly op: 'upsert' | 'remove';
   /** A path that the patch must touch; '' is the whole document. */
@@ -73,6 +75,7 @@ function placeOrder(random: Random, books: Books): Step {
   const lines = between(random, 1, 3);
   return {
     kind: 'insert',
+    touches: ['orders', 'orderLines'],
     title: `order ${order} is placed with ${lines} line${lines === 1 ? '' : 's'}`,
     statements: [
       `INSERT INTO dbo.Orders (OrderId, CustomerId, Status, Total, PlacedAt, Reference) VALUES (${order}, ${between(random, 1, 40)}, 'new', ${cents(random, 5, 4000)}, '${moment(random)}', '${guid(random)}')`,
@@ -85,7 +88,7 @@ function placeOrder(random: Random, books: Books): Step {
     expected: [
       { section: 'orders', dataKey: `${order}`, op: 'upsert', path: '' },
       ...Array.from({ length: lines }, (_, i) => ({
-        section: 'orderLines',
+        section: 'orderLines' as const,
         dataKey: `${order}|${i + 1}`,
         op: 'upsert' as const,
         path: '',
@@ -100,6 +103,7 @@ function moveOrder(random: Random, books: Books): Step {
   const status = `${pick(random, ['paid', 'packed', 'shipped'])}-${between(random, 1000, 9999)}`;
   return {
     kind: 'update',
+    touches: ['orders'],
     title: `order ${order} becomes ${status}`,
     statements: [`UPDATE dbo.Orders SET Status = '${status}', Total = Total + 0.01 WHERE OrderId = ${order}`],
     expected: [{ section: 'orders', dataKey: `${order}`, op: 'upsert', path: '/Status' }],
@@ -111,6 +115,7 @@ function restyleProduct(random: Random, books: Books): Step {
   const json = JSON.stringify({ ...(JSON.parse(attributes(random)) as object), revision: between(random, 1, 1_000_000) });
   return {
     kind: 'json update',
+    touches: ['products'],
     title: `product ${product} gets other attributes (nested JSON)`,
     statements: [`UPDATE dbo.Products SET Attributes = ${text(json)} WHERE ProductId = ${product}`],
     expected: [{ section: 'products', dataKey: `${product}`, op: 'upsert', path: '/Attributes/revision' }],
@@ -120,6 +125,7 @@ function restyleProduct(random: Random, books: Books): Step {
 function touchNothing(random: Random): Step {
   return {
     kind: 'no-op update',
+    touches: ['customers'],
     title: 'an UPDATE sets every customer to what he is: change tracking reports it, no patch follows',
     statements: [`UPDATE dbo.Customers SET Name = Name, Vip = Vip WHERE CustomerId <= ${between(random, 3, 40)}`],
     expected: [],
@@ -134,6 +140,7 @@ function renumberProduct(random: Random, books: Books): Step {
   books.products[at] = to;
   return {
     kind: 'key change',
+    touches: ['products'],
     title: `product ${from} becomes number ${to}`,
     statements: [`UPDATE dbo.Products SET ProductId = ${to}, Price = Price + 1 WHERE ProductId = ${from}`],
     expected: [
@@ -149,6 +156,7 @@ function respellCoupon(random: Random, books: Books): Step {
   books.coupon += 1;
   return {
     kind: 'respelled key',
+    touches: ['coupons'],
     title: `the coupon is respelled ${code}: the same key to SQL Server, another to a cache`,
     statements: [`UPDATE dbo.Coupons SET Code = ${text(code)}, PercentOff = ${between(random, 5, 50)} WHERE Code = N'welcome10'`],
     expected: [{ section: 'coupons', dataKey: encodeURIComponent(code), op: 'upsert', path: '' }],
@@ -160,6 +168,7 @@ function cancelOrder(random: Random, books: Books): Step {
   books.orders.splice(books.orders.indexOf(order), 1);
   return {
     kind: 'delete',
+    touches: ['orders', 'orderLines'],
     title: `order ${order} is deleted with its lines`,
     statements: [`DELETE FROM dbo.OrderLines WHERE OrderId = ${order}`, `DELETE FROM dbo.Orders WHERE OrderId = ${order}`],
     expected: [{ section: 'orders', dataKey: `${order}`, op: 'remove', path: '' }],
@@ -170,6 +179,7 @@ function changeCustomer(random: Random): Step {
   const customer = between(random, 1, 40);
   return {
     kind: 'update',
+    touches: ['customers'],
     title: `customer ${customer} is renamed and pays`,
     statements: [
       `UPDATE dbo.Customers SET Name = ${text(`${customerName(random)} ${between(random, 100, 999)}`)}, Credit = Credit - 0.0001, Email = NULL WHERE CustomerId = ${customer}`,
@@ -192,6 +202,7 @@ function burst(random: Random, books: Books, rows: number): Step {
   statements.push('UPDATE dbo.Products SET Price = Price + 0.05');
   return {
     kind: 'burst',
+    touches: ['orders', 'products'],
     title: `one transaction inserts ${rows} orders and reprices every product`,
     statements,
     expected: [
