@@ -1,10 +1,10 @@
--- Takes everything back that enable.sql and login.sql made. Stop the daemon first, and purge what it published:
+-- Switches change tracking off again. Stop the daemon first, and purge what it published:
 --   patchwire table remove dbo.Orders --purge
 -- History is gone with it: switched on again, the table has to be loaded anew.
 --
 -- Replace:  OrderDesk      the database
 --           dbo, Orders    schema and table: repeat the second batch for every table
---           patchwire      the login and user
+--           patchwire      the user of login.sql
 
 USE [OrderDesk];
 GO
@@ -17,11 +17,14 @@ IF NOT EXISTS (SELECT 1 FROM sys.change_tracking_tables)
   ALTER DATABASE [OrderDesk] SET CHANGE_TRACKING = OFF;
 GO
 
-DROP USER IF EXISTS [patchwire];
+IF EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'patchwire')
+BEGIN
+  REVOKE SELECT ON [dbo].[Orders] FROM [patchwire];
+  REVOKE VIEW CHANGE TRACKING ON [dbo].[Orders] FROM [patchwire];
+END
 GO
 
-DROP LOGIN [patchwire];
-GO
-
--- Only where nobody else uses SNAPSHOT:
--- ALTER DATABASE [OrderDesk] SET ALLOW_SNAPSHOT_ISOLATION OFF;
+-- Once nobody needs them, the user and the login of login.sql, and SNAPSHOT where no one else reads with it:
+--   DROP USER [patchwire];
+--   DROP LOGIN [patchwire];
+--   ALTER DATABASE [OrderDesk] SET ALLOW_SNAPSHOT_ISOLATION OFF;
