@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import mssql from 'mssql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CliOptions, runCli, type RunningCli, startCli } from '../support/cli.ts';
-import { testRedis, type TestRedis } from '../support/redis.ts';
+import { privateTestRedis, testRedis, type TestRedis } from '../support/redis.ts';
 
 const PASSWORD = 'Sand-Box-1!';
 
@@ -240,6 +240,42 @@ describe('run', () => {
     await expect.poll(async () => (await get('/ready')).status, { timeout: 60_000 }).toBe(200);
     await expect.poll(() => documentOf(here, '4'), { timeout: 60_000 }).toMatchObject({ Status: 'unseen' });
     expect(await documentOf(here, '1')).toMatchObject({ Total: '7.00' });
+  });
+});
+
+describe('a server that comes late', () => {
+  it('is waited for, by name, and then followed', async () => {
+    await using late = await privateTestRedis();
+    const here = await enabled();
+    writeFileSync(here.file, readFileSync(here.file, 'utf8').replace(redis.url, late.url));
+    await late.stop();
+    const { cli, get } = await daemon(here);
+    await using _daemon = cli;
+    await cli.line((line) => line.includes(`waiting for Redis at ${new URL(late.url).host}`));
+    expect((await get('/live')).status).toBe(200);
+    expect(await get('/ready')).toMatchObject({ status: 503, body: expect.stringContaining('waiting for Redis') as string });
+    await late.start();
+    await cli.line((line) => line.includes('"reached"'));
+    await expect.poll(async () => (await get('/ready')).status, { timeout: 60_000 }).toBe(200);
+    cli.process.kill('SIGINT');
+    expect(await cli.exited()).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('checkpoint reset without a daemon', () => {
+  it('L6: takes the lease, begins the load under a new epoch, and the next daemon ends it', async () => {
+    const here = await enabled();
+    expect((await runCli(['run', '--once'], here.cli)).code).toBe(0);
+    const shown = async (): Promise<Record<string, unknown>> =>
+      JSON.parse((await runCli(['checkpoint', 'show', 'orders', '--json'], here.cli)).stdout) as Record<string, unknown>;
+    const before = await shown();
+    const reset = await runCli(['checkpoint', 'reset', 'orders', '--yes', '--json'], here.cli);
+    expect({ code: reset.code, answer: JSON.parse(reset.stdout) as unknown }).toMatchObject({ code: 0, answer: { by: 'self' } });
+    expect(await redis.raw.exists(`{${here.partition}:orders}/lease`)).toBe(0);
+    const between = await shown();
+    expect(between['epoch']).not.toBe(before['epoch']);
+    expect((await runCli(['run', '--once'], here.cli)).code).toBe(0);
+    expect(await shown()).toMatchObject({ state: 'live', epoch: between['epoch'], documents: 2 });
   });
 });
 
