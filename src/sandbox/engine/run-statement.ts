@@ -1,4 +1,5 @@
 /** Runs one statement that reads, writes or defines, synchronously, in its context. Control of flow is not here. */
+import type { Expression } from '../sql/ast-expression.ts';
 import type { Statement, WithPrefix } from '../sql/ast.ts';
 import { SqlError } from '../session.ts';
 import type { PlanEnvironment } from './bind-source.ts';
@@ -50,6 +51,7 @@ export type AtomicStatement = Exclude<
 function environmentOf(context: StatementContext, statement: WithPrefix & { readonly options?: readonly string[] }): PlanEnvironment {
   const env = createEnvironment(context);
   if (statement.changeTrackingContext !== null) {
+    refuseContext(statement.changeTrackingContext);
     const value = compileExpression(statement.changeTrackingContext, emptyScope(env));
     if (!value.untyped && value.type.name !== 'varbinary' && value.type.name !== 'binary') {
       throw new SqlError(
@@ -72,6 +74,16 @@ function environmentOf(context: StatementContext, statement: WithPrefix & { read
         (base, ctes) => refineEnvironment(base, { ctes }),
         recursion === undefined ? 100 : Number(recursion),
       );
+}
+
+/** The grammar takes a constant that is not NULL, or a variable. @throws SqlError 102, 156 */
+function refuseContext(expression: Expression): void {
+  if (expression.kind === 'literal' && expression.literal === 'null') {
+    throw new SqlError(156, "Incorrect syntax near the keyword 'NULL'.", { line: expression.line, class: 15 });
+  }
+  if (expression.kind !== 'literal' && expression.kind !== 'variable') {
+    throw new SqlError(102, "Incorrect syntax near '+'.", { line: expression.line, class: 15 });
+  }
 }
 
 export function runStatement(context: StatementContext, statement: AtomicStatement): StatementResult {
