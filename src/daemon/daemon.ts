@@ -221,7 +221,7 @@ class ComposedDaemon implements Daemon {
   ): Promise<Supervised> {
     const { clock, random } = { clock: this.#clock, random: this.#random };
     const [stop, kill, once] = [this.#stop.signal, this.#kill.signal, this.#dependencies.once ?? false];
-    const log = this.#log.child({ section: table.section, table: table.table });
+    const log = this.#log.child({ section: table.section });
     const run = async (): Promise<SectionEnd> => {
       await Promise.all(openings.map((opening) => opening.opened()));
       const options = sectionOptions(this.#config, table);

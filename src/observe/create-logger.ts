@@ -1,6 +1,7 @@
 /** Makes the logger: JSON lines to stdout, readable lines on a terminal. Keeps secrets out; decides nothing about what is logged. */
 import { pino, type DestinationStream, type LoggerOptions } from 'pino';
 import { pinoPretty } from './pretty.ts';
+import { PatchwireError } from '../model/errors.ts';
 import type { Logger } from './logger.ts';
 import { hideSecrets } from './secrets.ts';
 
@@ -26,9 +27,19 @@ export function createLogger(options: CreateLoggerOptions): Logger {
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: (error: unknown) => describeError(error, level === 'debug' || level === 'trace') },
     redact: { paths: REDACTED, censor: '***' },
   };
   return pino(settings, withoutSecrets(pretty ? pinoPretty(destination) : destination, secrets));
+}
+
+/** A known trouble is its code, message and cause; a stack trace says more only of what is a bug, or to those who ask for it. */
+function describeError(error: unknown, verbose: boolean): unknown {
+  if (!(error instanceof PatchwireError) || error.kind === 'internal' || verbose) {
+    return error instanceof Error ? pino.stdSerializers.err(error) : error;
+  }
+  const { code, message, details, cause } = error;
+  return { code, message, details, ...(cause instanceof Error ? { cause: cause.message } : {}) };
 }
 
 function withoutSecrets(destination: DestinationStream, secrets: readonly string[]): DestinationStream {

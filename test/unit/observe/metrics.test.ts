@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PatchwireError } from '../../../src/model/errors.ts';
 import { createLogger } from '../../../src/observe/create-logger.ts';
 import { countersOf, writeCounterLines } from '../../../src/observe/counter-line.ts';
 import { createMetrics } from '../../../src/observe/metrics.ts';
@@ -159,6 +160,19 @@ describe('the log', () => {
     log.info({ password: 'x', nested: { url: 'y' }, text: 'has p"w/1', encoded: `redis://u:${encodeURIComponent('p"w/1')}@h` }, 'p"w/1');
     expect(lines.join()).not.toMatch(/p\\"w\/1|p%22w|"x"|"y"/u);
     expect(hideSecrets('a p"w/1 b', ['p"w/1'])).toBe('a *** b');
+  });
+
+  it('shows a stack trace only of a bug, or at debug', () => {
+    const known = new PatchwireError('PW-S201', 'out of reach', { cause: new Error('ECONNREFUSED'), details: { source: 's' } });
+    const { lines, log } = capture();
+    log.warn({ err: known }, 'x');
+    expect(JSON.parse(lines[0]!)).toMatchObject({
+      err: { code: 'PW-S201', message: 'out of reach', details: { source: 's' }, cause: 'ECONNREFUSED' },
+    });
+    log.warn({ err: new PatchwireError('PW-I901', 'a bug') }, 'x');
+    const verbose = capture({ level: 'debug' });
+    verbose.log.warn({ err: known }, 'x');
+    expect([lines[0], lines[1], verbose.lines[0]].map((line) => line!.includes('metrics.test.ts'))).toEqual([false, true, true]);
   });
 
   it('has a line of counters every ten seconds and one at stop', async () => {
