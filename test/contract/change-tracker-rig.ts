@@ -28,6 +28,8 @@ export interface Rig {
   /** All pages from `from` on. */
   readonly changes: (table: TrackedTable, from: bigint) => Promise<RowState[]>;
   readonly load: (table: TrackedTable) => Promise<RowState[]>;
+  /** Transactions open in the database, but for the asker's. */
+  readonly openTransactions: () => Promise<number>;
   readonly another: (options: Partial<SqlServerChangeTrackerOptions>) => ChangeTracker;
 }
 
@@ -63,6 +65,12 @@ export class Rigs implements AsyncDisposable {
       another,
       describe: (name, rest) => tracker.describe(selection(name, rest), { signal: never }),
       window: (table, from) => tracker.readWindow(table, { from, cursor: null, position: position(from), signal: never }),
+      async openTransactions() {
+        const { recordset } = await database.run(
+          'SELECT SUM(s.open_transaction_count) AS n FROM sys.dm_exec_sessions AS s WHERE s.database_id = DB_ID() AND s.session_id <> @@SPID',
+        );
+        return Number(recordset[0]?.['n'] ?? 0);
+      },
       async changes(table, from) {
         const rows: RowState[] = [];
         for (let cursor: PageCursor | null = null, full = true; full;) {
