@@ -125,8 +125,14 @@ function interpret(raw: unknown, context: Interpretation): Config {
 /** What zod's own messages do not say in the words of a configuration. */
 function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type') {
-    const wanted = issue.expected === 'object' || issue.expected === 'record' ? 'map' : issue.expected;
-    return issue.input === undefined ? 'required' : `a ${wanted}`;
+    if (issue.input === undefined) {
+      return 'required';
+    }
+    return issue.expected === 'object' || issue.expected === 'record'
+      ? 'a map'
+      : issue.expected === 'string'
+        ? 'a text: put it in quotes'
+        : `a ${issue.expected}`;
   }
   return issue.code === 'too_small' && issue.origin === 'array' ? 'at least one entry' : undefined;
 }

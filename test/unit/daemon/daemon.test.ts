@@ -24,9 +24,11 @@ http: { port: 0 }
 
 const config = (text = TEXT) => parseConfig(text, { origin: 'test', env: {}, folder: '/' });
 
-function world(dependencies: Partial<DaemonDependencies> = {}, text = TEXT) {
-  const clock = new ManualClock();
-  const store = new MemoryStore();
+function world(
+  dependencies: Partial<DaemonDependencies> = {},
+  text = TEXT,
+  { clock = new ManualClock(), store = new MemoryStore() }: { clock?: ManualClock; store?: MemoryStore } = {},
+) {
   const lines: Record<string, unknown>[] = [];
   const log = createLogger({
     level: 'debug',
@@ -157,6 +159,21 @@ describe('createDaemon', () => {
     });
     await clock.until(() => outcome !== null);
     expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'PW-S204' } });
+  });
+
+  it('stands by while another daemon leads, ready and live, and takes over when that one stops', async () => {
+    const first = world();
+    await first.daemon.start();
+    await first.clock.until(() => first.phases()['one'] === 'live' && first.phases()['two'] === 'live');
+    const { clock, store } = first;
+    const second = world({}, TEXT, { clock, store });
+    await second.daemon.start();
+    await clock.until(() => second.phases()['one'] === 'standby' && second.phases()['two'] === 'standby');
+    await clock.advance(600_000);
+    expect((await get(second.daemon, '/ready')).status).toBe(200);
+    expect((await get(second.daemon, '/live')).status).toBe(200);
+    await stopped(first.daemon, clock);
+    await clock.until(() => second.phases()['one'] === 'live' && second.phases()['two'] === 'live');
   });
 
   it('ends a section that an operator purged, and goes on with the others', async () => {
