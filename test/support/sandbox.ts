@@ -34,7 +34,7 @@ export const onSandbox: boolean = external === undefined;
 
 function configOf(connectionString: string, changes: Partial<sql.config>): sql.config {
   const parsed = sql.ConnectionPool.parseConnectionString(connectionString) as sql.config;
-  const options = { ...parsed.options, ...(changes.options ?? {}) };
+  const options = { ...parsed.options, ...changes.options };
   return { ...parsed, ...changes, options };
 }
 

@@ -13,7 +13,7 @@ import { compileOver, createEnvironment } from './environment.ts';
 import { checkReferences } from './foreign-keys.ts';
 import { threePartName } from './object-names.ts';
 import { draftOf, redefine } from './redefine-table.ts';
-import type { Row } from './row-store.ts';
+import type { Row, RowChain } from './row-store.ts';
 import type { StatementContext } from './statement-context.ts';
 import { TableWriter } from './table-writer.ts';
 
@@ -111,7 +111,7 @@ function filler(
     const value = assignTo(table, column, compileOver(context, draft, column.default.expression));
     return () => value(ctx);
   }
-  if (!column.nullable && [...table.store.walk()].some((chain) => chain.head?.row != null)) {
+  if (!column.nullable && [...table.store.walk()].some((chain) => rowOf(chain).length > 0)) {
     throw new SqlError(
       4901,
       `ALTER TABLE only allows columns to be added that can contain nulls, or have a DEFAULT definition specified, or the column being added is an identity or timestamp column, or alternatively if none of the previous conditions are satisfied the table must be empty to allow addition of this column. Column '${column.name}' cannot be added to non-empty table '${table.name}' because it does not satisfy these conditions.`,
@@ -124,7 +124,7 @@ function filler(
 /** Tests every row against the table's checks and foreign keys. @throws SqlError 547 */
 function checkExisting(context: StatementContext, table: Table): void {
   const writer = new TableWriter(createEnvironment(context), table);
-  const rows = [...table.store.walk()].flatMap((chain) => (chain.head?.row == null ? [] : [chain.head.row]));
+  const rows = [...table.store.walk()].flatMap((chain) => rowOf(chain));
   for (const row of rows) {
     writer.check(row, 'ALTER TABLE');
   }
@@ -237,4 +237,9 @@ function alterColumn(context: StatementContext, table: Table, action: Extract<Al
     }
     return row.with(index, convert(context.eval));
   });
+}
+
+function rowOf(chain: RowChain): Row[] {
+  const row = chain.head === null ? null : chain.head.row;
+  return row === null ? [] : [row];
 }

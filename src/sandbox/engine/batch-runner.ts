@@ -7,16 +7,16 @@ import type { ResultSink } from '../session.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
 import { atomically } from './atomic-statement.ts';
+import { condition, declare, kill, sleep, transact, useDatabase } from './batch-steps.ts';
 import type { BatchCache, PreparedBatch } from './batch-cache.ts';
 import { emptyScope } from './bind-source.ts';
 import { declareVariables } from './declarations.ts';
 import { createEnvironment } from './environment.ts';
 import { endsBatch, endsTransaction, notTracked } from './errors.ts';
-import { coerce, compileCondition, compileExpression } from './expressions.ts';
+import { compileExpression } from './expressions.ts';
 import { declareTable, delayOf, printText, raisedError, setVariable, thrownError } from './flow-statements.ts';
 import { describeName, findObject } from './object-names.ts';
 import { runProcedure } from './procedures.ts';
-import type { AtomicStatement } from './run-statement.ts';
 import { runStatement } from './run-statement.ts';
 import type { SessionState } from './session-state.ts';
 import { setIsolation, setOption } from './session-settings.ts';
@@ -224,12 +224,12 @@ export class BatchRunner {
       case 'block':
         return await this.#sequence(statement.statements, end);
       case 'if': {
-        const held = await this.#condition(statement.condition);
+        const held = await condition(this, statement.condition);
         const branch = held ? statement.then : statement.otherwise;
         return branch === null ? 'next' : await this.#guarded(branch, held ? (statement.otherwise?.position ?? end) : end);
       }
       case 'while':
-        while (await this.#condition(statement.condition)) {
+        while (await condition(this, statement.condition)) {
           const outcome = await this.#guarded(statement.body, end);
           if (outcome === 'break') {
             break;
@@ -279,12 +279,12 @@ export class BatchRunner {
       }
       case 'waitFor': {
         const delay = await this.atomic((context) => delayOf(context, statement));
-        await this.#sleep(delay);
+        await sleep(this, delay);
         this.done();
         return 'next';
       }
       case 'declare':
-        await this.#declare(statement);
+        await declare(this, statement);
         return 'next';
       case 'declareTable':
         await this.atomic((context) => declareTable(context, statement));
@@ -298,7 +298,7 @@ export class BatchRunner {
       case 'commit':
       case 'rollback':
       case 'save':
-        await this.#transaction(statement);
+        await transact(this, statement);
         session.rowCount = 0n;
         this.done();
         return 'next';
@@ -311,16 +311,7 @@ export class BatchRunner {
         this.done();
         return 'next';
       case 'use': {
-        const change = session.use(statement.database);
-        this.sink.environment(change);
-        this.sink.message({
-          number: 5701,
-          state: 1,
-          class: 0,
-          message: `Changed database context to '${session.database.name}'.`,
-          procedure: '',
-          line: statement.line,
-        });
+        useDatabase(this, statement);
         this.done();
         return 'next';
       }
@@ -328,7 +319,7 @@ export class BatchRunner {
         this.done();
         return 'next';
       case 'kill':
-        await this.#kill(statement.session);
+        await kill(this, statement.session);
         this.done();
         return 'next';
       case 'execute':
@@ -339,9 +330,31 @@ export class BatchRunner {
         await this.nested(typeof text === 'string' ? text : '');
         return 'next';
       }
-      default: {
-        const atomic: AtomicStatement = statement;
-        const result = await this.atomic((context) => runStatement(context, atomic));
+      case 'select':
+      case 'insert':
+      case 'update':
+      case 'delete':
+      case 'merge':
+      case 'truncate':
+      case 'createDatabase':
+      case 'alterDatabase':
+      case 'createSchema':
+      case 'createTable':
+      case 'alterTable':
+      case 'createIndex':
+      case 'createView':
+      case 'createSynonym':
+      case 'drop':
+      case 'dropIndex':
+      case 'backup':
+      case 'restore':
+      case 'createLogin':
+      case 'createUser':
+      case 'createRole':
+      case 'alterRole':
+      case 'permission':
+      case 'executeAs': {
+        const result = await this.atomic((context) => runStatement(context, statement));
         session.rowCount = BigInt(result.count ?? 0);
         await this.send(result);
         return 'next';
@@ -381,81 +394,7 @@ export class BatchRunner {
     }
   }
 
-  async #condition(condition: Extract<Statement, { kind: 'if' }>['condition']): Promise<boolean> {
-    return await this.atomic((context) => {
-      const env = createEnvironment(context);
-      return compileCondition(condition, emptyScope(env))(context.eval) === true;
-    });
-  }
-
   async evaluate(expression: Parameters<typeof compileExpression>[0]): Promise<SqlValue> {
     return await this.atomic((context) => compileExpression(expression, emptyScope(createEnvironment(context))).evaluate(context.eval));
-  }
-
-  async #declare(statement: Extract<Statement, { kind: 'declare' }>): Promise<void> {
-    declareVariables(this.frame, statement, this.session.database.collation);
-    for (const variable of statement.variables) {
-      const { initial } = variable;
-      const place = this.frame.variables.get(variable.name.toLowerCase());
-      if (initial !== null && place !== undefined) {
-        const value = await this.atomic((context) => {
-          const scope = emptyScope(createEnvironment(context));
-          return coerce(compileExpression(initial, scope), place.type).evaluate(context.eval);
-        });
-        this.frame.values[place.index] = value;
-      }
-    }
-  }
-
-  async #transaction(statement: Extract<Statement, { kind: 'beginTransaction' | 'commit' | 'rollback' | 'save' }>): Promise<void> {
-    const { session } = this;
-    const { name } = statement;
-    const text = name === null || typeof name === 'string' ? name : await this.evaluate(name);
-    const named = typeof text === 'string' ? text : null;
-    let change = null;
-    switch (statement.kind) {
-      case 'beginTransaction':
-        change = session.begin(named);
-        break;
-      case 'commit':
-        change = await session.commit();
-        break;
-      case 'rollback':
-        change = session.rollback(named === null || session.isTransactionName(named) ? null : named);
-        break;
-      case 'save':
-        session.save(named ?? '');
-    }
-    if (change !== null) {
-      this.sink.environment(change);
-    }
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    let cancel: () => void = () => undefined;
-    let stop: () => void = () => undefined;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        cancel = this.session.instance.clock.after(ms, resolve);
-        stop = () => {
-          reject(this.signal.reason instanceof Error ? this.signal.reason : new Error('cancelled'));
-        };
-        this.signal.addEventListener('abort', stop);
-      });
-    } finally {
-      cancel();
-      this.signal.removeEventListener('abort', stop);
-    }
-  }
-
-  async #kill(id: number): Promise<void> {
-    const other = this.session.instance.sessions.get(id);
-    if (!this.session.administrator) {
-      throw new SqlError(6102, 'User does not have permission to use the KILL statement.', { class: 14 });
-    }
-    if (other === undefined) {
-      throw new SqlError(6106, `Process ID ${id} is not an active process ID.`);
-    }
-    await this.session.instance.cut(id);
   }
 }

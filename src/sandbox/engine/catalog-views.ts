@@ -7,10 +7,13 @@ import type { PlanColumn } from './plan.ts';
 import type { StatementContext } from './statement-context.ts';
 import type { SystemView } from './views-columns.ts';
 import { databaseViews } from './views-database.ts';
+import { informationViews } from './views-information.ts';
 import { objectViews } from './views-objects.ts';
 import { serverViews } from './views-server.ts';
 
-const VIEWS: ReadonlyMap<string, SystemView> = new Map([...serverViews, ...databaseViews, ...objectViews].map((view) => [view.name, view]));
+const VIEWS: ReadonlyMap<string, SystemView> = new Map(
+  [...serverViews, ...databaseViews, ...objectViews, ...informationViews].map((view) => [view.name, view]),
+);
 
 /** The view of a name; null when the name is in no system schema. @throws SqlError 208 for a system view that the sandbox does not have. */
 export function findSystemView(

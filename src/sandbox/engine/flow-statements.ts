@@ -69,7 +69,7 @@ export function raisedError(context: StatementContext, statement: RaiseErrorStat
       }
       const value = args[next];
       next += 1;
-      const shown = value === undefined || value === null ? '(null)' : String(value);
+      const shown = value === undefined || value === null ? '(null)' : typeof value === 'object' ? '' : String(value);
       return kind === 'x'
         ? Number(value).toString(16)
         : kind === 'X'

@@ -75,27 +75,21 @@ export function describeType(type: SqlType): {
     collation: 'collation' in type ? type.collation : null,
     systemTypeId: base?.id ?? 0,
   };
-  switch (type.name) {
-    case 'char':
-    case 'varchar':
-    case 'binary':
-    case 'varbinary':
-      return { ...described, length: type.length === 'max' ? -1 : type.length };
-    case 'nchar':
-    case 'nvarchar':
-      return { ...described, length: type.length === 'max' ? -1 : type.length * 2 };
-    case 'decimal':
-    case 'numeric':
-      return { ...described, length: decimalBytes(type.precision), precision: type.precision, scale: type.scale };
-    case 'time':
-      return { ...described, length: timeBytes(type.scale), precision: type.scale === 0 ? 8 : 9 + type.scale, scale: type.scale };
-    case 'datetime2':
-      return { ...described, length: timeBytes(type.scale) + 3, precision: type.scale === 0 ? 19 : 20 + type.scale, scale: type.scale };
-    case 'datetimeoffset':
-      return { ...described, length: timeBytes(type.scale) + 5, precision: type.scale === 0 ? 26 : 27 + type.scale, scale: type.scale };
-    default:
-      return described;
+  if ('length' in type) {
+    const bytes = type.name === 'nchar' || type.name === 'nvarchar' ? 2 : 1;
+    return { ...described, length: type.length === 'max' ? -1 : type.length * bytes };
   }
+  if ('precision' in type) {
+    return { ...described, length: decimalBytes(type.precision), precision: type.precision, scale: type.scale };
+  }
+  if (!('scale' in type)) {
+    return described;
+  }
+  const { name, scale } = type;
+  const fraction = scale === 0 ? 0 : scale + 1;
+  const shown = { time: [0, 8], datetime2: [3, 19], datetimeoffset: [5, 26] } as const;
+  const [extra, precision] = shown[name];
+  return { ...described, length: timeBytes(scale) + extra, precision: precision + fraction, scale };
 }
 
 function decimalBytes(precision: number): number {

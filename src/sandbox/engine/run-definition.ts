@@ -133,7 +133,11 @@ function runAlterTable(context: StatementContext, statement: AlterTableStatement
       return;
     case 'rebuild':
       return;
-    default:
+    case 'add':
+    case 'dropColumns':
+    case 'dropConstraints':
+    case 'alterColumn':
+    case 'checkConstraints':
       alterTable(context, table, action, statement.line);
   }
 }
@@ -242,7 +246,10 @@ function drop(context: StatementContext, statement: DropStatement, name: ObjectN
       logUndo(context.transaction, () => database.objects.set(key, object));
       return;
     }
-    default:
+    case 'login':
+    case 'user':
+    case 'role':
+    case 'procedure':
       throw new UnsupportedError(`DROP ${statement.object.toUpperCase()}`, statement.line);
   }
 }

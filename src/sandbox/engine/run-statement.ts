@@ -123,7 +123,18 @@ export function runStatement(context: StatementContext, statement: AtomicStateme
     case 'executeAs':
       runSecurity(context, statement);
       return NO_RESULT;
-    default:
+    case 'createDatabase':
+    case 'alterDatabase':
+    case 'createSchema':
+    case 'createTable':
+    case 'alterTable':
+    case 'createIndex':
+    case 'createView':
+    case 'createSynonym':
+    case 'drop':
+    case 'dropIndex':
+    case 'backup':
+    case 'restore':
       runDefinition(context, statement);
       return NO_RESULT;
   }

@@ -59,6 +59,10 @@ function valueOf(context: StatementContext, statement: SetOptionStatement): SqlV
   return typeof value === 'string' ? value : compileExpression(value, emptyScope(createEnvironment(context))).evaluate(context.eval);
 }
 
+function shown(value: SqlValue): string {
+  return typeof value === 'object' ? '' : String(value);
+}
+
 export function setOption(context: StatementContext, statement: SetOptionStatement): void {
   const { session } = context;
   const value = valueOf(context, statement);
@@ -70,7 +74,7 @@ export function setOption(context: StatementContext, statement: SetOptionStateme
       if (value !== fixed && name !== 'ARITHABORT') {
         throw new UnsupportedError(`SET ${name} ${on ? 'ON' : 'OFF'}`, statement.line);
       }
-      session.options.flags.set(name, String(value));
+      session.options.flags.set(name, shown(value));
       continue;
     }
     switch (name) {
@@ -105,7 +109,7 @@ export function setOption(context: StatementContext, statement: SetOptionStateme
         if (!WITHOUT_EFFECT.has(name)) {
           throw new UnsupportedError(`SET ${name}`, statement.line);
         }
-        session.options.flags.set(name, String(value));
+        session.options.flags.set(name, shown(value));
     }
   }
 }
@@ -124,7 +128,7 @@ function dateFormatOf(value: SqlValue): SessionState['options']['dateFormat'] {
   if (text === 'mdy' || text === 'dmy' || text === 'ymd' || text === 'ydm' || text === 'myd' || text === 'dym') {
     return text;
   }
-  throw new SqlError(2741, `SET DATEFORMAT date order '${String(value)}' is invalid.`);
+  throw new SqlError(2741, `SET DATEFORMAT date order '${shown(value)}' is invalid.`);
 }
 
 function identityInsert(context: StatementContext, statement: SetOptionStatement, on: boolean): void {

@@ -39,12 +39,12 @@ export function functionSource(context: StatementContext, source: FunctionTable,
       lateral: false,
       *rows() {
         const [from, to, by] = [first, last, step].map((arg) => arg?.evaluate(ctx) ?? null);
-        if (from == null || to == null) {
+        if (from === null || from === undefined || to === null || to === undefined) {
           return;
         }
         const begin = BigInt(Number(from));
         const end = BigInt(Number(to));
-        const stride = by == null ? (begin <= end ? 1n : -1n) : BigInt(Number(by));
+        const stride = by === null || by === undefined ? (begin <= end ? 1n : -1n) : BigInt(Number(by));
         if (stride === 0n) {
           throw new SqlError(4199, 'Argument value 0 is invalid for argument 3 of generate_series function.');
         }

@@ -218,12 +218,12 @@ function hashOf(conjuncts: readonly Conjunct[], left: Source, right: Source, kno
     if (isSubset(first, withLeft) && isSubset(second, withRight)) {
       const hashes = equalityHashes(expression.left, expression.right, scope);
       if (hashes !== null) {
-        pairs.push({ left: hashes.left, right: hashes.right });
+        pairs.push(hashes);
       }
     } else if (isSubset(first, withRight) && isSubset(second, withLeft)) {
       const hashes = equalityHashes(expression.left, expression.right, scope);
       if (hashes !== null) {
-        pairs.push({ left: hashes.right, right: hashes.left });
+        pairs.push({ left: (ctx) => hashes.right(ctx), right: (ctx) => hashes.left(ctx) });
       }
     }
   }

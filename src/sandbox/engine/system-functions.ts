@@ -64,7 +64,7 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
     lastIdentity: () => session.lastIdentity,
     identityCurrent: (name) => {
       const identity = tableByName(name)?.columns.find((column) => column.identity !== null)?.identity;
-      return identity == null ? null : (identity.last ?? identity.seed);
+      return identity === null || identity === undefined ? null : (identity.last ?? identity.seed);
     },
     loginName: () => session.login.name,
     originalLogin: () => session.login.name,

@@ -78,18 +78,19 @@ function describeValue(value: SqlValue, type: SqlType | undefined): string {
   if (value === null) {
     return '<NULL>';
   }
-  if (type === undefined || typeof value === 'number' || typeof value === 'string') {
+  if (typeof value === 'number' || typeof value === 'string') {
     return String(value);
   }
-  if (typeof value === 'bigint' && type.name === 'bigint') {
-    return String(value);
+  if (type === undefined) {
+    return '';
   }
   const text = coerce(
     { type, nullable: false, evaluate: () => value, label: 'implicit', constant: false, untyped: false, digits: null },
     { name: 'nvarchar', length: 4000, collation: 'Latin1_General_BIN2' },
     { explicit: true },
   );
-  return String(text.evaluate({ rows: [], variables: [], system: { dateFormat: () => 'mdy' } as never }));
+  const shown = text.evaluate({ rows: [], variables: [], system: { dateFormat: () => 'mdy' } as never });
+  return typeof shown === 'string' ? shown : '';
 }
 
 /**

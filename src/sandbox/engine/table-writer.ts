@@ -120,7 +120,7 @@ export class TableWriter {
       written:
         referencesFrom(this.table).length === 0
           ? []
-          : [...this.#touched].flatMap((chain) => (chain.head?.row == null ? [] : [chain.head.row])),
+          : [...this.#touched].flatMap((chain) => (chain.head === null || chain.head.row === null ? [] : [chain.head.row])),
       removed: referencesTo(this.table).length === 0 ? [] : this.#removed,
     });
   }

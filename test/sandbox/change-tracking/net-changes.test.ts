@@ -79,8 +79,16 @@ const SEQUENCES: readonly (readonly [title: string, statements: readonly string[
   ['2.2-07 delete then insert of the same key is U with creation version', ['DELETE {t} WHERE id = 1', REINSERT], ['1:U@2/2']],
   ['2.2-08 delete, insert, update is U', ['DELETE {t} WHERE id = 1', REINSERT, 'UPDATE {t} SET a = 4 WHERE id = 1'], ['1:U@3/2']],
   ['2.2-09 delete and insert twice is U', ['DELETE {t} WHERE id = 1', REINSERT, 'DELETE {t} WHERE id = 1', REINSERT], ['1:U@4/4']],
-  ['2.2-10 insert, delete, insert of a new row in one transaction is I', [`BEGIN TRAN; ${INSERT}; DELETE {t} WHERE id = 9; ${INSERT}; COMMIT`], ['9:I@1/1']],
-  ['2.2-11 two updates are one U at the last version', ['UPDATE {t} SET a = 5 WHERE id = 1', 'UPDATE {t} SET b = 5 WHERE id = 1'], ['1:U@2/-']],
+  [
+    '2.2-10 insert, delete, insert of a new row in one transaction is I',
+    [`BEGIN TRAN; ${INSERT}; DELETE {t} WHERE id = 9; ${INSERT}; COMMIT`],
+    ['9:I@1/1'],
+  ],
+  [
+    '2.2-11 two updates are one U at the last version',
+    ['UPDATE {t} SET a = 5 WHERE id = 1', 'UPDATE {t} SET b = 5 WHERE id = 1'],
+    ['1:U@2/-'],
+  ],
   ['2.2-12 a changed key is D of the old and I of the new', ['UPDATE {t} SET id = 7 WHERE id = 1'], ['1:D@1/-', '7:I@1/1']],
   ['2.2-13 a shift of all keys is D, U, U, I', ['UPDATE {t} SET id = id + 1'], ['1:D@1/-', '2:U@1/1', '3:U@1/1', '4:I@1/1']],
   ['2.2-14 a key set to itself looks like delete and insert', ['UPDATE {t} SET id = id WHERE id = 1'], ['1:U@1/1']],
@@ -151,7 +159,10 @@ describe('2.4 the column mask', () => {
     ['for a delete', ['DELETE {t} WHERE id = 1']],
     ['when every column but the key was set', ["UPDATE {t} SET a = 1, b = 1, c = N'x' WHERE id = 1"]],
     ['when a key column was set', ['UPDATE {t} SET id = 1, a = 2 WHERE id = 1']],
-    ['when such an event is inside the window', ["UPDATE {t} SET a = 1, b = 1, c = N'x' WHERE id = 1", 'UPDATE {t} SET a = 2 WHERE id = 1']],
+    [
+      'when such an event is inside the window',
+      ["UPDATE {t} SET a = 1, b = 1, c = N'x' WHERE id = 1", 'UPDATE {t} SET a = 2 WHERE id = 1'],
+    ],
   ])('2.4-01 it is NULL %s', async (_title, statements) => {
     const { changes } = await changesAfter(statements);
     expect(changes.map((each) => each.cols)).toEqual([null]);
@@ -201,13 +212,13 @@ describe('2.5 the context', () => {
   test('2.5-01 a statement carries it', async () => {
     const { changes } = await changesAfter([
       'DECLARE @c varbinary(128) = 0xBEEF; WITH CHANGE_TRACKING_CONTEXT (@c) UPDATE {t} SET a = 5 WHERE id = 1',
-      "WITH CHANGE_TRACKING_CONTEXT (0x01) INSERT INTO {t} (id) VALUES (9)",
+      'WITH CHANGE_TRACKING_CONTEXT (0x01) INSERT INTO {t} (id) VALUES (9)',
     ]);
     expect(changes.map((each) => each.ctx)).toEqual(['BEEF', '01']);
   });
 
   test('2.5-01 a wrong type is 22109, a NULL literal 156, an expression 102; an untracked table takes it', async () => {
-    expect(await db.errorOf("DECLARE @c int = 1; WITH CHANGE_TRACKING_CONTEXT (@c) UPDATE dbo.masked SET a = 5")).toBe(22109);
+    expect(await db.errorOf('DECLARE @c int = 1; WITH CHANGE_TRACKING_CONTEXT (@c) UPDATE dbo.masked SET a = 5')).toBe(22109);
     expect(await db.errorOf('WITH CHANGE_TRACKING_CONTEXT (NULL) UPDATE dbo.masked SET a = 5')).toBe(156);
     expect(await db.errorOf('WITH CHANGE_TRACKING_CONTEXT (0x01 + 0x02) UPDATE dbo.masked SET a = 5')).toBe(102);
     await db.rows('CREATE TABLE dbo.untracked (id int NOT NULL PRIMARY KEY)');
