@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { ChangePage, RowState } from '../../src/model/change.ts';
 import type { PollPacing } from '../../src/source/change-tracker.ts';
 import type { SqlServerConnection } from '../../src/source/sqlserver/connection.ts';
-import { never, Rigs } from './change-tracker-rig.ts';
+import { never, Rigs, selection } from './change-tracker-rig.ts';
 
 /** Waits as long as it is told, for real. */
 export const pacing = (ms: number): PollPacing => ({
@@ -210,6 +210,43 @@ export function changeTrackerSuite(server: () => SqlServerConnection): void {
       const wrong = another({ connection: { ...database.connection, password: 'not this one' } });
       await expect(wrong.open({ signal: never })).rejects.toMatchObject({ code: 'PW-S202' });
       await expect(rigs.start([], {}, { tracking: false })).rejects.toMatchObject({ code: 'PW-S204' });
+    });
+
+    it('a login without VIEW CHANGE TRACKING or SELECT is told what it lacks', async () => {
+      const { database, another } = await rigs.start(ITEMS);
+      const login = `${database.name}_reader`;
+      await database.run(`CREATE LOGIN [${login}] WITH PASSWORD = N'Str0ng!Passw0rd'`);
+      try {
+        await database.run(`CREATE USER [${login}] FOR LOGIN [${login}]`);
+        await database.run(`GRANT SELECT ON dbo.Items TO [${login}]`);
+        const tracker = another({ connection: { ...database.connection, user: login, password: 'Str0ng!Passw0rd' } });
+        const look = (): Promise<unknown> => tracker.describe(selection('Items'), { signal: never });
+        await expect(look()).rejects.toMatchObject({ code: 'PW-S209' });
+        await database.run(`GRANT VIEW CHANGE TRACKING ON dbo.Items TO [${login}]`);
+        await expect(look()).resolves.toMatchObject({ fullName: 'dbo.Items' });
+        await tracker[Symbol.asyncDispose]();
+      } finally {
+        // The sandbox forgets its logins with the process and has no DROP LOGIN.
+        await database.run(`DROP LOGIN [${login}]`).catch(() => {});
+      }
+    });
+
+    it('R2: without SNAPSHOT in the database reads fall back, with a warning, unless SNAPSHOT was asked for', async () => {
+      const rig = await rigs.start(ITEMS, {}, { snapshot: false });
+      const table = await rig.describe('Items');
+      expect(table.isolation).toBe('readCommitted');
+      expect(table.warnings).toHaveLength(1);
+      await rig.database.run("INSERT dbo.Items VALUES (1, N'a')");
+      expect((await rig.window(table, table.version)).rows).toHaveLength(1);
+      const strict = rig.another({ isolation: 'snapshot' });
+      await expect(strict.describe(selection('Items'), { signal: never })).rejects.toMatchObject({ code: 'PW-S227' });
+    });
+
+    it('R2: SNAPSHOT that is taken away later is named', async () => {
+      const { database, describe: look, window } = await rigs.start(ITEMS);
+      const table = await look('Items');
+      await database.run(`ALTER DATABASE [${database.name}] SET ALLOW_SNAPSHOT_ISOLATION OFF`);
+      await expect(window(table, table.version)).rejects.toMatchObject({ code: 'PW-S227' });
     });
 
     it('L3: the projection makes the fingerprint, the rows do not', async () => {

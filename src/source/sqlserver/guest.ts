@@ -4,6 +4,7 @@
  */
 import type mssql from 'mssql';
 import type { Clock } from '../../lib/clock.ts';
+import { PatchwireError } from '../../model/errors.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { SingleConnection } from './connection.ts';
 import { ROLLBACK } from './queries.ts';
@@ -115,7 +116,7 @@ export class Guest implements AsyncDisposable {
 
   /** Cancels what is under way and closes the connections. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed.abort(new Error('the source was closed'));
+    this.#disposed.abort(new PatchwireError('PW-S201', 'The source is closed.'));
     await Promise.all(this.#readers.map(({ connection }) => connection[Symbol.asyncDispose]()));
   }
 

@@ -79,7 +79,7 @@ describe('identities', () => {
   it('ignore case and trailing spaces for every text under a case-insensitive collation', () => {
     const collation = parseCollation('SQL_Latin1_General_CP1_CI_AS');
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(...'abcXYZ09 -|%') }), fc.nat(3), (text, spaces) => {
+      fc.property(fc.string({ unit: fc.constantFrom('a', 'b', 'X', 'Y', '0', ' ', '-', '|', '%') }), fc.nat(3), (text, spaces) => {
         expect(foldKeyValue(text.toUpperCase() + ' '.repeat(spaces), collation)).toBe(foldKeyValue(text, collation));
       }),
     );
