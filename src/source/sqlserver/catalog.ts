@@ -28,13 +28,25 @@ export interface Description {
   readonly name: string;
 }
 
-const SETS = ['database', 'object', 'tracking', 'version', 'name', 'columns', 'databaseAgain', 'objectAgain', 'trackingAgain'] as const;
+const SETS = [
+  'database',
+  'object',
+  'tracking',
+  'version',
+  'name',
+  'rights',
+  'columns',
+  'databaseAgain',
+  'objectAgain',
+  'trackingAgain',
+] as const;
 
 interface Reading {
   readonly database: DatabaseFacts;
   readonly facts: TableFacts;
   readonly version: Version | null;
   readonly name: { readonly schema: string; readonly table: string } | null;
+  readonly mayTrack: boolean;
   readonly columns: readonly CatalogColumn[];
   readonly steady: boolean;
 }
@@ -71,6 +83,7 @@ async function readCatalog(run: Run, selection: TableSelection, options: Describ
     facts,
     version: versionOf(sets.get('version')),
     name: name === undefined ? null : { schema: textOf(name['schema_name']), table: textOf(name['table_name']) },
+    mayTrack: Number(sets.get('rights')?.[0]?.['may_track'] ?? 0) === 1,
     columns: (sets.get('columns') ?? []).map(catalogColumn),
     steady:
       databaseFacts(sets.get('databaseAgain')).serviceBrokerGuid === database.serviceBrokerGuid &&
@@ -121,15 +134,17 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
     throw new PatchwireError('PW-S207', `${fullName} has no primary key.`, { details: { table: fullName } });
   }
   const { beginVersion } = facts;
-  if (beginVersion === null) {
-    throw new PatchwireError('PW-S205', `Change tracking is off for ${fullName}.`, {
-      hint: `ALTER TABLE ${tableName(reading.name.schema, reading.name.table)} ENABLE CHANGE_TRACKING;`,
+  const name = tableName(reading.name.schema, reading.name.table);
+  // Without the permission the catalog hides the table's tracking: off and not allowed would look the same.
+  if (!reading.mayTrack) {
+    throw new PatchwireError('PW-S209', `The login may not see the change tracking of ${fullName}.`, {
+      hint: `GRANT VIEW CHANGE TRACKING ON ${name} TO the daemon's user.`,
       details: { table: fullName },
     });
   }
-  if (facts.minValidVersion === null) {
-    throw new PatchwireError('PW-S209', `The login may not see the change tracking of ${fullName}.`, {
-      hint: `GRANT VIEW CHANGE TRACKING ON ${tableName(reading.name.schema, reading.name.table)} TO the daemon's user.`,
+  if (beginVersion === null || facts.minValidVersion === null) {
+    throw new PatchwireError('PW-S205', `Change tracking is off for ${fullName}.`, {
+      hint: `ALTER TABLE ${name} ENABLE CHANGE_TRACKING;`,
       details: { table: fullName },
     });
   }
@@ -152,7 +167,7 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
   const key = keyColumns.map(keyColumn);
   const { isolation, warnings } = isolationOf(database, options.isolation);
   return {
-    name: tableName(reading.name.schema, reading.name.table),
+    name,
     filter,
     table: {
       source: options.source,
