@@ -291,9 +291,13 @@ export const SYSTEM_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinitio
   ['CHANGE_TRACKING_CURRENT_VERSION', niladic(BIGINT, (system) => system.changeTrackingCurrentVersion())],
   [
     'CHANGE_TRACKING_MIN_VALID_VERSION',
-    defined(1, 1, (call) =>
-      strict(BIGINT, [argumentAs(call, 0, INT)], ([id = null], ctx) => ctx.system.changeTrackingMinValidVersion(asNumber(id))),
-    ),
+    defined(1, 1, (call) => {
+      const { untyped, type } = argument(call, 0);
+      if (untyped || type.name === 'tinyint') {
+        refuseArgument(call, 0);
+      }
+      return strict(BIGINT, [argumentAs(call, 0, INT)], ([id = null], ctx) => ctx.system.changeTrackingMinValidVersion(asNumber(id)));
+    }),
   ],
   ['CHANGE_TRACKING_IS_COLUMN_IN_MASK', defined(2, 2, compileInMask)],
 ]);
