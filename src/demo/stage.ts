@@ -91,7 +91,8 @@ async function createDatabase(connectionString: string): Promise<void> {
 
 /** Waits until the replicas of these sections contain every change up to `version`. @throws a TimeoutError when that does not come */
 export async function waitFor(stage: Stage, sections: readonly SectionName[], version: string, signal: AbortSignal): Promise<void> {
-  await Promise.all(sections.map((section) => stage.replicas.get(section)?.waitForVersion(version, { signal, timeoutMs: PATIENCE_MS })));
+  const replicas = sections.flatMap((section) => stage.replicas.get(section) ?? []);
+  await Promise.all(replicas.map((replica) => replica.waitForVersion(version, { signal, timeoutMs: PATIENCE_MS })));
 }
 
 /** Runs statements in one transaction. @returns the version of the database after it */

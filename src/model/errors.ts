@@ -43,7 +43,7 @@ export class PatchwireError extends Error {
 }
 
 function kindOf(code: ErrorCode): ErrorKind {
-  switch (code[3]) {
+  switch (code.charAt(3)) {
     case 'C':
       return 'config';
     case 'S':

@@ -60,7 +60,9 @@ http: { port: 0 }
       onTestFinished(() => daemon.stop());
       await daemon.start();
       return {
-        live: () => expect.poll(() => daemon.status().sections[0]?.phase, { timeout: 30_000 }).toBe('live'),
+        live: async () => {
+          await expect.poll(() => daemon.status().sections[0]?.phase, { timeout: 30_000 }).toBe('live');
+        },
         stop: () => daemon.stop(),
       };
     },

@@ -14,5 +14,7 @@ writeFileSync(
 );
 const result = spawnSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', config], { stdio: 'inherit', cwd: root });
 rmSync(config, { force: true });
-if (result.status === 0) chmodSync(`${root}dist/main.js`, 0o755);
+if (result.status === 0) {
+  chmodSync(`${root}dist/main.js`, 0o755);
+}
 process.exitCode = result.status ?? 1;

@@ -38,9 +38,13 @@ const wanted = [
 
 const missing = wanted.filter(({ programs }) => !programs.some(find));
 for (const { programs } of wanted.filter((item) => !missing.includes(item))) {
-  if (!flags.has('--if-missing')) console.log(`setup: ${programs.find(find)} is there`);
+  if (!flags.has('--if-missing')) {
+    console.log(`setup: ${programs.find(find)} is there`);
+  }
 }
-if (missing.length === 0) process.exit(0);
+if (missing.length === 0) {
+  process.exit(0);
+}
 
 const manager = [
   { name: 'apt', program: 'apt-get', install: ['install', '-y', '--no-install-recommends'], refresh: ['update'], root: true },
@@ -64,13 +68,17 @@ if (manager.root && !isRoot && !viaSudo) {
 console.log(`setup: ${line.join(' ')}`);
 if (run(line) !== 0) {
   // A fresh machine has no package lists yet.
-  if (manager.refresh !== undefined) run([manager.program, ...manager.refresh]);
-  if (manager.refresh === undefined || run(line) !== 0)
+  if (manager.refresh !== undefined) {
+    run([manager.program, ...manager.refresh]);
+  }
+  if (manager.refresh === undefined || run(line) !== 0) {
     fail(`the package manager failed. Type this, then call setup again:\n\n  ${line.join(' ')}\n`);
+  }
 }
 const still = missing.filter(({ programs }) => !programs.some(find));
-if (still.length > 0)
+if (still.length > 0) {
   fail(`installed ${packages.join(', ')}, but ${still.map(({ programs }) => programs.at(-1)).join(', ')} is not on the PATH`);
+}
 console.log('setup: done');
 
 /**

@@ -10,5 +10,7 @@ if (existsSync(report)) {
   passed = numPassedTests;
   failed = numFailedTests > 0 ? numFailedTests : numFailedTestSuites > 0 && status !== 0 ? numFailedTestSuites : 0;
 }
-if (status !== 0 && failed === 0) failed = 1;
+if (status !== 0 && failed === 0) {
+  failed = 1;
+}
 console.log(`${passed} passed, ${failed} failed`);
