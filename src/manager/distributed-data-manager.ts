@@ -90,7 +90,7 @@ export interface Transition {
   readonly state: SectionState;
   /** A new epoch is drawn; its first script deletes the change log first (C4). */
   readonly newEpoch: boolean;
-  /** What subscribers are told by a `reset` message; null: no message (state and chain move all the same). */
+  /** What subscribers are told by a `reset` message; null: a move of the position only, of which nobody is told: state and epoch stay. */
   readonly reset: { readonly phase: 'begin' | 'end'; readonly reason: string } | null;
   readonly advance: Advance;
   /** Set when a load begins: stored before the first page (L3). */
@@ -134,9 +134,11 @@ export interface DistributedDataManager extends AsyncDisposable {
   /**
    * Takes or keeps the lead: lease, a new random token and the state in one script (C3). Remembers tip and token of the lead before, to tell a
    * rewound Redis from another leader (C4). Call it only when no writing call of this section is outstanding.
-   * @throws M307 when the pending marker is set, M313
+   * `repair`: lead although the pending marker is set (meta says so); then only a transition to a new epoch, or a purge, is accepted, and that
+   * transition puts marker and digest right (C5).
+   * @throws M307 when the pending marker is set and `repair` is not, M313
    */
-  lead(section: string): Promise<LeadResult>;
+  lead(section: string, options?: { readonly repair?: boolean }): Promise<LeadResult>;
   /** Gives the lead up if it is still held; never throws for a lead that is lost. */
   resign(section: string): Promise<void>;
 
@@ -156,7 +158,10 @@ export interface DistributedDataManager extends AsyncDisposable {
   publish(batch: Batch): Promise<void>;
   /** The same without a message: a load or sweep page, or a window while loading. Moves the tip only. */
   store(batch: Batch): Promise<void>;
-  /** Changes state, epoch or source. Moves tip, seq and last. @returns the meta after it */
+  /**
+   * Changes state, epoch or source. Moves tip, seq and last; with `reset: null` the tip only, like a load page: a seq without a message would be
+   * a hole to every subscriber. @returns the meta after it
+   */
   transition(section: string, transition: Transition): Promise<SectionMeta>;
   /**
    * Composed from meta inside the script (C7); renews the lease; an idle advance rides on it. Moves neither tip nor seq nor last.

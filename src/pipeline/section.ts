@@ -60,10 +60,6 @@ const BACKOFF = { reconnect: { minMs: 100, maxMs: 5000 }, backoff: { minMs: 100,
 /** As many tries of class `now` are made without a wait. */
 const AT_ONCE = 3;
 const DEFAULT_FAULTED_RETRY_MS = 60_000;
-/** What the managers' `lead` takes beyond the port: a torn section is led, so that a new epoch can mend it. */
-interface RepairingManager {
-  lead(section: string, options: { readonly repair: true }): Promise<LeadResult>;
-}
 
 const ENDED = new Error('the lane has ended');
 
@@ -180,8 +176,7 @@ class Section {
       if (!(error instanceof PatchwireError && error.code === 'PW-M307' && (await this.#desk.look()))) {
         throw error;
       }
-      const repairing: RepairingManager = manager;
-      return await repairing.lead(section, { repair: true });
+      return await manager.lead(section, { repair: true });
     }
   }
 

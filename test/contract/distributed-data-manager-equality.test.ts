@@ -1,20 +1,10 @@
 /** Property: whatever is called, in whatever order, the memory manager and Redis answer alike and end in equal states. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Advance, RowWrite } from '../../src/manager/distributed-data-manager.ts';
+import type { Advance, DistributedDataManager, RowWrite } from '../../src/manager/distributed-data-manager.ts';
 import { message } from '../../src/wire/messages.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
-import {
-  batch,
-  codeOf,
-  digestOf,
-  live,
-  type ManagerBench,
-  removal,
-  type RepairingManager,
-  S,
-  upsert,
-} from './distributed-data-manager-rows.ts';
+import { batch, codeOf, digestOf, live, type ManagerBench, removal, S, upsert } from './distributed-data-manager-rows.ts';
 import { memoryBench, redisBench } from './distributed-data-manager-benches.ts';
 
 let redis: TestRedis;
@@ -81,9 +71,9 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 /** What happened, without what is random: codes, messages and states. */
 async function play(bench: ManagerBench, actions: readonly Action[]): Promise<unknown> {
   const clock = { now: () => Date.UTC(2026, 5, 1), sleep: async () => undefined };
-  const managers: RepairingManager[] = [bench.manager({ clock }), bench.manager({ clock })];
+  const managers: DistributedDataManager[] = [bench.manager({ clock }), bench.manager({ clock })];
   let leader = 0;
-  const manager = (): RepairingManager => managers[leader]!;
+  const manager = (): DistributedDataManager => managers[leader]!;
   await live(manager());
   let rewind = await bench.snapshot();
   const codes: unknown[] = [];
@@ -162,7 +152,7 @@ function rowOf(intent: RowIntent, entry: string | undefined, version: string): R
   return { ...row, next: { ...next, dataKey: intent.upperCase ? intent.identity.toUpperCase() : intent.identity } };
 }
 
-function plainLead(result: Awaited<ReturnType<RepairingManager['lead']>>): unknown {
+function plainLead(result: Awaited<ReturnType<DistributedDataManager['lead']>>): unknown {
   return result.kind === 'held' ? 'held' : { created: result.created, rewound: result.rewound, seq: result.meta.seq };
 }
 

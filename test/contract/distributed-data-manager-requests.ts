@@ -1,8 +1,9 @@
 /** The part of the contract of DistributedDataManager that is about operators' requests (L6). */
 import { expect, it } from 'vitest';
-import { codeOf, live, type ManagerBench, type RepairingManager, S } from './distributed-data-manager-rows.ts';
+import type { DistributedDataManager } from '../../src/manager/distributed-data-manager.ts';
+import { codeOf, live, type ManagerBench, S } from './distributed-data-manager-rows.ts';
 
-export function requestsContract(given: () => { readonly bench: ManagerBench; readonly manager: RepairingManager }): void {
+export function requestsContract(given: () => { readonly bench: ManagerBench; readonly manager: DistributedDataManager }): void {
   it('L6: requests wait until the leader answers, and operations tell how far they are', async () => {
     const { bench, manager } = given();
     await live(manager);

@@ -1,7 +1,7 @@
 /** What the contract of DistributedDataManager asks of a bench, and the rows and batches that its tests speak in. */
 import { expect } from 'vitest';
 import type { Clock } from '../../src/lib/clock.ts';
-import type { Advance, Batch, DistributedDataManager, LeadResult, RowWrite } from '../../src/manager/distributed-data-manager.ts';
+import type { Advance, Batch, DistributedDataManager, RowWrite } from '../../src/manager/distributed-data-manager.ts';
 import type { PatchwireError } from '../../src/model/errors.ts';
 import { Digest } from '../../src/wire/digest.ts';
 
@@ -20,7 +20,7 @@ export interface ManagerBench extends AsyncDisposable {
     readonly leaseMs?: number;
     readonly replay?: { readonly maxBytes: number; readonly maxAgeMs: number };
     readonly clock?: Clock;
-  }): RepairingManager;
+  }): DistributedDataManager;
   /** Texts of all messages so far, once everything that was sent has arrived. */
   messages(): Promise<readonly string[]>;
   state(section: string): Promise<StoredState>;
@@ -32,10 +32,6 @@ export interface ManagerBench extends AsyncDisposable {
   deleteMeta(section: string): Promise<void>;
   /** Remembers the store; the answer brings it back. */
   snapshot(): Promise<() => Promise<void>>;
-}
-
-export interface RepairingManager extends DistributedDataManager {
-  lead(section: string, options?: { readonly repair?: boolean }): Promise<LeadResult>;
 }
 
 /** The section of most tests. */

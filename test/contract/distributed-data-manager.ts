@@ -3,25 +3,15 @@
  * adapter's test file gives a bench: managers over one store, and ways to look at it and to tamper with it.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Base } from '../../src/manager/distributed-data-manager.ts';
+import type { Base, DistributedDataManager } from '../../src/manager/distributed-data-manager.ts';
 import { type ChangesMessage, type HeartbeatMessage, type Message, message } from '../../src/wire/messages.ts';
-import {
-  batch,
-  codeOf,
-  digestOf,
-  live,
-  type ManagerBench,
-  removal,
-  type RepairingManager,
-  S,
-  upsert,
-} from './distributed-data-manager-rows.ts';
+import { batch, codeOf, digestOf, live, type ManagerBench, removal, S, upsert } from './distributed-data-manager-rows.ts';
 import { requestsContract } from './distributed-data-manager-requests.ts';
 
 export function distributedDataManagerContract(name: string, make: () => Promise<ManagerBench>): void {
   describe(`a distributed data manager (${name})`, () => {
     let bench: ManagerBench;
-    let manager: RepairingManager;
+    let manager: DistributedDataManager;
 
     beforeEach(async () => {
       bench = await make();

@@ -81,7 +81,6 @@ export class MemoryDataManager implements DistributedDataManager {
     return describe(stored);
   }
 
-  /** As over Redis: `repair` leads although the pending marker is set. */
   async lead(section: string, options: { readonly repair?: boolean } = {}): Promise<LeadResult> {
     this.#leads.delete(section);
     let memory = this.#memories.get(section);

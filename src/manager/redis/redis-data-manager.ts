@@ -86,10 +86,7 @@ export class RedisDataManager implements DistributedDataManager {
     return decodeDescription(reply, section);
   }
 
-  /**
-   * As the port says; waits for outstanding writing calls first. `repair`: lead although the pending marker is set (its meta says so); then
-   * only a transition to a new epoch, or a purge, is accepted, and that transition puts the digest right.
-   */
+  /** As the port says; waits for outstanding writing calls first. */
   async lead(section: string, options: { readonly repair?: boolean } = {}): Promise<LeadResult> {
     await this.#leads.get(section)?.settled;
     this.#leads.delete(section);
