@@ -17,7 +17,7 @@ let admin: mssql.ConnectionPool;
 
 async function connect(text: string): Promise<mssql.ConnectionPool> {
   const config = mssql.ConnectionPool.parseConnectionString(text) as mssql.config;
-  return await new mssql.ConnectionPool({ ...config, pool: { min: 1, max: 1 } }).connect();
+  return await new mssql.ConnectionPool({ ...config, pool: { min: 1, max: 1, idleTimeoutMillis: 3_600_000 } }).connect();
 }
 
 beforeAll(async () => {
@@ -227,6 +227,9 @@ describe('run', () => {
     const { cli, get } = await daemon(here);
     await using _daemon = cli;
     await expect.poll(async () => (await get('/ready')).status, { timeout: 60_000 }).toBe(200);
+    // A commit moves the version, so that tracking begins at another one when it is switched on again.
+    await here.sql(`UPDATE dbo.Orders SET Total = 5 WHERE OrderId = 1`);
+    await expect.poll(() => documentOf(here, '1'), { timeout: 60_000 }).toMatchObject({ Total: '5.00' });
     await here.sql(
       'ALTER TABLE dbo.Orders DISABLE CHANGE_TRACKING',
       `INSERT INTO dbo.Orders VALUES (4, 'unseen', 1)`,
