@@ -74,13 +74,18 @@ export function rowBuilder(env: PlanEnvironment, table: Table, names: readonly s
         }
         const value = row[identityAt] ?? null;
         if (value !== null) {
-          context.frame.scopeIdentity = BigInt(Number(value));
+          context.frame.scopeIdentity = exactInteger(value);
           session.lastIdentity = context.frame.scopeIdentity;
         }
       }
       return writer.insert(row);
     },
   };
+}
+
+/** An integer of any type, without passing a bigint through a number. */
+function exactInteger(value: SqlValue): bigint {
+  return typeof value === 'bigint' ? value : BigInt(Number(value));
 }
 
 /** An identity value as its column stores it. @throws SqlError 8115 when the type is exhausted */
@@ -96,7 +101,7 @@ function identityValue(column: Column, value: bigint): SqlValue {
 function noteIdentity(column: Column, value: SqlValue): void {
   const { identity } = column;
   if (identity !== null && value !== null) {
-    const given = BigInt(Number(value));
+    const given = exactInteger(value);
     const ahead = identity.last === null || (identity.increment > 0n ? given > identity.last : given < identity.last);
     if (ahead) {
       identity.last = given;

@@ -42,9 +42,9 @@ export function functionSource(context: StatementContext, source: FunctionTable,
         if (from === null || from === undefined || to === null || to === undefined) {
           return;
         }
-        const begin = BigInt(Number(from));
-        const end = BigInt(Number(to));
-        const stride = by === null || by === undefined ? (begin <= end ? 1n : -1n) : BigInt(Number(by));
+        const begin = exactInteger(from);
+        const end = exactInteger(to);
+        const stride = by === null || by === undefined ? (begin <= end ? 1n : -1n) : exactInteger(by);
         if (stride === 0n) {
           throw new SqlError(4199, 'Argument value 0 is invalid for argument 3 of generate_series function.');
         }
@@ -85,6 +85,10 @@ export function functionSource(context: StatementContext, source: FunctionTable,
   throw source.name.schema === null
     ? invalidObject(describeName(source.name), source.line)
     : new UnsupportedError(`the table-valued function ${describeName(source.name)}`, source.line);
+}
+
+function exactInteger(value: SqlValue): bigint {
+  return typeof value === 'bigint' ? value : BigInt(Number(value));
 }
 
 /** OPENJSON with and without a schema. Source: learn.microsoft.com, OPENJSON. */
