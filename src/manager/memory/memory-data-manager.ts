@@ -222,8 +222,9 @@ export class MemoryDataManager implements DistributedDataManager {
   async transition(section: string, transition: Transition): Promise<SectionMeta> {
     const lead = this.#leading(section);
     const writer = this.#writer(section, lead.token, lead.tip);
-    const step = { tip: newId(), id: newId(), seq: lead.seq + 1 };
     const { newEpoch, state, reset, advance } = transition;
+    // Without a message no seq is used up.
+    const step = reset === null ? { tip: newId(), id: lead.last, seq: lead.seq } : { tip: newId(), id: newId(), seq: lead.seq + 1 };
     const epoch = newEpoch ? newId() : lead.epoch;
     const link = { seq: step.seq, id: step.id, prevId: lead.last };
     const message = reset === null ? null : resetText(this.#envelope(section, epoch), link, { ...reset, state });

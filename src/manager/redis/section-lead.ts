@@ -122,8 +122,8 @@ export class SectionLead {
     const { keys, token, section } = this.#start;
     const { clock, replay, managerId, leaseMs } = this.#context;
     const tip = newId();
-    const id = newId();
-    const seq = this.#seq + 1;
+    // Without a message no seq is used up: whoever sees seq 7 can ask for message 7.
+    const [seq, id] = reset === null ? [this.#seq, this.#last] : [this.#seq + 1, newId()];
     const epoch = newEpoch ? newId() : this.#epoch;
     const message = reset === null ? '' : resetText(this.#envelope(epoch), { seq, id, prevId: this.#last }, { ...reset, state });
     const fields = ['state', state];

@@ -1,8 +1,8 @@
 /**
- * A change of state, epoch or source. Moves tip, seq and last; a new epoch deletes the change log first (C4).
+ * A change of state, epoch or source. Moves tip, seq and last, without a message the tip only; a new epoch deletes the change log first (C4).
  *
  * KEYS 1 meta, 2 index, 3 changes, 4 lease, 5 quarantine.
- * ARGV 1 token, 2 expected tip, 3 format, 4 new tip, 5 manager id, 6 lease ms, 7 new seq, 8 new last, 9 channel, 10 now ms, 11 max bytes,
+ * ARGV 1 token, 2 expected tip, 3 format, 4 new tip, 5 manager id, 6 lease ms, 7 seq and 8 last as they will be, 9 channel, 10 now ms, 11 max bytes,
  * 12 cut-off ms, 13 message ('': none), 14 new epoch ('': the old one), 15 '*': a torn script may have come before (repair);
  * from 16: fields of meta to set (field, value …).
  */
