@@ -13,7 +13,7 @@ export function addRunCommand(program: Command, bind: Bind): void {
     .addHelpText(
       'after',
       `
-Logs JSON lines to stdout. GET /live, /ready and /metrics on http.host:http.port.
+Logs JSON lines to stdout; a table that another daemon leads is waited for, also by --once. GET /live, /ready and /metrics on http.host:http.port.
 
 Examples:
   $ patchwire run
