@@ -20,7 +20,6 @@ export class Chain {
   readonly epoch: string;
   #seq: number;
   #last: string;
-  #anchor: Pick<Link, 'seq' | 'id'>;
   /** seq → id, oldest first. */
   readonly #recent = new Map<number, string>();
 
@@ -28,7 +27,6 @@ export class Chain {
     this.epoch = start.epoch;
     this.#seq = start.seq;
     this.#last = start.last;
-    this.#anchor = { seq: start.seq, id: start.last };
     this.#recent.set(start.seq, start.last);
   }
 
@@ -57,19 +55,8 @@ export class Chain {
     return message.prevId === this.#last ? 'next' : { gap: 'missed' };
   }
 
-  /** The last message that was seen: the stream has it, unless it was trimmed. Scripts that tell nothing may have followed. */
-  get anchor(): Pick<Link, 'seq' | 'id'> {
-    return this.#anchor;
-  }
-
   /** The message was applied. */
   advance({ seq, id }: Link): void {
-    this.#anchor = { seq, id };
-    this.bridge({ seq, id });
-  }
-
-  /** Scripts that tell nothing (a change of state or position) have led here. */
-  bridge({ seq, id }: Pick<Link, 'seq' | 'id'>): void {
     this.#seq = seq;
     this.#last = id;
     this.#recent.set(seq, id);

@@ -182,7 +182,7 @@ export class Course {
     }
     this.#enter('replaying');
     this.counters.replays++;
-    this.effect({ type: 'replay', request: ++this.#request, seq: chain.anchor.seq });
+    this.effect({ type: 'replay', request: ++this.#request, seq: chain.seq });
   }
 
   /** The time to wait has passed, or not yet. */

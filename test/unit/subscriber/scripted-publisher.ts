@@ -85,8 +85,13 @@ export class ScriptedPublisher {
     return message;
   }
 
-  /** A change of state or epoch; told by a reset unless `phase` is null. */
-  transition(state: SectionState, phase: 'begin' | 'end' | null, newEpoch: boolean = false): ResetMessage | null {
+  /** A move of the position that nobody is told of: it moves the tip only. */
+  silent(): void {
+    this.tip = `t${++this.#ids}`;
+  }
+
+  /** A change of state or epoch, told by a reset. */
+  transition(state: SectionState, phase: 'begin' | 'end', newEpoch: boolean = false): ResetMessage {
     this.state = state;
     if (newEpoch) {
       this.epoch = `e${++this.#ids}x`;
@@ -94,9 +99,6 @@ export class ScriptedPublisher {
     }
     const link = this.#link();
     this.remember();
-    if (phase === null) {
-      return null;
-    }
     const message: ResetMessage = { ...link, type: 'reset', phase, reason: 'test', state };
     this.log.push(message);
     return message;

@@ -109,7 +109,7 @@ class World {
         }
         return;
       case 'silent':
-        publisher.transition(publisher.state, null);
+        publisher.silent();
         return;
       case 'lost':
         publisher.publish([['1', { v: 99 }]]);
@@ -163,10 +163,10 @@ class World {
 
   #reset(newEpoch: boolean): void {
     const { publisher } = this.rig;
-    this.channel.push(publisher.transition('loading', 'begin', newEpoch)!);
+    this.channel.push(publisher.transition('loading', 'begin', newEpoch));
     publisher.store('k1', { v: 'stored', n: publisher.seq });
     publisher.store('k3', null);
-    this.channel.push(publisher.transition('live', 'end')!);
+    this.channel.push(publisher.transition('live', 'end'));
   }
 
   #deliver(message: Message | undefined): void {
