@@ -265,6 +265,24 @@ describe('a server that comes late', () => {
   });
 });
 
+describe('a server that hangs', () => {
+  it('does not keep a stop from ending within daemon.shutdown', async () => {
+    const here = await enabled();
+    await using cli = startCli(['run', '--set', 'daemon.shutdown=4s'], here.cli);
+    await cli.line((line) => line.includes('load ended: live'));
+    sandbox.process.kill('SIGSTOP');
+    try {
+      cli.process.kill('SIGTERM');
+      // Far below the request time-out of 30 s and the lease: only the stop's own limit can have ended it.
+      const { code, stdout } = await cli.exited(20_000);
+      expect([0, 143]).toContain(code);
+      expect(stdout).toContain('"stopping"');
+    } finally {
+      sandbox.process.kill('SIGCONT');
+    }
+  });
+});
+
 describe('checkpoint reset without a daemon', () => {
   it('L6: takes the lease, begins the load under a new epoch, and the next daemon ends it', async () => {
     const here = await enabled();
