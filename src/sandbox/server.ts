@@ -65,7 +65,6 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   });
   instance.cut = (id) => {
     listener.cutConnections((connection) => connection.id === id);
-    return Promise.resolve();
   };
   let cancelCleanup: () => void = () => undefined;
   const schedule = (): void => {

@@ -319,7 +319,7 @@ export class BatchRunner {
         this.done();
         return 'next';
       case 'kill':
-        await kill(this, statement.session);
+        kill(this, statement.session);
         this.done();
         return 'next';
       case 'execute':

@@ -73,7 +73,7 @@ export async function sleep(runner: BatchRunner, ms: number): Promise<void> {
   }
 }
 
-export async function kill(runner: BatchRunner, id: number): Promise<void> {
+export function kill(runner: BatchRunner, id: number): void {
   const other = runner.session.instance.sessions.get(id);
   if (!runner.session.administrator) {
     throw new SqlError(6102, 'User does not have permission to use the KILL statement.', { class: 14 });
@@ -81,7 +81,7 @@ export async function kill(runner: BatchRunner, id: number): Promise<void> {
   if (other === undefined) {
     throw new SqlError(6106, `Process ID ${id} is not an active process ID.`);
   }
-  await runner.session.instance.cut(id);
+  runner.session.instance.cut(id);
 }
 
 export function useDatabase(runner: BatchRunner, statement: Extract<Statement, { kind: 'use' }>): void {

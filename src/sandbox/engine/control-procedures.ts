@@ -55,7 +55,7 @@ export const controlProcedures: ReadonlyMap<string, Procedure> = new Map<string,
       const app = text(call, '@app_name', 0)?.toLowerCase();
       for (const other of [...session.instance.sessions.values()]) {
         if (other.id !== session.id && (app === undefined || other.appName.toLowerCase() === app)) {
-          await session.instance.cut(other.id);
+          session.instance.cut(other.id);
         }
       }
     }),

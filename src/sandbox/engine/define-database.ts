@@ -89,6 +89,14 @@ export function alterDatabase(context: StatementContext, statement: AlterDatabas
       line: statement.line,
     });
   }
+  if (statement.termination === 'rollbackImmediate') {
+    const { instance, session } = context;
+    for (const other of [...instance.sessions.values()]) {
+      if (other.id !== session.id && instance.database(other.database) === database) {
+        instance.cut(other.id);
+      }
+    }
+  }
   for (const action of statement.actions) {
     alter(context, database, action, statement.line);
   }

@@ -94,7 +94,7 @@ export class Instance {
   }
 
   /** Ends a session's connection from the server's side; set by whoever owns the sockets. */
-  cut: (sessionId: number) => Promise<void> = () => Promise.resolve();
+  cut: (sessionId: number) => void = () => undefined;
 
   randomBytes(count: number): Buffer {
     return randomBytes(count);
