@@ -12,8 +12,8 @@ export class ScriptGate implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   #budget = Number.POSITIVE_INFINITY;
   #onShut: (() => void) | null = null;
-  /** Scripts of the kind that were passed on. */
-  passed = 0;
+  /** The words of the last script of the kind that was passed on: EVALSHA, hash, number of keys, keys, arguments. */
+  last: readonly string[] = [];
 
   constructor(server: Server, port: number, target: number, hash: string) {
     this.#server = server;
@@ -22,7 +22,7 @@ export class ScriptGate implements AsyncDisposable {
     server.on('connection', (client) => this.#accept(client, target));
   }
 
-  /** From now on `scripts` more pass; with the next one the gate shuts. @returns when it is shut and the last reply has been passed on */
+  /** From now on `scripts` more pass; with the next one the gate shuts. @returns when it is shut */
   admit(scripts: number): Promise<void> {
     this.#budget = scripts;
     return new Promise((resolve) => {
@@ -83,7 +83,7 @@ export class ScriptGate implements AsyncDisposable {
       this.#onShut?.();
       return false;
     }
-    this.passed += 1;
+    this.last = words(command);
     return true;
   }
 }
@@ -112,6 +112,19 @@ function commandSize(data: Buffer): number | null {
     at += length + 2;
   }
   return at <= data.length ? at : null;
+}
+
+/** The strings of a whole command. */
+function words(command: Buffer): string[] {
+  const found: string[] = [];
+  let at = command.indexOf('\r\n') + 2;
+  while (at < command.length) {
+    const end = command.indexOf('\r\n', at);
+    const length = Number(command.toString('latin1', at + 1, end));
+    found.push(command.toString('utf8', end + 2, end + 2 + length));
+    at = end + 2 + length + 2;
+  }
+  return found;
 }
 
 /** A gate before a Redis on loopback that counts the calls of this script. */
