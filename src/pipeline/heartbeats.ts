@@ -22,7 +22,8 @@ export async function keepBeating({ delivery, alarm, clock, intervalMs, signal }
   let lastAt = clock.now();
   for (;;) {
     await alarm.wait(intervalMs, signal);
-    await clock.sleep(lastAt + URGENT_GAP_MS - clock.now(), { signal });
+    // Never longer than the gap, also when the clock was set back.
+    await clock.sleep(Math.min(URGENT_GAP_MS, lastAt + URGENT_GAP_MS - clock.now()), { signal });
     lastAt = clock.now();
     await delivery.heartbeat();
   }

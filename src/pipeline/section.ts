@@ -333,8 +333,8 @@ class Section {
       this.#loggedStop = message;
       logger.error({ code, hint, details: error.details, err: error }, 'section stopped');
     }
-    const until = clock.now() + faultedRetryMs;
-    while (clock.now() < until) {
+    // Counted, not compared with the clock: that may be set back.
+    for (let waitedMs = 0; waitedMs < faultedRetryMs; waitedMs += REQUEST_INTERVAL_MS) {
       await clock.sleep(REQUEST_INTERVAL_MS, { signal });
       // An unreachable Redis is not this wait's trouble: the next try meets it.
       if (await this.#desk.look().catch(() => false)) {
