@@ -20,6 +20,12 @@ export interface MachineOptions {
   readonly buffer: { readonly messages: number; readonly bytes: number };
 }
 
+/** What a heartbeat may say of its interval: beyond it lies nonsense, or what no timer can wait for. */
+const INTERVAL_MS = { least: 100, most: 3_600_000 } as const;
+
+/** The patience with a publisher that does not beat grows to 3 * 2^2 intervals. */
+const MOST_DOUBLINGS = 2;
+
 export class Course {
   readonly ledger = new Ledger();
   readonly counters: { -readonly [K in keyof Counters]: number } = {
@@ -43,6 +49,10 @@ export class Course {
   #buffer: LinkedMessage[] = [];
   #bufferedBytes = 0;
   #heardAtMs = 0;
+  /** When the publisher beat last, by its own clock, as far as is known. */
+  #beatAtMs: number | null = null;
+  /** How often in a row silence was found to be the publisher's own. */
+  #silences = 0;
   #intervalMs: number;
   #loadAttempts = 0;
   #replayAttempts = 0;
@@ -82,11 +92,16 @@ export class Course {
     if (this.#status === 'waiting') {
       return this.#wait?.untilMs ?? null;
     }
-    return this.#status === 'live' ? this.#heardAtMs + 3 * this.#intervalMs : null;
+    return this.#status === 'live' ? this.#heardAtMs + 3 * this.#intervalMs * 2 ** Math.min(this.#silences, MOST_DOUBLINGS) : null;
   }
 
-  /** A new input is at hand: its effects go into a new list. */
+  /** A new input is at hand: its effects go into a new list. A clock that was set back takes along whatever is waited for. */
   open(nowMs: number): readonly Effect[] {
+    const back = Math.max(0, this.#nowMs - nowMs);
+    this.#heardAtMs -= back;
+    if (this.#wait !== null) {
+      this.#wait = { ...this.#wait, untilMs: this.#wait.untilMs - back };
+    }
     this.#nowMs = nowMs;
     this.#effects = [];
     return this.#effects;
@@ -217,7 +232,20 @@ export class Course {
   hear(message: HeartbeatMessage): void {
     this.counters.heartbeats++;
     this.#heardAtMs = this.#nowMs;
-    this.#intervalMs = Math.max(100, message.intervalMs);
+    this.#silences = 0;
+    this.#beatAtMs = Date.parse(message.time);
+    this.#intervalMs = Math.min(INTERVAL_MS.most, Math.max(INTERVAL_MS.least, message.intervalMs));
+  }
+
+  /**
+   * Meta was read. Whether it shows, after a silence, that the publisher beat and was not heard: the channel is deaf. If it did not, the next
+   * silence is waited for longer, so that a publisher which is gone causes no churn.
+   */
+  deaf(beatAtMs: number | null, silent: boolean): boolean {
+    const beaten = beatAtMs !== this.#beatAtMs;
+    this.#beatAtMs = beatAtMs;
+    this.#silences = silent && !beaten ? this.#silences + 1 : 0;
+    return silent && beaten;
   }
 
   /** Proven right: the next load or replay need not wait. */
@@ -259,8 +287,13 @@ export class Course {
   trouble(error: PatchwireError): void {
     if (error.code === 'PW-W402') {
       this.close(error);
-      return;
+    } else {
+      this.note(error);
     }
+  }
+
+  /** An error of which the user is told, and nothing else. */
+  note(error: PatchwireError): void {
     this.#error = error;
     this.emit({ type: 'trouble', error });
   }

@@ -29,7 +29,7 @@ interface Name {
   readonly dataKey: string;
 }
 
-const FIELDS = ['format', 'epoch', 'seq', 'last', 'tip', 'checkpoint', 'upTo', 'state', 'digest', 'pending'] as const;
+const FIELDS = ['format', 'epoch', 'seq', 'last', 'tip', 'checkpoint', 'upTo', 'state', 'digest', 'pending', 'heartbeatAt'] as const;
 
 /** A key that is respelled again and again while it is read is given up; the load begins anew. */
 const RESPELLINGS = 10;
@@ -163,7 +163,7 @@ function decodeDocument(dataKey: string, text: string | null): Document {
 }
 
 function decodeView(meta: unknown, quarantined: unknown): SectionView | null {
-  const [format, epoch, seq, last, tip, checkpoint, upTo, state, digest, pending] = meta as readonly (string | null)[];
+  const [format, epoch, seq, last, tip, checkpoint, upTo, state, digest, pending, heartbeatAt] = meta as readonly (string | null)[];
   if (typeof format !== 'string') {
     return null;
   }
@@ -185,6 +185,7 @@ function decodeView(meta: unknown, quarantined: unknown): SectionView | null {
     digest,
     pending: (pending ?? '') !== '',
     quarantined: Number(quarantined),
+    heartbeatAtMs: heartbeatAt ? Number(heartbeatAt) : null,
   };
 }
 

@@ -20,6 +20,8 @@ export interface SectionView {
   readonly digest: string;
   readonly pending: boolean;
   readonly quarantined: number;
+  /** When the publisher beat last, ms since 1970 by its own clock; null: never. */
+  readonly heartbeatAtMs: number | null;
 }
 
 /** A message with a place in the chain. */

@@ -60,6 +60,7 @@ function onMeta(course: Course, { view, request }: InputOf<'meta'>): void {
     course.await('pending script');
   } else {
     course.ledger.begin(view);
+    course.deaf(view.heartbeatAtMs, false);
     course.effect({ type: 'scan', request });
   }
 }
@@ -265,7 +266,8 @@ function finishReplay(course: Course, view: SectionView, missed: number): void {
     return;
   }
   course.goLive();
-  if (course.closeGap(missed) === 'silent' && missed > 0) {
+  const silent = course.closeGap(missed) === 'silent';
+  if (course.deaf(view.heartbeatAtMs, silent) || (silent && missed > 0)) {
     course.effect({ type: 'resubscribe' });
   }
   drain(course);
@@ -297,10 +299,13 @@ function onSilence(course: Course): void {
   }
 }
 
-/** A message that cannot be read is a message lost. */
+/**
+ * A message that cannot be read is a message lost. Anybody may have put it on the channel: that the publisher is newer than this library is
+ * believed only where meta or the stream says so.
+ */
 function onInvalid(course: Course, { error }: InputOf<'invalid'>): void {
   course.counters.invalid++;
-  course.trouble(error);
+  course.note(error);
   if (course.status === 'live') {
     course.reportGap('invalid');
     course.replay();

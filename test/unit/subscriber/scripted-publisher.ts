@@ -32,11 +32,13 @@ export class ScriptedPublisher {
   state: SectionState = 'live';
   pending = false;
   quarantined = 0;
+  heartbeatAtMs: number | null = null;
   rows = new Map<string, Row>();
   log: LinkedMessage[] = [];
   /** epoch/last → the documents then, as JSON. */
   readonly history = new Map<string, string>();
   #ids = 0;
+  #beats = 0;
   #digest = new Digest();
 
   constructor() {
@@ -114,16 +116,18 @@ export class ScriptedPublisher {
     const { v, partitionKey, section, managerId } = envelope;
     const { epoch, seq, last, tip, checkpoint, upTo, state, quarantined } = this;
     const count = this.rows.size;
+    this.heartbeatAtMs = Date.parse(TIME) + ++this.#beats;
+    const time = new Date(this.heartbeatAtMs).toISOString();
     return {
       ...{ v, partitionKey, section, managerId, epoch, type: 'heartbeat', intervalMs: 5000, seq, last, tip, checkpoint, upTo, state },
-      ...{ digest: this.#digest.toString(), count, quarantined, sourceReadAt: TIME, time: TIME },
+      ...{ digest: this.#digest.toString(), count, quarantined, sourceReadAt: TIME, time },
       ...over,
     };
   }
 
   view(): SectionView {
-    const { epoch, seq, last, tip, checkpoint, upTo, state, pending, quarantined } = this;
-    return { epoch, seq, last, tip, checkpoint, upTo, state, digest: this.#digest.toString(), pending, quarantined };
+    const { epoch, seq, last, tip, checkpoint, upTo, state, pending, quarantined, heartbeatAtMs } = this;
+    return { epoch, seq, last, tip, checkpoint, upTo, state, digest: this.#digest.toString(), pending, quarantined, heartbeatAtMs };
   }
 
   read(identities: Iterable<string>): LoadedRow[] {
