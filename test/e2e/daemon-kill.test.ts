@@ -97,7 +97,7 @@ async function transaction(round: number, random: () => number): Promise<string>
     `UPDATE dbo.Items SET Round = ${round}, Name = CONCAT(N'item ', Id, N' in ${round}')`,
     ...missing.map((id) => `INSERT INTO dbo.Items VALUES (${id}, N'again in ${round}', 0, ${round})`),
     `INSERT INTO dbo.Items VALUES (${1000 + round}, N'new in ${round}', ${round}.25, ${round})`,
-    `UPDATE dbo.Items SET Id = Id + 100 * ${round} WHERE Id = ${any()}`,
+    `UPDATE dbo.Items SET Id = Id + 10000 * ${round} WHERE Id = ${any()}`,
     `DELETE dbo.Items WHERE Id = ${any()}`,
   ];
   return `BEGIN TRANSACTION; ${statements.join('; ')}; COMMIT`;

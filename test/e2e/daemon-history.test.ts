@@ -1,0 +1,178 @@
+/** History that is lost, a script that stopped half-way, and what an operator does about it: one table stops with its code, the other goes on. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type DaemonProcess, type DaemonWorld, daemonWorld, type FollowedReplica, until } from '../support/daemon-process.ts';
+import type { TableShape } from '../support/equality.ts';
+import { testRedis, type TestRedis } from '../support/redis.ts';
+import { startServer, type TestDatabase, type TestServer } from '../support/sandbox.ts';
+
+let redis: TestRedis;
+let server: TestServer;
+
+beforeAll(async () => {
+  redis = await testRedis();
+  server = await startServer();
+});
+
+afterAll(async () => {
+  await server?.close();
+  await redis?.flush();
+  await redis?.[Symbol.asyncDispose]();
+});
+
+const shapeOf = (name: string): TableShape => ({
+  table: `dbo.${name}`,
+  section: name.toLowerCase(),
+  key: ['Id'],
+  columns: { Id: 'plain', A: 'plain' },
+});
+
+const CREATE_LOST = 'CREATE TABLE dbo.Lost (Id int NOT NULL PRIMARY KEY, A int NOT NULL)';
+
+let database: TestDatabase;
+let world: DaemonWorld;
+let daemon: DaemonProcess;
+let lost: FollowedReplica;
+
+beforeEach(async () => {
+  database = await server.freshDatabase();
+  world = daemonWorld({ database, redis, tables: [{ shape: shapeOf('Lost') }, { shape: shapeOf('Kept') }] });
+  await world.sql(
+    CREATE_LOST,
+    'CREATE TABLE dbo.Kept (Id int NOT NULL PRIMARY KEY, A int NOT NULL)',
+    'ALTER TABLE dbo.Lost ENABLE CHANGE_TRACKING',
+    'ALTER TABLE dbo.Kept ENABLE CHANGE_TRACKING',
+    'INSERT INTO dbo.Lost VALUES (1, 1), (2, 1), (3, 1)',
+    'INSERT INTO dbo.Kept VALUES (1, 1), (2, 1)',
+  );
+  lost = world.follow('lost');
+  world.follow('kept');
+  daemon = world.daemon();
+  expect(await world.differences()).toEqual([]);
+});
+
+afterEach(async () => {
+  await world.close();
+});
+
+/** Waits until /ready names the code for the table that lost. */
+async function stoppedWith(code: RegExp): Promise<void> {
+  let body = '';
+  await until(`/ready says ${code.source}`, async () => {
+    ({ body } = await daemon.get('/ready'));
+    return code.test(body);
+  }).catch((error: unknown) => {
+    throw new Error(`${String(error)}; it says ${body}`);
+  });
+  expect((await daemon.get('/live')).status).toBe(200);
+}
+
+/** The other table still arrives; after a reset by the operator the first does too. */
+async function goesOnAndHeals(): Promise<void> {
+  await world.sql('UPDATE dbo.Kept SET A = A + 1', 'INSERT INTO dbo.Kept VALUES (9, 9)');
+  expect(await world.differences('kept')).toEqual([]);
+  const { epoch } = await world.meta('lost');
+  const reset = await world.command('checkpoint', 'reset', 'lost', '--yes');
+  expect(reset.code, reset.stderr).toBe(0);
+  await world.sql('UPDATE dbo.Lost SET A = A + 10');
+  expect(await world.differences()).toEqual([]);
+  expect((await world.meta('lost'))['epoch']).not.toBe(epoch);
+  await daemon.ready();
+}
+
+describe('lost history', () => {
+  it('cleanup beyond the checkpoint stops the table with PW-S211', async (context) => {
+    context.skip(server.sandbox === null, 'cleanup on demand is the sandbox’s');
+    await daemon.stop();
+    await world.sql('DELETE dbo.Lost WHERE Id = 1', 'UPDATE dbo.Lost SET A = 2 WHERE Id = 2', 'UPDATE dbo.Kept SET A = 2');
+    server.sandbox?.control.cleanUp(database.name, { table: 'dbo.Lost' });
+    daemon = world.daemon();
+    await stoppedWith(/"lost"[^}]*PW-S211|PW-S211[^}]*"lost"/u);
+    await goesOnAndHeals();
+  });
+
+  it('TRUNCATE stops the table with PW-S211', async () => {
+    await world.sql('TRUNCATE TABLE dbo.Lost', 'INSERT INTO dbo.Lost VALUES (2, 5), (7, 5)');
+    await stoppedWith(/PW-S211/u);
+    await goesOnAndHeals();
+  });
+
+  it('TRUNCATE is noticed also when nothing changes after it', async () => {
+    await world.sql('TRUNCATE TABLE dbo.Lost');
+    await stoppedWith(/PW-S211/u);
+    await goesOnAndHeals();
+  });
+
+  it('tracking that was switched off and on stops the table with PW-S211', async () => {
+    await world.sql(
+      'ALTER TABLE dbo.Lost DISABLE CHANGE_TRACKING',
+      'DELETE dbo.Lost WHERE Id = 3',
+      'ALTER TABLE dbo.Lost ENABLE CHANGE_TRACKING',
+      'UPDATE dbo.Lost SET A = 4 WHERE Id = 1',
+    );
+    await stoppedWith(/PW-S2(11|21)/u);
+    await goesOnAndHeals();
+  });
+
+  it('a table that was dropped and created again stops with PW-S213', async () => {
+    await world.sql(
+      'DROP TABLE dbo.Lost',
+      CREATE_LOST,
+      'ALTER TABLE dbo.Lost ENABLE CHANGE_TRACKING',
+      'INSERT INTO dbo.Lost VALUES (3, 3), (4, 4)',
+    );
+    await stoppedWith(/PW-S2(13|06|21)/u);
+    await goesOnAndHeals();
+  });
+});
+
+describe('a script that stopped half-way', () => {
+  it('C5: a pending marker stops the table with PW-M307, and a reset mends it', async () => {
+    await daemon.stop();
+    await world.raw.hset(`{${world.partition}:lost}/meta`, 'pending', 'half-way');
+    daemon = world.daemon();
+    await stoppedWith(/PW-M307/u);
+    await goesOnAndHeals();
+  });
+});
+
+describe('checkpoint reset', () => {
+  it('through the running daemon: a new epoch and a first load; the subscriber is told and ends equal', async () => {
+    const { epoch } = await world.meta('lost');
+    const reset = await world.command('checkpoint', 'reset', 'lost', '--yes', '--json');
+    expect(reset.code, reset.stderr).toBe(0);
+    expect(await world.differences()).toEqual([]);
+    expect((await world.meta('lost'))['epoch']).not.toBe(epoch);
+    await until('the replica is equal under the new epoch', () => lost.replica.position()?.epoch !== epoch && lost.replica.state().equal);
+    expect(lost.events.some(({ type }) => type === 'reset')).toBe(true);
+  });
+
+  it('--to reads again from a version: equal rows make no message, and the epoch stays', async () => {
+    const from = await world.version();
+    await world.sql('UPDATE dbo.Lost SET A = 2', 'DELETE dbo.Lost WHERE Id = 3', 'INSERT INTO dbo.Lost VALUES (4, 4)');
+    await world.caughtUp();
+    const before = await world.meta('lost');
+    const told = lost.events.filter(({ type }) => type === 'change').length;
+    const reset = await world.command('checkpoint', 'reset', 'lost', '--to', String(from), '--yes');
+    expect(reset.code, reset.stderr).toBe(0);
+    expect(await world.differences()).toEqual([]);
+    const after = await world.meta('lost');
+    expect(after['epoch']).toBe(before['epoch']);
+    expect(lost.events.filter(({ type }) => type === 'change').length).toBe(told);
+    expect(lost.replica.state().counters.reloads).toBe(0);
+  });
+
+  it('--to a version that history does not reach, or that is not there yet, is refused and changes nothing', async (context) => {
+    context.skip(server.sandbox === null, 'cleanup on demand is the sandbox’s');
+    await world.sql('UPDATE dbo.Lost SET A = 2', 'UPDATE dbo.Lost SET A = 3');
+    await world.caughtUp();
+    await until('confirmed follows', async () => BigInt((await world.meta('lost'))['confirmed'] ?? 0) === (await world.version()));
+    server.sandbox?.control.cleanUp(database.name, { table: 'dbo.Lost' });
+    const { tip } = await world.meta('lost');
+    for (const version of ['0', '999999']) {
+      const reset = await world.command('checkpoint', 'reset', 'lost', '--to', version, '--yes');
+      expect({ code: reset.code, stderr: reset.stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/PW-/u) as string });
+    }
+    expect((await world.meta('lost'))['tip']).toBe(tip);
+    expect(await world.differences()).toEqual([]);
+  });
+});
