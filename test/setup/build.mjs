@@ -1,20 +1,35 @@
-// Compiles src/ into dist/ (declaration files included) and makes the bin executable.
-// tsc is told to see src/ only, so that dist/main.js stands where package.json's "bin" points.
+// Compiles src/ into dist/ (declaration files included) and makes the bin executable. It compiles in a folder beside and swaps at the end, so
+// that a program that runs from dist/ meanwhile goes on finding its files, and a failed build leaves the old one.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, rmSync, writeFileSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-rmSync(`${root}dist`, { recursive: true, force: true });
-mkdirSync(`${root}dist`, { recursive: true });
-const config = `${root}dist/tsconfig.build.json`;
+const dist = `${root}dist`;
+// Inside node_modules, so that neither git nor a linter sees them.
+const fresh = `${root}node_modules/.patchwire-build-${process.pid}`;
+const old = `${fresh}-old`;
+
+mkdirSync(fresh, { recursive: true });
+const config = `${fresh}/tsconfig.json`;
 writeFileSync(
   config,
-  JSON.stringify({ extends: '../tsconfig.json', compilerOptions: { rootDir: '../src', outDir: '.' }, include: ['../src'], exclude: [] }),
+  JSON.stringify({
+    extends: '../../tsconfig.json',
+    compilerOptions: { rootDir: '../../src', outDir: '.', typeRoots: ['../@types'] },
+    include: ['../../src'],
+    exclude: [],
+  }),
 );
-const result = spawnSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', config], { stdio: 'inherit', cwd: root });
+const { status } = spawnSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', config], { stdio: 'inherit', cwd: root });
 rmSync(config, { force: true });
-if (result.status === 0) {
-  chmodSync(`${root}dist/main.js`, 0o755);
+if (status === 0) {
+  chmodSync(`${fresh}/main.js`, 0o755);
+  if (existsSync(dist)) {
+    renameSync(dist, old);
+  }
+  renameSync(fresh, dist);
 }
-process.exitCode = result.status ?? 1;
+rmSync(fresh, { recursive: true, force: true });
+rmSync(old, { recursive: true, force: true });
+process.exitCode = status ?? 1;
