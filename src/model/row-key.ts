@@ -134,6 +134,37 @@ const EXPANSIONS: Readonly<Record<string, string>> = {
   '\u00de': 'TH',
 };
 
+/**
+ * The text that stands for a key value among those that SQL Server calls equal though their bytes differ, of types without a collation:
+ * varbinary compares as if filled up with zeros (0x01 = 0x0100), datetimeoffset by its instant. Any other type's text is returned as it is.
+ * Source: learn.microsoft.com, "binary and varbinary", "datetimeoffset".
+ */
+export function comparableKeyText(type: string, text: string): string {
+  switch (type) {
+    case 'varbinary': {
+      const bytes = Buffer.from(text, 'base64');
+      const length = bytes.findLastIndex((byte) => byte !== 0) + 1;
+      return bytes.subarray(0, length).toString('base64');
+    }
+    case 'datetimeoffset':
+      return instantOf(text);
+    default:
+      return text;
+  }
+}
+
+const OFFSET_TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)((?:\.\d+)?)([+-])(\d\d):(\d\d)$/;
+
+/** 2026-01-31T01:30:00.0000000+05:30 as 2026-01-30T20:00:00.0000000Z: an offset has whole minutes, so the fraction stays. */
+function instantOf(text: string): string {
+  const [, local = '', fraction = '', sign = '', hours = '0', minutes = '0'] = OFFSET_TIME.exec(text) ?? [];
+  if (local === '') {
+    return text;
+  }
+  const offsetMs = (Number(hours) * 60 + Number(minutes)) * 60_000 * (sign === '-' ? -1 : 1);
+  return `${new Date(Date.parse(`${local}Z`) - offsetMs).toISOString().slice(0, -5)}${fraction}Z`;
+}
+
 /** The identity of a key given by its values in key order. */
 export function identityOf(values: readonly string[], collations: readonly (KeyCollation | null)[]): string {
   return encodeDataKey(values.map((value, i) => foldKeyValue(value, collations[i] ?? null)));

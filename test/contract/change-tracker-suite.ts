@@ -137,6 +137,41 @@ export function changeTrackerSuite(server: () => SqlServerConnection): void {
     });
   });
 
+  describe('keys that SQL Server compares by rules', () => {
+    it.each([
+      ['varbinary(8)', '0x01', '0x0100'],
+      ['datetimeoffset(3)', "'2026-01-31T00:00:00+00:00'", "'2026-01-31T05:30:00+05:30'"],
+      ['varchar(8) COLLATE Latin1_General_CI_AI', "'e'", "'\u00c9 '"],
+    ])('a respelled %s is one row before and after, and gone when it is deleted', async (type, first, second) => {
+      const rig = await rigs.start([
+        `CREATE TABLE dbo.Keyed (K ${type} NOT NULL PRIMARY KEY, N int NULL)`,
+        `ALTER TABLE dbo.Keyed ${TRACKED}`,
+      ]);
+      const table = await rig.describe('Keyed');
+      await rig.database.run(`INSERT dbo.Keyed VALUES (${first}, 1)`);
+      const [before] = await rig.changes(table, table.version);
+      await rig.database.run(`UPDATE dbo.Keyed SET K = ${second} WHERE K = ${first}`);
+      const after = (await rig.changes(table, table.version)).filter(({ document }) => document !== null);
+      const [loaded] = await rig.load(table);
+      expect(after).toMatchObject([{ identity: before?.identity, dataKey: loaded?.dataKey, document: loaded?.document }]);
+      expect(loaded?.dataKey).not.toBe(before?.dataKey);
+      expect(loaded?.identity).toBe(before?.identity);
+      await rig.database.run('DELETE dbo.Keyed');
+      const gone = await rig.changes(table, table.version);
+      expect(new Set(gone.map(({ identity, document }) => [identity, document].join()))).toEqual(new Set([`${before?.identity},`]));
+    });
+
+    it('L4: keys under another collation than the database are found', async () => {
+      const rig = await rigs.start([
+        `CREATE TABLE dbo.Keyed (K nvarchar(20) COLLATE Latin1_General_100_CS_AS NOT NULL PRIMARY KEY)`,
+        `ALTER TABLE dbo.Keyed ${TRACKED}`,
+      ]);
+      const table = await rig.describe('Keyed');
+      await rig.database.run("INSERT dbo.Keyed VALUES (N'a'), (N'B')");
+      expect(await rig.tracker.existing(table, ['a', 'A', 'B'], { signal: never })).toEqual([true, false, true]);
+    });
+  });
+
   describe('probes', () => {
     it('R6: one round tells the version, and of each table identity, history and rows', async () => {
       const { database, describe: look, tracker } = await rigs.start(ITEMS);

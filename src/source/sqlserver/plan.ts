@@ -2,7 +2,7 @@
  * What is worked out once per described table: which expression is selected under which alias, and how a row of the driver becomes the
  * state of a row. Pure; the statements are in queries.ts.
  */
-import { encodeDataKey, identityOf, type KeyCollation } from '../../model/row-key.ts';
+import { comparableKeyText, encodeDataKey, identityOf, type KeyCollation } from '../../model/row-key.ts';
 import type { RowState } from '../../model/change.ts';
 import type { JsonValue } from '../../model/document.ts';
 import type { KeyColumn, TableColumn } from '../../model/table.ts';
@@ -56,8 +56,8 @@ interface Published {
 }
 
 /** Where change tracking's spelling of a key may differ from the row's: SQL Server compares these types by rules, not by bytes. */
-function isRespellable(column: TableColumn): boolean {
-  return isCharacterType(column.type) || column.type === 'varbinary';
+function isRespellable({ type }: TableColumn): boolean {
+  return isCharacterType(type) || type === 'varbinary' || type === 'datetimeoffset';
 }
 
 export function tablePlan({ name, isolation, columns, key, json, filter, onJsonKept }: PlanOptions): TablePlan {
@@ -172,16 +172,20 @@ function loadReader(options: ReaderOptions, to: Version): RowReader {
   };
 }
 
-/** Data key and identity of a row. They are one text where no column is compared by a collation. */
+/** Data key and identity of a row. They are one text where no column is compared by rules. */
 function identifier(
   keys: readonly KeyPlan[],
   collations: readonly (KeyCollation | null)[],
 ): (row: DriverRow, aliases: readonly string[]) => { readonly identity: string; readonly dataKey: string } {
-  const folds = collations.some((collation) => collation !== null);
+  const folds = keys.some(({ column }) => isRespellable(column));
   return (row, aliases) => {
     const texts = keys.map(({ codec }, i) => keyText(codec.convert(row[aliases[i] ?? ''] ?? null)));
     const dataKey = encodeDataKey(texts);
-    return { identity: folds ? identityOf(texts, collations) : dataKey, dataKey };
+    if (!folds) {
+      return { identity: dataKey, dataKey };
+    }
+    const comparable = texts.map((text, i) => comparableKeyText(keys[i]?.column.type ?? '', text));
+    return { identity: identityOf(comparable, collations), dataKey };
   };
 }
 

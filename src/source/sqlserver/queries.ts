@@ -169,7 +169,7 @@ export function existingSizes(keyColumns: number): readonly number[] {
 export function existingQuery(plan: TablePlan, request: RequestSettings, size: number): string {
   const columns = plan.key.map((_, i) => `k${i}`);
   const values = Array.from({ length: size }, (_, row) => `(${[row, ...plan.key.map((__, i) => `@p${row}_${i}`)].join(', ')})`);
-  const join = plan.key.map((part, i) => `t.${quoteName(part.column.name)} = ${keyExpression(part, `v.k${i}`)}`);
+  const join = plan.key.map((part, i) => `t.${quoteName(part.column.name)} = ${collated(part, `v.k${i}`)}`);
   const filter = plan.filter === null ? '' : ` AND (${plan.filter.sql})`;
   return `${settings(request)}
 SELECT v.n FROM (VALUES ${values.join(', ')}) AS v (${['n', ...columns].join(', ')})
@@ -178,10 +178,15 @@ WHERE EXISTS (SELECT 1 FROM ${plan.name} AS t WHERE ${join.join(' AND ')}${filte
 
 /** Whether two spellings are one key. Parameters: @a<column>, @b<column>. */
 export function sameKeyQuery(plan: TablePlan, request: RequestSettings): string {
-  const side = (part: KeyPlan, name: string): string =>
-    part.column.collation === null
-      ? keyExpression(part, name)
-      : `${keyExpression(part, name)} COLLATE ${collationName(part.column.collation)}`;
-  const equal = plan.key.map((part, i) => `${side(part, `@a${i}`)} = ${side(part, `@b${i}`)}`);
+  const equal = plan.key.map((part, i) => `${collated(part, `@a${i}`)} = ${collated(part, `@b${i}`)}`);
   return `${settings(request)}\nSELECT CASE WHEN ${equal.join(' AND ')} THEN 1 ELSE 0 END AS same;`;
+}
+
+/**
+ * A key's value under the collation of its column, said explicitly: a column of VALUES has the database's, and two columns of different
+ * collations do not compare (error 468). Source: learn.microsoft.com, "Collation precedence".
+ */
+function collated(part: KeyPlan, source: string): string {
+  const { collation } = part.column;
+  return `${keyExpression(part, source)}${collation === null ? '' : ` COLLATE ${collationName(collation)}`}`;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeDataKey, encodeDataKey, foldKeyValue, identityOf, parseCollation } from '../../../src/model/row-key.ts';
+import { comparableKeyText, decodeDataKey, encodeDataKey, foldKeyValue, identityOf, parseCollation } from '../../../src/model/row-key.ts';
 
 /** Any sequence of UTF-16 units, lone surrogates included: what nvarchar can hold. */
 const unit = fc.oneof(
@@ -97,6 +97,18 @@ describe('identities', () => {
       ),
       { numRuns: 500 },
     );
+  });
+
+  it('are one for varbinary keys that differ in zeros at the end, and for moments that differ in their offset', () => {
+    const bytes = (hex: string): string => comparableKeyText('varbinary', Buffer.from(hex, 'hex').toString('base64'));
+    expect(bytes('0100')).toBe(bytes('01'));
+    expect(bytes('0000')).toBe('');
+    expect(bytes('0001')).not.toBe(bytes('01'));
+    const moment = (text: string): string => comparableKeyText('datetimeoffset', text);
+    expect(moment('2026-01-31T01:30:00.1234567+05:30')).toBe('2026-01-30T20:00:00.1234567Z');
+    expect(moment('2026-01-30T18:00:00.1234567-02:00')).toBe('2026-01-30T20:00:00.1234567Z');
+    expect(moment('0001-01-01T00:00:00+00:00')).toBe('0001-01-01T00:00:00Z');
+    expect(comparableKeyText('binary', 'AQA=')).toBe('AQA=');
   });
 
   it('keep columns that are not characters as they are', () => {
