@@ -14,7 +14,7 @@ interface Entry {
 export class BaseOverlay {
   readonly #entries = new Map<string, Entry>();
   readonly #answered = new Set<string>();
-  readonly #stored = new Map<string, Base>();
+  #stored: ReadonlyMap<string, Base> = new Map();
   #reading = false;
 
   /** Bases are about to be asked for: from now on no entry is dropped, since an answer may be older than an acknowledgement. */
@@ -22,17 +22,18 @@ export class BaseOverlay {
     this.#reading = true;
   }
 
-  /** What the manager answered; an entry of the overlay goes before it. */
+  /**
+   * What the manager answered for the rows that are composed next; an entry of the overlay goes before it. What it answered before is
+   * forgotten: the documents of a whole page may be larger than the page.
+   */
   stored(bases: ReadonlyMap<string, Base>): void {
-    for (const [identity, base] of bases) {
-      this.#stored.set(identity, base);
-    }
+    this.#stored = bases;
   }
 
   /** All rows that the answers were for have been composed. */
   readingEnds(): void {
     this.#reading = false;
-    this.#stored.clear();
+    this.#stored = new Map();
     for (const identity of this.#answered) {
       this.#dropAnswered(identity);
     }
@@ -74,7 +75,7 @@ export class BaseOverlay {
   clear(): void {
     this.#entries.clear();
     this.#answered.clear();
-    this.#stored.clear();
+    this.#stored = new Map();
     this.#reading = false;
   }
 

@@ -159,6 +159,11 @@ export class Delivery {
     for await (const rows of this.#withBases(read)) {
       read.signal.throwIfAborted();
       for (const row of rows) {
+        const base = this.#overlay.base(row.identity);
+        if (base !== null && spelledAnew(row, base)) {
+          // Just before the row is composed: the other spelling may have come with this very read.
+          await this.#demandSameKey(row, base, read);
+        }
         const composed = compose(row, { to: read.to, mode: read.mode, base: (identity) => this.#overlay.base(identity) });
         if (composed === null) {
           unchanged += 1;
@@ -287,27 +292,22 @@ export class Delivery {
         const bases = await next;
         next = ask(from + size);
         this.#overlay.stored(bases);
-        const rows = read.rows.slice(from, from + size);
-        await this.#checkSpellings(rows, read);
-        yield rows;
+        yield read.rows.slice(from, from + size);
       }
     } finally {
       this.#overlay.readingEnds();
     }
   }
 
-  async #checkSpellings(rows: readonly RowState[], read: Read): Promise<void> {
-    for (const row of rows) {
-      const base = this.#overlay.base(row.identity);
-      if (base !== null && spelledAnew(row, base) && !(await read.sameKey(base.dataKey, row.dataKey))) {
-        throw new PatchwireError(
-          'PW-S218',
-          `SQL Server calls ${base.dataKey} and ${row.dataKey} different; both have the identity ${row.identity}.`,
-          {
-            details: { stored: base.dataKey, found: row.dataKey, identity: row.identity },
-          },
-        );
-      }
+  async #demandSameKey(row: RowState, base: Base, read: Read): Promise<void> {
+    if (!(await read.sameKey(base.dataKey, row.dataKey))) {
+      throw new PatchwireError(
+        'PW-S218',
+        `SQL Server calls ${base.dataKey} and ${row.dataKey} different; both have the identity ${row.identity}.`,
+        {
+          details: { stored: base.dataKey, found: row.dataKey, identity: row.identity },
+        },
+      );
     }
   }
 

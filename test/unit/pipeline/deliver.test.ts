@@ -162,6 +162,30 @@ describe('deliver', () => {
     expect(overlay.size).toBe(0);
   });
 
+  it('L2: of a long page only the bases of the rows that are composed are held', () => {
+    const overlay = new BaseOverlay();
+    const base = (document: string) => ({ version: '1', dataKey: 'k', document });
+    overlay.readingBegins();
+    overlay.stored(new Map([['a', base('{"v":"long"}')]]));
+    overlay.stored(new Map([['b', base('{}')]]));
+    expect(overlay.base('a')).toBeNull();
+    expect(overlay.base('b')).toEqual(base('{}'));
+  });
+
+  it('L2: two keys of one identity that come with one read are asked about too; neither is taken for a respelling of the other', async () => {
+    const world = new World();
+    const { delivery, scripts } = await led(world);
+    const rows = ['\u00df', 'ss'].map((key) => ({ identity: 'ss', dataKey: key, changeVersion: 1n, document: doc(key) }));
+    const asked: string[][] = [];
+    const sameKey = (...keys: string[]): Promise<boolean> => {
+      asked.push(keys);
+      return Promise.resolve(false);
+    };
+    await expect(delivery.deliver({ ...read(1n, {}), rows, sameKey })).rejects.toMatchObject({ code: 'PW-S218' });
+    expect(asked).toEqual([['\u00df', 'ss']]);
+    expect(scripts).toEqual([]);
+  });
+
   it("L2: batches hold rows of one read, and the read's position rides on its last", async () => {
     const world = new World();
     const { delivery, scripts } = await led(world);
