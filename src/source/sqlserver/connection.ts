@@ -69,6 +69,8 @@ export class SingleConnection implements AsyncDisposable {
   readonly #config: mssql.config;
   readonly #logger: Logger;
   #pool: Promise<mssql.ConnectionPool> | null = null;
+  /** What #pool has become. */
+  #open: mssql.ConnectionPool | null = null;
   #closed = false;
 
   constructor(config: mssql.config, logger: Logger) {
@@ -84,7 +86,11 @@ export class SingleConnection implements AsyncDisposable {
     this.#pool ??= this.#connect();
     const pending = this.#pool;
     try {
-      return await pending;
+      const open = await pending;
+      if (this.#pool === pending) {
+        this.#open = open;
+      }
+      return open;
     } catch (error) {
       if (this.#pool === pending) {
         this.#pool = null;
@@ -93,15 +99,35 @@ export class SingleConnection implements AsyncDisposable {
     }
   }
 
+  /** Whether it has been opened: otherwise there is nothing that could be undone. */
+  get isOpen(): boolean {
+    return this.#open !== null;
+  }
+
   /** Drops the connection, whatever state it is in: the server rolls back what it had open. */
   async reset(): Promise<void> {
-    const pool = this.#pool;
-    this.#pool = null;
+    const open = this.#forget();
     try {
-      await (await pool)?.close();
+      await open?.close();
     } catch (error) {
       this.#logger.debug({ err: error }, 'closing a connection failed');
     }
+  }
+
+  /** The same without waiting: for a connection that answers nothing any more. */
+  abandon(): void {
+    void this.reset();
+  }
+
+  /** One that is being opened is closed when it is open, which may take the whole connect time-out: nobody waits for that. */
+  #forget(): mssql.ConnectionPool | null {
+    const [opening, open] = [this.#pool, this.#open];
+    this.#pool = null;
+    this.#open = null;
+    if (open === null) {
+      opening?.then((late) => late.close()).catch(() => {});
+    }
+    return open;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -90,10 +90,18 @@ export class Guest implements AsyncDisposable {
   /**
    * Waits for a free reader and its share of time, then does `work`, whose requests all use one connection.
    * @throws the signal's reason, or what `work` throws. When it settles nothing of it is under way and no transaction is open: a cancelled
-   * or failed request has been rolled back, or its connection dropped.
+   * or failed request has been rolled back, or its connection dropped. An abort takes at most CANCEL_GRACE_MS and ROLLBACK_TIMEOUT_MS.
    */
   async read<T>(work: (run: Run) => Promise<T>, options: { readonly signal: AbortSignal }): Promise<T> {
-    const signal = AbortSignal.any([options.signal, this.#disposed.signal]);
+    const { signal, release } = either(options.signal, this.#disposed.signal);
+    try {
+      return await this.#readOnce(work, signal);
+    } finally {
+      release();
+    }
+  }
+
+  async #readOnce<T>(work: (run: Run) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { clock, requestTimeoutMs } = this.#options;
     const reader = await this.#take(signal);
     this.#busy += 1;
@@ -123,9 +131,13 @@ export class Guest implements AsyncDisposable {
   /** Rolls back what the connection has open; a connection that cannot even do that is dropped, and the server rolls back. */
   async #undo(connection: SingleConnection): Promise<void> {
     const { clock } = this.#options;
+    if (!connection.isOpen) {
+      return;
+    }
     try {
       const request: SourceRequest = { text: ROLLBACK, onRow: () => 'more' };
-      await runRequest(connection, request, { timeoutMs: ROLLBACK_TIMEOUT_MS, clock, signal: new AbortController().signal });
+      const { signal } = new AbortController();
+      await runRequest(connection, request, { timeoutMs: ROLLBACK_TIMEOUT_MS, graceMs: 0, clock, signal });
     } catch {
       await connection.reset();
     }
@@ -165,4 +177,18 @@ export class Guest implements AsyncDisposable {
       next.take(reader);
     }
   }
+}
+
+/** Fires when one of the two does. Not AbortSignal.any: on Node 20 each one stays referenced by a signal that lives as long as the daemon. */
+function either(a: AbortSignal, b: AbortSignal): { readonly signal: AbortSignal; readonly release: () => void } {
+  const joined = new AbortController();
+  const ends = [a, b].map((signal) => {
+    const abort = (): void => joined.abort(signal.reason);
+    if (signal.aborted) {
+      abort();
+    }
+    signal.addEventListener('abort', abort, { once: true });
+    return (): void => signal.removeEventListener('abort', abort);
+  });
+  return { signal: joined.signal, release: () => ends.forEach((end) => end()) };
 }

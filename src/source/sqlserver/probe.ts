@@ -73,11 +73,12 @@ export class Prober {
 
   #join(catalog: boolean): Round {
     const open = this.#next ?? (this.#running?.begun === false ? this.#running : null);
-    if (open !== null) {
+    // A round that everybody has left ends with the reason of the last who did: nobody else's.
+    if (open !== null && !open.abort.signal.aborted) {
       open.catalog ||= catalog;
       return open;
     }
-    const before = this.#running;
+    const before = this.#next ?? this.#running;
     const abort = new AbortController();
     const round: Round = { result: Promise.resolve().then(() => this.#turn(round, before)), abort, catalog, waiting: 0, begun: false };
     // Each caller sees the failure by itself; a round without callers fails unseen.
@@ -94,7 +95,9 @@ export class Prober {
     if (before !== null) {
       await before.result.catch(() => {});
       this.#running = round;
-      this.#next = null;
+      if (this.#next === round) {
+        this.#next = null;
+      }
     }
     try {
       return await this.#ask(round);

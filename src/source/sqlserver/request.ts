@@ -23,16 +23,22 @@ export interface SourceRequest {
 
 export interface RequestLimits {
   readonly timeoutMs: number;
+  /** How long a cancelled request may take to end at the server, ms; then its connection is abandoned. Default CANCEL_GRACE_MS. */
+  readonly graceMs?: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
+
+/** The driver gives an attention 5 s, but not one for which it is still connecting. Source: tedious 19, cancelTimeout. */
+export const CANCEL_GRACE_MS = 6000;
 
 type End = 'running' | 'cut' | 'abort' | 'timeout' | 'broken';
 
 /**
  * @returns whether the request was cut by onRow
  * @throws the signal's reason; PatchwireError PW-S216 from the watchdog; what onRow threw; else the driver's first error, the later ones in
- * `precedingErrors`. When it settles the request has ended at the server, but a transaction that it had opened may be open.
+ * `precedingErrors`. When it settles the request has ended at the server, but a transaction that it had opened may be open; a request
+ * that did not end within the grace has lost its connection instead.
  */
 export async function runRequest(
   connection: SingleConnection,
@@ -51,10 +57,16 @@ export async function runRequest(
   let broken: unknown = null;
   let set = -1;
   const errors: Error[] = [];
+  const watch = new AbortController();
+  let giveUp = (): void => {};
   const stop = (how: End): void => {
     if (end === 'running') {
       end = how;
       driver.cancel();
+      limits.clock.sleep(limits.graceMs ?? CANCEL_GRACE_MS, { signal: watch.signal }).then(
+        () => giveUp(),
+        () => {},
+      );
     }
   };
   driver.on('recordset', () => {
@@ -77,7 +89,6 @@ export async function runRequest(
     errors.push(error);
   });
 
-  const watch = new AbortController();
   const abort = (): void => stop('abort');
   limits.signal.addEventListener('abort', abort, { once: true });
   limits.clock.sleep(limits.timeoutMs, { signal: watch.signal }).then(
@@ -86,6 +97,10 @@ export async function runRequest(
   );
   try {
     await new Promise<void>((resolve) => {
+      giveUp = () => {
+        connection.abandon();
+        resolve();
+      };
       driver.on('done', () => resolve());
       void driver.query(request.text);
     });

@@ -94,6 +94,23 @@ describe('probe rounds', () => {
     await expect(waiting).resolves.toMatchObject({ version: 9_007_199_254_740_993n });
   });
 
+  it("a round that everybody has left before it began is nobody else's: who comes then gets one of his own", async () => {
+    const { held, prober, never } = setUp();
+    const running = prober.probe({ catalog: false, signal: never });
+    await settled();
+    const leaving = new AbortController();
+    const left = expect(prober.probe({ catalog: false, signal: leaving.signal })).rejects.toThrow('left');
+    leaving.abort(new Error('left'));
+    const late = prober.probe({ catalog: false, signal: never });
+    await settled();
+    held[0]!.answer();
+    await running;
+    await left;
+    await settled();
+    held.at(-1)!.answer();
+    await expect(late).resolves.toMatchObject({ version: 9_007_199_254_740_993n });
+  });
+
   it('an abort leaves the others alone, and the last one cancels the request', async () => {
     const { held, prober } = setUp();
     const [one, two] = [new AbortController(), new AbortController()];
