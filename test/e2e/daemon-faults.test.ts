@@ -137,45 +137,47 @@ describe('SQL Server', () => {
     expect(items.replica.state().counters).toMatchObject({ reloads: 0, diverged: 0 });
   });
 
-  for (const profile of ['implied', 'live', 'worst'] as const) {
-    for (const snapshot of [true, false]) {
-      const level = snapshot ? 'SNAPSHOT' : 'READ COMMITTED where SNAPSHOT is off';
-      it(`R5: commits that become visible late all arrive, under ${level}, profile ${profile}`, async (context) => {
-        const control = server.sandbox?.control;
-        if (control === undefined) {
-          return context.skip('the visibility gap is the sandbox’s');
-        }
-        const { world, database, items } = await followed({}, { snapshot });
-        const daemon = world.daemon();
-        expect(await world.differences()).toEqual([]);
-        if (!snapshot) {
-          await daemon.line('does not allow SNAPSHOT isolation');
-        }
+  for (const snapshot of [true, false]) {
+    const level = snapshot ? 'SNAPSHOT' : 'READ COMMITTED where SNAPSHOT is off';
+    it(`R5: commits that become visible late all arrive, under ${level}, in every profile of the sandbox`, async (context) => {
+      const control = server.sandbox?.control;
+      if (control === undefined) {
+        return context.skip('the visibility gap is the sandbox’s');
+      }
+      const { world, database, items } = await followed({}, { snapshot });
+      const daemon = world.daemon();
+      expect(await world.differences()).toEqual([]);
+      if (!snapshot) {
+        await daemon.line('does not allow SNAPSHOT isolation');
+      }
+      onTestFinished(() => {
+        control.setProfile('implied');
+        control.setVisibilityGap(0);
+      });
+      const sessions = await Promise.all([1, 2, 3].map(() => database.session()));
+      for (const profile of ['implied', 'live', 'worst'] as const) {
         control.setProfile(profile);
         control.setVisibilityGap(60);
-        onTestFinished(() => {
-          control.setProfile('implied');
-          control.setVisibilityGap(0);
-        });
-        const sessions = await Promise.all([1, 2, 3].map(() => database.session()));
         await Promise.all(
           sessions.map(async (session, i) => {
-            for (let n = 0; n < 12; n += 1) {
-              const id = 1 + i * 10 + (n % 10);
+            for (let n = 0; n < 10; n += 1) {
+              const id = 1 + i * 10 + n;
               await session.request().batch(`UPDATE dbo.Items SET A = A + 1 WHERE Id = ${id}`);
               await session
                 .request()
-                .batch(n % 3 === 0 ? `DELETE dbo.Items WHERE Id = ${id}` : `UPDATE dbo.Other SET A = ${n} WHERE Id = ${id}`);
+                .batch(n % 5 === 0 ? `DELETE dbo.Items WHERE Id = ${id}` : `UPDATE dbo.Other SET A = ${n} WHERE Id = ${id}`);
             }
           }),
         );
         control.setVisibilityGap(0);
         const version = await world.version();
-        await until('everything is confirmed', async () => BigInt((await world.meta('items'))['confirmed'] ?? 0) >= version);
-        expect(await world.differences()).toEqual([]);
-        expect(items.replica.state().counters).toMatchObject({ reloads: 0, diverged: 0 });
-      });
-    }
+        for (const section of ['items', 'other']) {
+          await until('everything is confirmed', async () => BigInt((await world.meta(section))['confirmed'] ?? 0) >= version);
+        }
+        expect(await world.differences(), profile).toEqual([]);
+      }
+      expect(items.replica.state().counters).toMatchObject({ reloads: 0, diverged: 0 });
+    });
   }
 });
 
@@ -280,7 +282,7 @@ describe('daemons that end', () => {
     let leader = world.daemon();
     await world.caughtUp();
     const writing = writer(world, 4);
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       const standby = world.daemon();
       await standby.line('standing by: another daemon leads');
       await standby.ready();
