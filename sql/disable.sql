@@ -17,14 +17,15 @@ IF NOT EXISTS (SELECT 1 FROM sys.change_tracking_tables)
   ALTER DATABASE [OrderDesk] SET CHANGE_TRACKING = OFF;
 GO
 
-IF EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'patchwire')
-BEGIN
-  REVOKE SELECT ON [dbo].[Orders] FROM [patchwire];
-  REVOKE VIEW CHANGE TRACKING ON [dbo].[Orders] FROM [patchwire];
-END
+-- The user of login.sql, and all its rights in this database with it.
+IF DATABASE_PRINCIPAL_ID(N'patchwire') IS NOT NULL
+  DROP USER [patchwire];
 GO
 
--- Once nobody needs them, the user and the login of login.sql, and SNAPSHOT where no one else reads with it:
---   DROP USER [patchwire];
---   DROP LOGIN [patchwire];
+-- The login: leave it out where another database uses it.
+IF SUSER_ID(N'patchwire') IS NOT NULL
+  DROP LOGIN [patchwire];
+GO
+
+-- Once nobody else reads with it:
 --   ALTER DATABASE [OrderDesk] SET ALLOW_SNAPSHOT_ISOLATION OFF;

@@ -301,7 +301,7 @@ describe('checkpoint reset without a daemon', () => {
 });
 
 describe('sql/', () => {
-  it('enable.sql and login.sql are accepted, give the daemon just enough, and disable.sql takes everything back', async () => {
+  it('enable.sql and login.sql are accepted, give the daemon just enough, and disable.sql takes everything back, the login too', async () => {
     const here = await enabled();
     await here.sql(...script('login.sql', here), `USE [${here.database}]`);
     const user = `patchwire_${here.database}`;
@@ -311,9 +311,9 @@ describe('sql/', () => {
     expect(await documentOf(here, '2')).toEqual({ OrderId: 2, Status: 'paid', Total: '20.00' });
     const pool = await connect(least);
     await expect(pool.request().batch('DELETE dbo.Orders')).rejects.toMatchObject({ number: 229 });
-    await here.sql(...script('disable.sql', here));
-    await expect(pool.request().query('SELECT OrderId FROM dbo.Orders')).rejects.toMatchObject({ number: 229 });
     await pool.close();
+    await here.sql(...script('disable.sql', here));
+    await expect(connect(least)).rejects.toMatchObject({ code: 'ELOGIN' });
     const { recordset } = await admin
       .request()
       .query<{ n: number }>(`SELECT COUNT(*) AS n FROM sys.change_tracking_databases WHERE database_id = DB_ID('${here.database}')`);

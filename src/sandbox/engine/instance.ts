@@ -21,6 +21,7 @@ import { DatabaseTracking } from './version-counter.ts';
 export type SnapshotProfile = 'implied' | 'live' | 'worst';
 
 export interface Login {
+  readonly id: number;
   readonly name: string;
   password: string;
   defaultDatabase: string;
@@ -53,6 +54,7 @@ export class Instance {
   profile: SnapshotProfile;
   #lastDatabaseId = 0;
   #lastSessionId = 50;
+  #lastLoginId = 256;
 
   constructor(options: { name: string; clock: SandboxClock; profile: SnapshotProfile; saPassword: string }) {
     this.name = options.name;
@@ -64,7 +66,14 @@ export class Instance {
     for (const name of ['master', 'tempdb', 'model', 'msdb']) {
       this.createDatabase(name, { system: true });
     }
-    this.logins.set('sa', { name: 'sa', password: options.saPassword, defaultDatabase: 'master', enabled: true, administrator: true });
+    this.logins.set('sa', {
+      id: 1,
+      name: 'sa',
+      password: options.saPassword,
+      defaultDatabase: 'master',
+      enabled: true,
+      administrator: true,
+    });
   }
 
   database(name: string): Database | undefined {
@@ -86,6 +95,11 @@ export class Instance {
     });
     this.databases.set(name.toLowerCase(), database);
     return database;
+  }
+
+  nextLoginId(): number {
+    this.#lastLoginId += 1;
+    return this.#lastLoginId;
   }
 
   nextSessionId(): number {

@@ -28,6 +28,9 @@ const securities = new WeakMap<Database, DatabaseSecurity>();
 
 const FIXED_ROLES = ['db_owner', 'db_datareader', 'db_datawriter', 'db_ddladmin'];
 
+/** The roles that every database has and keeps, in lower case. */
+export const DATABASE_ROLES: ReadonlySet<string> = new Set(['public', ...FIXED_ROLES]);
+
 export function securityOf(database: Database): DatabaseSecurity {
   let security = securities.get(database);
   if (security === undefined) {
@@ -42,6 +45,18 @@ export function securityOf(database: Database): DatabaseSecurity {
     securities.set(database, security);
   }
   return security;
+}
+
+/** The id of the next user or role: above all of its kind, so that none is used again while another lives. */
+export function nextPrincipalId(principals: ReadonlyMap<string, { readonly id: number }>, first: number): number {
+  const ids = [...principals.values()].map((each) => each.id).filter((id) => id < 16_384);
+  return Math.max(first - 1, ...ids) + 1;
+}
+
+/** The id of a user or role. */
+export function principalId(database: Database, name: string): number | null {
+  const { users, roles } = securityOf(database);
+  return (users.get(name.toLowerCase()) ?? roles.get(name.toLowerCase()))?.id ?? null;
 }
 
 /** The user that a login is in a database; null: it may not enter. */

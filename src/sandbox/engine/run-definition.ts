@@ -11,6 +11,7 @@ import { alterDatabase, createDatabase, dropDatabase } from './define-database.t
 import { nameTaken, placeFor, runCreateTable } from './define-table.ts';
 import { disableTracking, enableTracking } from './define-tracking.ts';
 import { logUndo } from './definition-log.ts';
+import { dropPrincipal } from './drop-principal.ts';
 import { draftOf, redefine } from './redefine-table.ts';
 import { cannotFindObject } from './errors.ts';
 import { databaseOf, describeName, findObject, findTable } from './object-names.ts';
@@ -249,6 +250,8 @@ function drop(context: StatementContext, statement: DropStatement, name: ObjectN
     case 'login':
     case 'user':
     case 'role':
+      dropPrincipal(context, statement.object, name.name, statement);
+      return;
     case 'procedure':
       throw new UnsupportedError(`DROP ${statement.object.toUpperCase()}`, statement.line);
   }

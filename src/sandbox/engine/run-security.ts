@@ -5,7 +5,7 @@ import { SqlError } from '../session.ts';
 import type { Database } from './catalog.ts';
 import { findObject } from './object-names.ts';
 import type { PermissionRule } from './permissions.ts';
-import { requireOwner, securityOf, userOf } from './permissions.ts';
+import { nextPrincipalId, requireOwner, securityOf, userOf } from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
 
 export function runSecurity(context: StatementContext, statement: SecurityStatement): void {
@@ -29,6 +29,7 @@ export function runSecurity(context: StatementContext, statement: SecurityStatem
         throw new SqlError(15025, `The server principal '${statement.name}' already exists.`);
       }
       instance.logins.set(key, {
+        id: instance.nextLoginId(),
         name: statement.name,
         password: statement.password ?? '',
         defaultDatabase: statement.defaultDatabase ?? 'master',
@@ -46,12 +47,16 @@ export function runSecurity(context: StatementContext, statement: SecurityStatem
       if (statement.login !== null && !instance.logins.has(statement.login.toLowerCase())) {
         throw new SqlError(15007, `'${statement.login}' is not a valid login or you do not have permission.`);
       }
-      security.users.set(key, { name: statement.name, login: statement.login, id: 5 + security.users.size });
+      security.users.set(key, { name: statement.name, login: statement.login, id: nextPrincipalId(security.users, 5) });
       return;
     }
     case 'createRole':
       requireOwner(session, database, 'CREATE ROLE');
-      security.roles.set(statement.name.toLowerCase(), { name: statement.name, id: 100 + security.roles.size, members: new Set() });
+      security.roles.set(statement.name.toLowerCase(), {
+        name: statement.name,
+        id: nextPrincipalId(security.roles, 1000),
+        members: new Set(),
+      });
       return;
     case 'alterRole': {
       if (statement.server) {

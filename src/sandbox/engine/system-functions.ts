@@ -6,7 +6,7 @@ import type { CatalogObject, Database, Table } from './catalog.ts';
 import { sameName } from './catalog.ts';
 import { columnLength, columnProperty, indexProperty, objectProperty, typeIdOf, typeNameOf } from './metadata-functions.ts';
 import { findObject, objectNameOf, splitName } from './object-names.ts';
-import { hasPermission, isMemberOf, securityOf, seesDefinition, userOf } from './permissions.ts';
+import { hasPermission, isMemberOf, principalId, securityOf, seesDefinition, userOf } from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
 
 const NVARCHAR: SqlType = { name: 'nvarchar', length: 128, collation: DEFAULT_COLLATION };
@@ -48,6 +48,9 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
     return object?.kind === 'table' ? object : undefined;
   };
 
+  const currentUser = (): string | null =>
+    session.impersonated.at(-1)?.user ?? (session.login.administrator ? 'dbo' : userOf(context.database, session.login.name));
+
   return {
     utcNow: () => dateTimeOf(context.now),
     offsetMinutes: () => -new Date(context.now).getTimezoneOffset(),
@@ -70,10 +73,15 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
     originalLogin: () => session.login.name,
     userName: (id) => {
       if (id === null) {
-        return session.impersonated.at(-1)?.user ?? (session.login.administrator ? 'dbo' : userOf(context.database, session.login.name));
+        return currentUser();
       }
       return [...securityOf(context.database).users.values()].find((user) => user.id === id)?.name ?? null;
     },
+    principalId: (name) => {
+      const wanted = name ?? currentUser();
+      return wanted === null ? null : principalId(context.database, wanted);
+    },
+    loginId: (name) => instance.logins.get((name ?? session.login.name).toLowerCase())?.id ?? null,
     appName: () => session.appName,
     hostName: () => session.hostName,
     sessionContext: (key) => session.context.get(key.toLowerCase()) ?? null,

@@ -91,6 +91,10 @@ export interface SystemFunctions {
   loginName(): string;
   originalLogin(): string;
   userName(id: number | null): string | null;
+  /** DATABASE_PRINCIPAL_ID; null: the current user. */
+  principalId(name: string | null): number | null;
+  /** SUSER_ID; null: the current login. */
+  loginId(name: string | null): number | null;
   appName(): string;
   hostName(): string;
   sessionContext(key: string): { readonly type: SqlType; readonly value: SqlValue } | null;

@@ -248,6 +248,9 @@ export function parseDrop(cursor: Cursor): Statement {
     return refuse(cursor, 'DROP');
   }
   cursor.next();
-  const ifExists = cursor.takeWord('IF', 'EXISTS');
+  const ifExists = object !== 'login' && cursor.takeWord('IF', 'EXISTS');
+  if (object === 'login' || object === 'user' || object === 'role') {
+    return { ...at, kind: 'drop', object, ifExists, names: [{ ...at, server: null, database: null, schema: null, name: cursor.name() }] };
+  }
   return { ...at, kind: 'drop', object, ifExists, names: cursor.list(() => cursor.objectName()) };
 }

@@ -171,7 +171,7 @@ describe('functions of the session and the catalog', () => {
     ["serverproperty('nonsense')", 'NULL'],
     ['change_tracking_current_version()', '9007199254740993'],
     ["change_tracking_min_valid_version(object_id('[dbo].[t]'))", '7'],
-    ['change_tracking_min_valid_version(NULL)', 'NULL'],
+    ['change_tracking_min_valid_version(CAST(NULL AS int))', 'NULL'],
     ["columnproperty(42, 'a', 'ColumnId')", '3'],
     ['@@spid', '51'],
     ['@@trancount + @@rowcount', '5'],
