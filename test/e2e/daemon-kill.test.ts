@@ -31,6 +31,10 @@ beforeAll(async () => {
   redis = await privateTestRedis();
   server = await startServer();
   gate = await openScriptGate(redis.server.port, BATCH);
+});
+
+/** A database with 60 rows, and a replica; `world`, `followed` and, once started, `daemon` are its. */
+async function begin(source: Readonly<Record<string, unknown>>): Promise<void> {
   const database = await server.freshDatabase();
   world = daemonWorld({
     database,
@@ -38,6 +42,7 @@ beforeAll(async () => {
     redisUrl: `redis://127.0.0.1:${gate.port}`,
     tables: [{ shape: ITEMS }],
     batch: { rows: BATCH_ROWS, inFlight: 2 },
+    source,
   });
   await world.sql(
     'CREATE TABLE dbo.Items (Id int NOT NULL PRIMARY KEY, Name nvarchar(40) NOT NULL, Price decimal(10, 2) NOT NULL, Round int NOT NULL)',
@@ -45,10 +50,9 @@ beforeAll(async () => {
     `INSERT INTO dbo.Items VALUES ${Array.from({ length: ROWS }, (_, i) => `(${i + 1}, N'item ${i + 1}', ${i}.50, 0)`).join(', ')}`,
   );
   followed = world.follow('items');
-});
+}
 
 afterAll(async () => {
-  await world?.close();
   await gate?.[Symbol.asyncDispose]();
   await server?.close();
   await redis?.[Symbol.asyncDispose]();
@@ -103,7 +107,26 @@ async function transaction(round: number, random: () => number): Promise<string>
   return `BEGIN TRANSACTION; ${statements.join('; ')}; COMMIT`;
 }
 
+/** A transaction over all rows is torn after so many scripts, rows change while no daemon runs, and the next daemon makes all of it equal. */
+async function tear(round: number, scripts: number, random: () => number): Promise<void> {
+  const { before, after } = await killAfter(scripts, async () => world.sql(await transaction(round, random)));
+  expect(after['checkpoint'], 'scripts of the read were executed, its checkpoint was not').toBe(before['checkpoint']);
+  const { same, keys } = await applied();
+  expect(same).toBeGreaterThan(0);
+  expect(same, 'part of the transaction is in Redis, part is not').toBeLessThan(keys);
+  // What the dead daemon delivered changes again, or goes, before the next one reads.
+  await world.sql(
+    `UPDATE dbo.Items SET Price = Price + 0.01 WHERE Id % 7 = ${round % 7}`,
+    `DELETE dbo.Items WHERE Id % 50 = ${round % 50} AND Id > 1`,
+  );
+  daemon = world.daemon();
+  expect(await world.differences()).toEqual([]);
+}
+
 describe('kill -9', () => {
+  beforeAll(() => begin({}));
+  afterAll(() => world?.close());
+
   it('in the first load: the next daemon goes on from the cursor', async () => {
     daemon = world.daemon();
     const { after } = await killAfter(3, () => Promise.resolve());
@@ -118,18 +141,27 @@ describe('kill -9', () => {
     const random = seededRandom(SEED + round);
     const scripts = 1 + Math.floor(random() * 5);
     it(`moment ${round} of seed ${SEED}: between script ${scripts} of a read and its checkpoint, nothing is lost`, async () => {
-      const { before, after } = await killAfter(scripts, async () => world.sql(await transaction(round, random)));
-      expect(after['checkpoint'], 'scripts of the read were executed, its checkpoint was not').toBe(before['checkpoint']);
-      const { same, keys } = await applied();
-      expect(same).toBeGreaterThan(0);
-      expect(same, 'part of the transaction is in Redis, part is not').toBeLessThan(keys);
-      // What the dead daemon delivered changes again, or goes, before the next one reads.
-      await world.sql(
-        `UPDATE dbo.Items SET Price = Price + 0.01 WHERE Id % 7 = ${round % 7}`,
-        `DELETE dbo.Items WHERE Id % 50 = ${round % 50} AND Id > 1`,
-      );
-      daemon = world.daemon();
-      expect(await world.differences()).toEqual([]);
+      await tear(round, scripts, random);
+    });
+  }
+
+  it('never made a replica load anew', () => {
+    expect(followed.replica.state().counters).toMatchObject({ reloads: 0, diverged: 0, invalid: 0 });
+  });
+});
+
+describe('kill -9 where a page ends inside a version', () => {
+  beforeAll(async () => {
+    await begin({ limits: { pageRows: 25 } });
+    daemon = world.daemon();
+    expect(await world.differences()).toEqual([]);
+  });
+  afterAll(() => world?.close());
+
+  // Pages of 25 rows in batches of 10, 10 and 5: after two scripts inside the first, after three between it and the second, and so on.
+  for (const [round, scripts] of [2, 3, 4, 6].entries()) {
+    it(`R4: after ${scripts} scripts of several pages the checkpoint still stands before the version`, async () => {
+      await tear(round + 1, scripts, seededRandom(SEED - round));
     });
   }
 
