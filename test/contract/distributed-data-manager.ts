@@ -288,6 +288,29 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       expect(await manager.readMeta(S)).toMatchObject({ seq: 4, epoch: meta?.epoch });
     });
 
+    it('C4: a Redis that went back beyond the last lead is rewound too: the token found is one of ours', async () => {
+      await live(manager);
+      await manager.publish(batch([upsert('1', '5', null)]));
+      const restore = await bench.snapshot();
+      const before = await manager.readMeta(S);
+      await manager.publish(batch([upsert('1', '6', '5')]));
+      await manager.lead(S);
+      await manager.publish(batch([upsert('1', '7', '6')]));
+      await restore();
+      const result = await manager.lead(S);
+      expect(result).toMatchObject({ kind: 'leading', rewound: true, meta: { seq: 3 } });
+      expect(result.kind === 'leading' && result.meta.epoch).not.toBe(before?.epoch);
+    });
+
+    it('C4: a Redis that only lost the last lead, and nothing that was written, keeps its epoch', async () => {
+      await live(manager);
+      const restore = await bench.snapshot();
+      const before = await manager.readMeta(S);
+      await manager.lead(S);
+      await restore();
+      expect(await manager.lead(S)).toMatchObject({ kind: 'leading', rewound: false, meta: { epoch: before?.epoch, seq: 1 } });
+    });
+
     it('C4: a fresh leader keeps the epoch of a rewound Redis', async () => {
       await live(manager);
       const restore = await bench.snapshot();

@@ -68,7 +68,7 @@ export function takeLead(take: TakeLead): LeadResult {
   if (meta.pending !== '' && !take.repair) {
     throw new PatchwireError('PW-M307', `leading section ${section}: a script stopped half-way`);
   }
-  const rewound = meta.pending === '' && memory.token === meta.leader && !memory.tips.includes(meta.tip);
+  const rewound = meta.pending === '' && memory.tokens.includes(meta.leader) && !memory.tips.includes(meta.tip);
   meta.leader = token;
   renew(stored, take);
   if (rewound) {

@@ -44,7 +44,8 @@ export async function takeLead(
       String(context.clock.now()),
       String(MESSAGE_VERSION),
       repair ? '1' : '',
-      memory.token ?? '',
+      String(memory.tokens.length),
+      ...memory.tokens,
       ...memory.tips,
     ];
     const scriptKeys = [keys.meta, keys.index, keys.changes, keys.lease, keys.quarantine];

@@ -13,13 +13,13 @@ it('C4: knows the last acknowledged tip and all open ones, nothing older', () =>
   expect(memory.tips).toEqual(['tip3']);
 });
 
-it('C4: a new lead forgets what was before', () => {
+it('C4: a new lead forgets the tips that were before, not the tokens', () => {
   const memory = new LeadMemory();
-  expect([memory.token, memory.tips]).toEqual([null, []]);
+  expect([memory.tokens, memory.tips]).toEqual([[], []]);
   memory.taken('a', 'tip0');
   memory.sent('tip1');
   memory.taken('b', 'tip9');
-  expect([memory.token, memory.tips]).toEqual(['b', ['tip9']]);
+  expect([memory.tokens, memory.tips]).toEqual([['b', 'a'], ['tip9']]);
 });
 
 it('stays bounded however many scripts are lost', () => {
@@ -29,6 +29,11 @@ it('stays bounded however many scripts are lost', () => {
   }
   expect(memory.tips.length).toBeLessThanOrEqual(256);
   expect(memory.tips.at(-1)).toBe('sent999');
+  for (let i = 0; i < 1000; i += 1) {
+    memory.taken(`t${i}`, 'tip');
+  }
+  expect(memory.tokens.length).toBeLessThanOrEqual(16);
+  expect(memory.tokens[0]).toBe('t999');
 });
 
 it('an unknown tip that is acknowledged changes nothing', () => {

@@ -3,8 +3,8 @@
  *
  * KEYS 1 meta, 2 index, 3 changes, 4 lease, 5 quarantine.
  * ARGV 1 manager id, 2 new token, 3 format, 4 lease ms, 5 fresh epoch, 6 fresh tip, 7 fresh message id, 8 empty digest, 9 channel, 10 partition,
- * 11 section, 12 now ms, 13 message version, 14 '1': lead although a script stopped half-way (repair), 15 the token of our lead before
- * ('': none); from 16: the tips of that lead that were acknowledged last or are outstanding.
+ * 11 section, 12 now ms, 13 message version, 14 '1': lead although a script stopped half-way (repair), 15 how many
+ * leads we had; from 16: their tokens, then the tips of the last one that were acknowledged last or are outstanding.
  *
  * Returns {'held', by, expires in ms} | {'purging'} | {'leading', created, rewound, description}.
  */
@@ -51,9 +51,10 @@ if m[4] == 'purge' then
 end
 if m[4] and m[4] ~= '' and ARGV[14] ~= '1' then return refuse('PWPENDING', m[4]) end
 
-local own, known = ARGV[15] ~= '' and m[2] == ARGV[15], false
+local own, known, tipsAt = false, false, 16 + tonumber(ARGV[15])
 for i = 16, #ARGV do
-  if ARGV[i] == m[3] then known = true end
+  if i < tipsAt and ARGV[i] == m[2] then own = true end
+  if i >= tipsAt and ARGV[i] == m[3] then known = true end
 end
 
 if not own or known or (m[4] and m[4] ~= '') then
