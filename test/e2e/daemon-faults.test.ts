@@ -174,7 +174,7 @@ describe('SQL Server', () => {
         for (const section of ['items', 'other']) {
           await until('everything is confirmed', async () => BigInt((await world.meta(section))['confirmed'] ?? 0) >= version);
         }
-        expect(await world.differences(), profile).toEqual([]);
+        expect({ profile, differences: await world.differences() }).toEqual({ profile, differences: [] });
       }
       expect(items.replica.state().counters).toMatchObject({ reloads: 0, diverged: 0 });
     });

@@ -154,7 +154,7 @@ describe('kill -9 where a page ends inside a version', () => {
   beforeAll(async () => {
     await begin({ limits: { pageRows: 25 } });
     daemon = world.daemon();
-    expect(await world.differences()).toEqual([]);
+    await world.equal();
   });
   afterAll(() => world?.close());
 

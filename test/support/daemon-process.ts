@@ -78,6 +78,8 @@ export interface DaemonWorld {
   caughtUp(...sections: string[]): Promise<bigint>;
   /** Waits as `caughtUp`, then compares tables, Redis and the replicas. @returns the differences */
   differences(...sections: string[]): Promise<string[]>;
+  /** Waits as `caughtUp`; where a test begins. @throws Error with the differences when there are any */
+  equal(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -142,6 +144,20 @@ export function daemonWorld(options: WorldOptions): DaemonWorld {
     }
     return target;
   };
+  const differences = async (...sections: string[]): Promise<string[]> => {
+    await caughtUp(...sections);
+    const lines: string[] = [];
+    for (const { shape } of tables.filter((table) => sections.length === 0 || sections.includes(table.shape.section))) {
+      lines.push(...(await sectionDifferences({ pool, redis: raw, partition }, shape)));
+      const followed = replicas.get(shape.section);
+      if (followed !== undefined) {
+        lines.push(...(await replicaDifferences(pool, shape, followed.replica)));
+        const { equal, reasons } = followed.replica.state();
+        lines.push(...(equal ? [] : [`the replica of ${shape.section} calls itself not equal: ${reasons.join(', ')}`]));
+      }
+    }
+    return lines;
+  };
   return {
     partition,
     raw,
@@ -168,19 +184,12 @@ export function daemonWorld(options: WorldOptions): DaemonWorld {
     version,
     meta,
     caughtUp,
-    differences: async (...sections) => {
-      await caughtUp(...sections);
-      const lines: string[] = [];
-      for (const { shape } of tables.filter((table) => sections.length === 0 || sections.includes(table.shape.section))) {
-        lines.push(...(await sectionDifferences({ pool, redis: raw, partition }, shape)));
-        const followed = replicas.get(shape.section);
-        if (followed !== undefined) {
-          lines.push(...(await replicaDifferences(pool, shape, followed.replica)));
-          const { equal, reasons } = followed.replica.state();
-          lines.push(...(equal ? [] : [`the replica of ${shape.section} calls itself not equal: ${reasons.join(', ')}`]));
-        }
+    differences,
+    equal: async () => {
+      const lines = await differences();
+      if (lines.length > 0) {
+        throw new Error(lines.join('\n'));
       }
-      return lines;
     },
     close: async () => {
       for (const daemon of daemons) {
