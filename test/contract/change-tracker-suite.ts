@@ -158,7 +158,9 @@ export function changeTrackerSuite(server: () => SqlServerConnection): void {
       expect(loaded?.identity).toBe(before?.identity);
       await rig.database.run('DELETE dbo.Keyed');
       const gone = await rig.changes(table, table.version);
-      expect(new Set(gone.map(({ identity, document }) => [identity, document].join()))).toEqual(new Set([`${before?.identity},`]));
+      expect(gone.map(({ identity, document }) => ({ identity, document }))).toEqual(
+        gone.map(() => ({ identity: before?.identity, document: null })),
+      );
     });
 
     it('L4: keys under another collation than the database are found', async () => {
