@@ -115,6 +115,28 @@ describe('Redis', () => {
   });
 });
 
+describe('Redis that goes back in time', () => {
+  it('C4: while its leader lives: a new epoch, every subscriber is told, and what was taken back is read again', async () => {
+    await using own = await privateTestRedis();
+    const { world, items } = await followed({ redis: own });
+    world.daemon();
+    expect(await world.differences()).toEqual([]);
+    await own.save('old.rdb');
+    const { epoch } = await world.meta('items');
+    await world.sql(
+      'UPDATE dbo.Items SET A = 7 WHERE Id < 10',
+      'DELETE dbo.Items WHERE Id = 12',
+      `INSERT INTO dbo.Items VALUES (40, 1, N'x')`,
+    );
+    await world.caughtUp();
+    await own.restartFrom('old.rdb');
+    await until('the leader began a new epoch', async () => (await world.meta('items'))['epoch'] !== epoch);
+    expect(await world.differences()).toEqual([]);
+    expect(items.events.some(({ type }) => type === 'reset')).toBe(true);
+    await world.close();
+  });
+});
+
 describe('SQL Server', () => {
   it('that cuts connections in the middle of reads: every read is made again, nothing is lost', async (context) => {
     const control = server.sandbox?.control;

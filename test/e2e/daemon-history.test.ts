@@ -1,5 +1,5 @@
 /** History that is lost, a script that stopped half-way, and what an operator does about it: one table stops with its code, the other goes on. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type DaemonProcess, type DaemonWorld, daemonWorld, type FollowedReplica, until } from '../support/daemon-process.ts';
 import type { TableShape } from '../support/equality.ts';
 import { testRedis, type TestRedis } from '../support/redis.ts';
@@ -100,6 +100,26 @@ describe('lost history', () => {
     await world.sql('TRUNCATE TABLE dbo.Lost');
     await stoppedWith(/PW-S211/u);
     await goesOnAndHeals();
+  });
+
+  it('R6: a TRUNCATE that change tracking shows nowhere is found by the number of rows, and swept', async () => {
+    await daemon.stop();
+    // The history begins at the current version, before the TRUNCATE and after it: nothing tells but the rows.
+    const quiet = daemonWorld({ database, redis, tables: [{ shape: shapeOf('Quiet') }] });
+    onTestFinished(() => quiet.close());
+    await quiet.sql(
+      'CREATE TABLE dbo.Quiet (Id int NOT NULL PRIMARY KEY, A int NOT NULL)',
+      'INSERT INTO dbo.Quiet VALUES (1, 1), (2, 1)',
+      'ALTER TABLE dbo.Quiet ENABLE CHANGE_TRACKING',
+    );
+    const { replica } = quiet.follow('quiet');
+    daemon = quiet.daemon();
+    await quiet.equal();
+    expect(replica.size).toBe(2);
+    await quiet.sql('TRUNCATE TABLE dbo.Quiet');
+    await until('the replica is empty', () => replica.size === 0);
+    expect(await quiet.differences()).toEqual([]);
+    await daemon.ready();
   });
 
   it('tracking that was switched off and on stops the table with PW-S211', async () => {
