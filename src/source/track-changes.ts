@@ -63,7 +63,8 @@ export async function* trackChanges(tracker: TrackerReads, options: TrackOptions
 
     const startedAtMs = clock.now();
     const candidate = history.currentAt(startedAtMs - confirmMs);
-    sequence = nextSequence(sequence, { probe, readTo, position, candidate, due: startedAtMs - confirmedAtMs >= confirmMs });
+    const sinceMs = startedAtMs - confirmedAtMs;
+    sequence = nextSequence(sequence, { probe, readTo, position, candidate, due: sinceMs >= confirmMs || sinceMs < 0 });
     if (sequence === null) {
       // Nothing moved and nothing is left to confirm.
       if (probe !== null) {
@@ -199,10 +200,13 @@ function idlePage(position: TrackingPosition, probe: Probe, tableRows: number | 
 
 /** Which version was current when. Bounded: one entry for each version seen within `confirm`, and one before. */
 class VersionHistory {
-  readonly #seen: { readonly version: Version; readonly atMs: number }[] = [];
+  #seen: { readonly version: Version; readonly atMs: number }[] = [];
 
-  /** `version` was current at the latest at `atMs`. */
+  /** `version` was current at the latest at `atMs`, which is now: what claims to be later was seen before the clock was set back. */
   add(version: Version, atMs: number): void {
+    if (this.#seen.some((entry) => entry.atMs > atMs)) {
+      this.#seen = this.#seen.map((entry) => ({ ...entry, atMs: Math.min(entry.atMs, atMs) }));
+    }
     const newest = this.#seen.at(-1);
     if (newest === undefined || version > newest.version) {
       this.#seen.push({ version, atMs });

@@ -51,7 +51,7 @@ export class TimeShare {
   }
 
   spend(ms: number): void {
-    this.#budgetMs -= ms;
+    this.#budgetMs -= Math.max(0, ms);
   }
 }
 
@@ -114,7 +114,8 @@ export class Guest implements AsyncDisposable {
         await this.#undo(reader.connection);
         throw error;
       } finally {
-        reader.time.spend(clock.now() - startedAt);
+        // A clock that was set forward, or a machine that slept, is no reading: no request outlives its time-out.
+        reader.time.spend(Math.min(clock.now() - startedAt, requestTimeoutMs));
       }
     } finally {
       this.#busy -= 1;

@@ -113,7 +113,9 @@ export class Prober {
     const { signal } = round.abort;
     round.begun = true;
     const startedAt = clock.now();
-    const wanted = round.catalog || startedAt - this.#catalogAt >= CATALOG_EVERY_MS ? tables() : null;
+    const age = startedAt - this.#catalogAt;
+    // Below zero: the clock was set back.
+    const wanted = round.catalog || age >= CATALOG_EVERY_MS || age < 0 ? tables() : null;
     const names = wanted?.flatMap((_, i) => [`object${i}`, `tracking${i}`, `rows${i}`]) ?? [];
     const { sets, onRow } = collector(['version', 'database', ...names]);
     const text = probeQuery(wanted?.map(({ name }) => name) ?? null, request);

@@ -28,8 +28,17 @@ class ScriptedPacing implements PollPacing {
   }
 }
 
+/** A wall clock: somebody may set it. */
+class WallClock extends ManualClock {
+  offsetMs = 0;
+
+  override now(): number {
+    return super.now() + this.offsetMs;
+  }
+}
+
 function setUp(overrides: Partial<TrackOptions> = {}) {
-  const clock = new ManualClock();
+  const clock = new WallClock();
   const source = new GappySource(clock);
   const pacing = new ScriptedPacing(clock);
   const abort = new AbortController();
@@ -215,6 +224,25 @@ describe('confirming reads', () => {
       expect(page.full || page.position.confirmed <= bound).toBe(true);
     }
     expect(source.windows.at(-1)!.position.confirmed > BASE).toBe(true);
+  });
+
+  it('R5: a clock that is set back neither confirms anything early nor holds confirming up', async () => {
+    const { source, clock, start } = setUp();
+    const pages = start();
+    await take(pages);
+    source.commit(['a']);
+    await take(pages);
+    clock.offsetMs -= 3_600_000;
+    const setBackAt = clock.now();
+    const version = source.commit(['b']);
+    const from = source.windows.length;
+    let page = await take(pages);
+    while (page.position.confirmed < version && clock.now() - setBackAt < 10 * CONFIRM) {
+      page = await take(pages);
+    }
+    expect(page.position.confirmed).toBe(version);
+    const confirming = source.windows.slice(from).filter((call) => call.from < version);
+    expect(confirming.at(-1)!.atMs - setBackAt).toBeGreaterThanOrEqual(CONFIRM);
   });
 
   it('R5: a long backlog is not read a second time to confirm it', async () => {

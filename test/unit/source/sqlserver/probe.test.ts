@@ -82,6 +82,20 @@ describe('probe rounds', () => {
     expect(asked).toEqual([true, false, false, false, true, false, false, false, true, false, false, false]);
   });
 
+  it('R6: the catalog is asked for at once when the clock was set back', async () => {
+    const { clock, held, prober, never } = setUp();
+    const ask = async (): Promise<boolean> => {
+      const probe = prober.probe({ catalog: false, signal: never });
+      await settled();
+      held.at(-1)!.answer();
+      return (await probe).tables !== null;
+    };
+    expect([await ask(), await ask()]).toEqual([true, false]);
+    const now = clock.now();
+    clock.now = () => now - 3_600_000;
+    expect([await ask(), await ask()]).toEqual([true, false]);
+  });
+
   it('R6: a round that failed answers its callers, and the next begins anew', async () => {
     const { held, prober, never } = setUp();
     const failing = prober.probe({ catalog: false, signal: never });

@@ -1,0 +1,39 @@
+import { getEventListeners } from 'node:events';
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import { BURST_MS, Guest } from '../../../../src/source/sqlserver/guest.ts';
+import { ManualClock } from '../../../support/manual-clock.ts';
+
+const TIMEOUT_MS = 1000;
+
+function guestWith(clock: ManualClock): Guest {
+  return new Guest({
+    config: { server: '127.0.0.1', port: 1 },
+    readers: 1,
+    timeShare: 0.5,
+    requestTimeoutMs: TIMEOUT_MS,
+    clock,
+    logger: pino({ level: 'silent' }),
+  });
+}
+
+it('R9: a clock that is set forward during a read does not count as reading', async () => {
+  const clock = new ManualClock();
+  await using guest = guestWith(clock);
+  const { signal } = new AbortController();
+  await guest.read(() => clock.advance(3_600_000), { signal });
+  let again = false;
+  const reading = guest.read(() => Promise.resolve(), { signal }).then(() => (again = true));
+  await clock.advance(BURST_MS + 2 * TIMEOUT_MS);
+  expect(again).toBe(true);
+  await reading;
+});
+
+it('R9: a read leaves nothing behind at the signal of its caller, also when it fails', async () => {
+  const clock = new ManualClock();
+  await using guest = guestWith(clock);
+  const { signal } = new AbortController();
+  await guest.read(() => Promise.resolve(), { signal });
+  await expect(guest.read(() => Promise.reject(new Error('no')), { signal })).rejects.toThrow('no');
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
+});
