@@ -8,6 +8,7 @@ import { type Replica, subscribe } from '../../src/subscriber/index.ts';
 import { sectionKeys } from '../../src/wire/keys.ts';
 import { privateTestRedis } from '../support/redis.ts';
 import { checkClaims, digestOf, Leader, SECTION, snapshot, Source } from './manager-subscriber-world.ts';
+import { Relay } from './subscriber-relay.ts';
 import { openValve } from './stalling-valve.ts';
 
 const seconds = Number(process.env['STRESS_SECONDS'] ?? 8);
@@ -28,26 +29,34 @@ it.each(seeds)(
     const codes = new Map<string, number>();
     const valves = [await openValve(redis.server.port), await openValve(redis.server.port), await openValve(redis.server.port)];
     valves.forEach((valve) => resources.use(valve));
+    const relay = resources.use(new Relay(redis.server.port));
     const leaders = valves
       .slice(0, 2)
       .map(({ url }) => new Leader({ url, partition, source, random, leaseMs: 400, replayBytes: 30_000, codes }));
     const ended = async (): Promise<void> => {
       await Promise.all(leaders.map((leader) => leader.end()));
     };
-    const replicas: Replica[] = [redis.url, valves[2]!.url, redis.url].map((url) =>
+    const replicas: Replica[] = [redis.url, valves[2]!.url, await relay.listen()].map((url) =>
       resources.use(subscribe({ redis: url, partition, section: SECTION, pageBytes: 2000, commandTimeoutMs: 1000 })),
     );
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
     let saved = false;
     const faults: Record<string, () => Promise<unknown> | void> = {
       crash: () => leaders[Math.floor(random() * 2)]!.crash(),
       killClients: () => redis.raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
       killSubscribers: () => redis.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub'),
+      deafen: () => void relay.deafen(),
+      block: async () => {
+        relay.block();
+        await pause(random() * 300);
+        relay.unblock();
+      },
       expire: () => redis.raw.del(keys.lease),
       forgetScripts: () => redis.raw.script('FLUSH'),
       stall: async () => {
         const valve = valves[Math.floor(random() * 3)]!;
         valve.stall();
-        await new Promise((resolve) => setTimeout(resolve, 100 + random() * 1500));
+        await pause(100 + random() * 1500);
         valve.flow();
       },
       pause: () => redis.raw.call('CLIENT', 'PAUSE', String(Math.floor(random() * 300))),
@@ -92,7 +101,6 @@ it.each(seeds)(
         failures.push(error as Error);
         running = false;
       });
-    const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
     const work = [
       guard(async () => {
         while (running) {
