@@ -6,8 +6,10 @@ import { fileURLToPath } from 'node:url';
 import sql from 'mssql';
 import { loadConfig } from '../config/load.ts';
 import { createDaemon, type Daemon } from '../daemon/daemon.ts';
+import { systemClock } from '../lib/clock.ts';
 import type { Disposer } from '../lib/disposer.ts';
 import type { Random } from '../lib/random.ts';
+import { PatchwireError } from '../model/errors.ts';
 import { startSandbox } from '../sandbox/server.ts';
 import type { SubscriberEvent } from '../subscriber/events.ts';
 import { type Replica, subscribe } from '../subscriber/index.ts';
@@ -19,6 +21,7 @@ export const PARTITION = 'shop';
 
 /** Long enough for a slow machine; a demo that hangs says so instead. */
 const PATIENCE_MS = 60_000;
+const LOOK_EVERY_MS = 100;
 
 export interface Stage {
   readonly pool: sql.ConnectionPool;
@@ -74,7 +77,7 @@ export async function setStage(disposer: Disposer, { random, note, onEvent, sign
       disposer.use(subscribe({ redis: redis.url, partition: PARTITION, section, signal, onEvent: (event) => onEvent(section, event) })),
     ]),
   );
-  await Promise.all([...replicas.values()].map((replica) => replica.waitUntilLive({ signal, timeoutMs: PATIENCE_MS })));
+  await unlessStopped(daemon, signal, (options) => [...replicas.values()].map((replica) => replica.waitUntilLive(options)));
   const documents = [...replicas.values()].reduce((sum, replica) => sum + replica.size, 0);
   note(`daemon and a subscriber are live: ${documents} documents in ${SECTIONS.length} sections loaded`);
   return { pool, daemon, replicas, connectionString, redisUrl: redis.url };
@@ -89,10 +92,47 @@ async function createDatabase(connectionString: string): Promise<void> {
   }
 }
 
-/** Waits until the replicas of these sections contain every change up to `version`. @throws a TimeoutError when that does not come */
+/** Waits until the replicas of these sections contain every change up to `version`. @throws PatchwireError the daemon's own when that cannot come */
 export async function waitFor(stage: Stage, sections: readonly SectionName[], version: string, signal: AbortSignal): Promise<void> {
   const replicas = sections.flatMap((section) => stage.replicas.get(section) ?? []);
-  await Promise.all(replicas.map((replica) => replica.waitForVersion(version, { signal, timeoutMs: PATIENCE_MS })));
+  await unlessStopped(stage.daemon, signal, (options) => replicas.map((replica) => replica.waitForVersion(version, options)));
+}
+
+/**
+ * Waits for replicas while the daemon can still feed them: a section that has stopped ends the wait at once, one in trouble says so at its end.
+ * @throws PatchwireError the section's own trouble, or PW-I901 when nobody knows of any; the signal's reason
+ */
+export async function unlessStopped(
+  daemon: Pick<Daemon, 'status'>,
+  signal: AbortSignal,
+  wait: (options: { readonly signal: AbortSignal }) => readonly Promise<void>[],
+  patienceMs = PATIENCE_MS,
+): Promise<void> {
+  const over = new AbortController();
+  const waits = wait({ signal: AbortSignal.any([signal, over.signal]) });
+  const watch = async (): Promise<never> => {
+    for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += LOOK_EVERY_MS) {
+      await systemClock.sleep(LOOK_EVERY_MS, { signal: over.signal });
+      throwTrouble(daemon, ['stopped']);
+    }
+    throwTrouble(daemon, ['stopped', 'retrying', 'starting']);
+    throw new PatchwireError('PW-I901', `a replica is still behind after ${patienceMs / 1000} s, and the daemon reports no trouble`);
+  };
+  try {
+    await Promise.race([Promise.all(waits), watch()]);
+  } finally {
+    over.abort(new Error('the wait is over'));
+    await Promise.allSettled(waits);
+  }
+}
+
+/** @throws PatchwireError the trouble of the first section in one of these phases */
+function throwTrouble(daemon: Pick<Daemon, 'status'>, phases: readonly string[]): void {
+  const troubled = daemon.status().sections.find(({ phase, trouble }) => trouble !== null && phases.includes(phase));
+  if (troubled?.trouble) {
+    const { code, message, hint } = troubled.trouble;
+    throw new PatchwireError(code, `section ${troubled.section}: ${message}`, { hint });
+  }
 }
 
 /** Runs statements in one transaction. @returns the version of the database after it */
