@@ -149,7 +149,7 @@ export async function stressRun(options: StressOptions): Promise<StressResult> {
       const kill = new AbortController();
       const onStop = (): void => stop.abort(new Error('the run is over'));
       stopping.signal.addEventListener('abort', onStop);
-      const timer = setTimeout(() => (random() < 0.5 ? kill : stop).abort(new Error('restart')), 300 + random() * 2500);
+      const timer = setTimeout(() => (random() < 0.5 ? kill : stop).abort(new Error('restart')), 300 + random() * random() * 8000);
       const quiet = setInterval(() => quietened(), 50);
       const quietened = (): void => {
         if (writing.signal.aborted) {
@@ -204,7 +204,7 @@ export async function stressRun(options: StressOptions): Promise<StressResult> {
   const samples: Sample[] = [];
   let commits = 0;
   let cuts = 0;
-  const writers = [0, 1, 2].map(async (writer) => {
+  const writers = [0, 1, 2, 3, 4].map(async (writer) => {
     const own = await connect(sandbox.connectionString(name));
     while (Date.now() < until) {
       commits += (await transaction(own, random)) ? 1 : 0;
@@ -212,7 +212,7 @@ export async function stressRun(options: StressOptions): Promise<StressResult> {
       if (counted !== null) {
         committed.push(counted);
       }
-      await sleep(random() * 25);
+      await sleep(random() * 10);
     }
     await own.close();
   });
@@ -423,7 +423,7 @@ function statement(random: Random): string {
 
 /** Counts one of the writer's own rows up, and asks for the version that this got. */
 async function count(pool: sql.ConnectionPool, writer: number, random: Random): Promise<Committed | null> {
-  const id = int(random, 13) * 3 + writer;
+  const id = int(random, 8) * 5 + writer;
   try {
     const updated = await pool
       .request()
