@@ -26,7 +26,9 @@ export class BatchCache {
       return known;
     }
     const { statements } = parse(text);
-    const prepared = { text, statements, ...survey(statements) };
+    // Looking through the tree of a giant INSERT costs as much as running it.
+    const surveyed = /changetable|declare/i.test(text) ? survey(statements) : { changeTables: [], declarations: [] };
+    const prepared = { text, statements, ...surveyed };
     if (text.length <= LONGEST) {
       if (this.#batches.size >= LIMIT) {
         const oldest = this.#batches.keys().next().value;

@@ -34,22 +34,38 @@ export interface TrackingState {
   readonly minValidVersion: bigint;
 }
 
+/** What is stored about one key. */
+interface TrackedKey {
+  /** The spelling under which its first event still stored came: a respelled key keeps it. */
+  readonly key: RowKey;
+  last: TrackedEvent;
+  events: number;
+}
+
 export class ChangeTracker {
   readonly tracksColumns: boolean;
   readonly beginVersion: bigint;
   #cleanupVersion: bigint | null = null;
   readonly #identity: (key: RowKey) => string;
+  readonly #horizon: () => number;
+  /** In order of version; those that are `gone` go from time to time. */
   #events: TrackedEvent[] = [];
-  /** The spelling of a key under which its first event still stored came: a respelled key keeps it. */
-  readonly #spellings = new Map<string, { key: RowKey; events: number }>();
+  #gone = 0;
+  readonly #keys = new Map<string, TrackedKey>();
+  /** Events whose predecessor says no more than they do, but may still be seen by an open view. In order of seq. */
+  #waiting: TrackedEvent[] = [];
   readonly #pending = new Map<Transaction, number>();
   #removed = false;
 
-  /** @param identity equal texts for keys that are equal under their collations. */
-  constructor(options: { tracksColumns: boolean; beginVersion: bigint; identity: (key: RowKey) => string }) {
+  /**
+   * @param identity equal texts for keys that are equal under their collations.
+   * @param horizon the oldest view still open; Infinity: none.
+   */
+  constructor(options: { tracksColumns: boolean; beginVersion: bigint; identity: (key: RowKey) => string; horizon: () => number }) {
     this.tracksColumns = options.tracksColumns;
     this.beginVersion = options.beginVersion;
     this.#identity = options.identity;
+    this.#horizon = options.horizon;
   }
 
   get state(): TrackingState {
@@ -59,6 +75,11 @@ export class ChangeTracker {
       cleanupVersion: cleanup,
       minValidVersion: cleanup !== null && cleanup > this.beginVersion ? cleanup : this.beginVersion,
     };
+  }
+
+  /** How many changes are stored: one for each key, and more where an older one still says something of its own. */
+  get stored(): number {
+    return this.#events.length - this.#gone;
   }
 
   /** A writer other than `reader` whose changes are not committed; a reader that locks waits for it. */
@@ -73,15 +94,7 @@ export class ChangeTracker {
 
   record(transaction: Transaction, counter: VersionCounter, write: TrackedWrite): void {
     this.#pending.set(transaction, (this.#pending.get(transaction) ?? 0) + 1);
-    const settled = (): void => {
-      const left = (this.#pending.get(transaction) ?? 1) - 1;
-      if (left > 0) {
-        this.#pending.set(transaction, left);
-      } else {
-        this.#pending.delete(transaction);
-      }
-    };
-    transaction.log.push(new TrackedEvent(this, counter, write, { assigned: (event) => this.#assigned(event), settled }));
+    transaction.log.push(new TrackedEvent(this, transaction, counter, write));
   }
 
   /**
@@ -95,7 +108,7 @@ export class ChangeTracker {
     const net = new Map<string, Accumulated>();
     for (let index = this.#firstAfter(baseline); index < this.#events.length; index += 1) {
       const event = this.#events[index];
-      if (event === undefined || event.seq > seq || event.removedSeq <= seq) {
+      if (event === undefined || event.gone || event.seq > seq || event.removedSeq <= seq) {
         continue;
       }
       const known = net.get(event.identity);
@@ -107,7 +120,7 @@ export class ChangeTracker {
         net.set(event.identity, followedBy(known, event));
       }
     }
-    return [...net].map(([identity, each]) => netChange(each, this.#spellings.get(identity)?.key ?? each.last.write.key));
+    return [...net].map(([identity, each]) => netChange(each, this.#keys.get(identity)?.key ?? each.last.write.key));
   }
 
   /** Whether an open transaction has changed a key. */
@@ -123,10 +136,8 @@ export class ChangeTracker {
 
   /** What CHANGETABLE(VERSION …) says of a key: null when nothing is stored about it. */
   lastChange(key: RowKey, seq: number): { readonly version: bigint; readonly context: Buffer | null } | null {
-    const identity = this.#identity(key);
-    for (let index = this.#events.length - 1; index >= 0; index -= 1) {
-      const event = this.#events[index];
-      if (event !== undefined && event.identity === identity && event.seq <= seq && event.removedSeq > seq) {
+    for (let event = this.#keys.get(this.#identity(key))?.last ?? null; event !== null; event = event.before) {
+      if (event.seq <= seq && event.removedSeq > seq) {
         return { version: event.version, context: event.write.context };
       }
     }
@@ -144,7 +155,7 @@ export class ChangeTracker {
       if (event.version > version) {
         break;
       }
-      if (event.removedSeq === Infinity && event.seq !== Infinity) {
+      if (!event.gone && event.removedSeq === Infinity && event.seq !== Infinity) {
         event.removedSeq = seq;
         removed += 1;
       }
@@ -158,30 +169,80 @@ export class ChangeTracker {
     if (!this.#removed) {
       return;
     }
-    const kept: TrackedEvent[] = [];
     for (const event of this.#events) {
-      if (event.removedSeq > horizon) {
-        kept.push(event);
-        continue;
-      }
-      const spelling = this.#spellings.get(event.identity);
-      if (spelling !== undefined && (spelling.events -= 1) === 0) {
-        this.#spellings.delete(event.identity);
+      if (!event.gone && event.removedSeq !== Infinity && event.removedSeq <= horizon) {
+        this.#forget(event);
       }
     }
-    this.#events = kept;
-    this.#removed = kept.some((event) => event.removedSeq !== Infinity);
+    this.#compact();
+    this.#removed = this.#events.some((event) => event.removedSeq !== Infinity);
   }
 
-  #assigned(event: TrackedEvent): void {
+  /** Called by an event at the commit: it has its version. */
+  assigned(event: TrackedEvent): void {
     event.identity = this.#identity(event.write.key);
-    const spelling = this.#spellings.get(event.identity);
-    if (spelling === undefined) {
-      this.#spellings.set(event.identity, { key: event.write.key, events: 1 });
+    const known = this.#keys.get(event.identity);
+    if (known === undefined) {
+      this.#keys.set(event.identity, { key: event.write.key, last: event, events: 1 });
     } else {
-      spelling.events += 1;
+      event.before = known.last;
+      known.last = event;
+      known.events += 1;
     }
     this.#events.push(event);
+  }
+
+  /** Called by an event when its rows can be seen. */
+  stamped(event: TrackedEvent): void {
+    if (event.before !== null && subsumes(event, event.before)) {
+      this.#waiting.push(event);
+    }
+    const horizon = this.#horizon();
+    let done = 0;
+    while (done < this.#waiting.length) {
+      const next = this.#waiting[done];
+      if (next === undefined || (next.seq > horizon && next.before?.seq !== next.seq)) {
+        break;
+      }
+      if (!next.gone && next.before !== null && next.removedSeq === Infinity && next.before.removedSeq === Infinity) {
+        this.#forget(next.before);
+        next.before = next.before.before;
+      }
+      done += 1;
+    }
+    this.#waiting.splice(0, done);
+    if (this.#gone > 1024 && this.#gone > this.#events.length / 2) {
+      this.#compact();
+    }
+  }
+
+  /** Called by an event when its transaction has ended or taken it back. */
+  settled(transaction: Transaction): void {
+    const left = (this.#pending.get(transaction) ?? 1) - 1;
+    if (left > 0) {
+      this.#pending.set(transaction, left);
+    } else {
+      this.#pending.delete(transaction);
+    }
+  }
+
+  #forget(event: TrackedEvent): void {
+    event.gone = true;
+    this.#gone += 1;
+    const known = this.#keys.get(event.identity);
+    if (known !== undefined && (known.events -= 1) === 0) {
+      this.#keys.delete(event.identity);
+    }
+  }
+
+  #compact(): void {
+    this.#events = this.#events.filter((event) => !event.gone);
+    this.#gone = 0;
+    for (const event of this.#events) {
+      while (event.before?.gone === true) {
+        event.before = event.before.before;
+      }
+    }
   }
 
   #firstAfter(baseline: bigint | null): number {
@@ -200,6 +261,16 @@ export class ChangeTracker {
     }
     return low;
   }
+}
+
+/** Whether the update `before` changes no answer while `event`, the next change of its key, stands: whatever the baseline, both are U. */
+function subsumes(event: TrackedEvent, before: TrackedEvent): boolean {
+  const { columns } = event.write;
+  return (
+    event.write.operation === 'U' &&
+    before.write.operation === 'U' &&
+    (columns === null || (before.write.columns?.every((id) => columns.includes(id)) ?? false))
+  );
 }
 
 interface Accumulated {
@@ -261,31 +332,39 @@ class TrackedEvent implements VersionedEntry {
   seq = Infinity;
   /** … to here. */
   removedSeq = Infinity;
-  readonly #then: { assigned(event: TrackedEvent): void; settled(): void };
+  /** The change of the same key before it, while that is stored. */
+  before: TrackedEvent | null = null;
+  /** Not stored any more. */
+  gone = false;
+  /** null when it has ended. */
+  #transaction: Transaction | null;
 
-  constructor(
-    tracker: ChangeTracker,
-    counter: VersionCounter,
-    write: TrackedWrite,
-    then: { assigned(event: TrackedEvent): void; settled(): void },
-  ) {
+  constructor(tracker: ChangeTracker, transaction: Transaction, counter: VersionCounter, write: TrackedWrite) {
     this.tracker = tracker;
+    this.#transaction = transaction;
     this.counter = counter;
     this.write = write;
-    this.#then = then;
   }
 
   assign(version: bigint): void {
     this.version = version;
-    this.#then.assigned(this);
+    this.tracker.assigned(this);
   }
 
   undo(): void {
-    this.#then.settled();
+    this.#settle();
   }
 
   stamp(seq: number): void {
     this.seq = seq;
-    this.#then.settled();
+    this.#settle();
+    this.tracker.stamped(this);
+  }
+
+  #settle(): void {
+    if (this.#transaction !== null) {
+      this.tracker.settled(this.#transaction);
+      this.#transaction = null;
+    }
   }
 }

@@ -69,10 +69,16 @@ export function setDatabaseTracking(database: Database, action: TrackingAction):
   tracking.autoCleanup = autoCleanup;
 }
 
-function newTracker(table: Table, tracksColumns: boolean): ChangeTracker {
+function newTracker(context: StatementContext, table: Table, tracksColumns: boolean): ChangeTracker {
   const key = primaryKey(table);
   const types = key === null ? [] : indexPositions(table, key).flatMap((position) => table.columns[position]?.type ?? []);
-  return new ChangeTracker({ tracksColumns, beginVersion: table.database.tracking.current, identity: rowHasher(types) });
+  const { manager } = context.instance;
+  return new ChangeTracker({
+    tracksColumns,
+    beginVersion: table.database.tracking.current,
+    identity: rowHasher(types),
+    horizon: () => manager.horizon(),
+  });
 }
 
 function replaceTracker(context: StatementContext, table: Table, tracker: ChangeTracker | null): void {
@@ -114,7 +120,7 @@ export function enableTracking(context: StatementContext, table: Table, tracksCo
       `Cannot enable change tracking on table '${name}'. Change tracking does not support a primary key of type timestamp on a table.`,
     );
   }
-  replaceTracker(context, table, newTracker(table, tracksColumns));
+  replaceTracker(context, table, newTracker(context, table, tracksColumns));
 }
 
 /** @throws SqlError 4998 */
@@ -151,6 +157,6 @@ export function truncate(context: StatementContext, table: Table): void {
     },
   );
   if (table.tracker !== null) {
-    replaceTracker(context, table, newTracker(table, table.tracker.tracksColumns));
+    replaceTracker(context, table, newTracker(context, table, table.tracker.tracksColumns));
   }
 }

@@ -17,6 +17,7 @@ import type { OutputRows } from './output-clause.ts';
 import type { PlanColumn } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
 import type { StatementResult } from './statement-result.ts';
+import { cellValue, valueRows } from './insert-values.ts';
 import { TableWriter } from './table-writer.ts';
 
 type Assign = (ctx: EvalContext) => SqlValue;
@@ -42,28 +43,18 @@ export function rowBuilder(env: PlanEnvironment, table: Table, names: readonly s
   refuseColumns(table, columns, explicit, line);
   const scope = emptyScope(env);
   const defaults = table.columns.map((column) => defaultOf(table, column, scope));
-  const places = columns.map((column) => table.columns.indexOf(column));
+  /** Where the value of each of the table's columns is found. */
+  const source = table.columns.map((column) => columns.indexOf(column));
   const givesIdentity = identityColumn !== undefined && columns.includes(identityColumn);
   const ctx = context.eval;
   return {
     writer,
     columns,
     insert: (values) => {
-      const row: SqlValue[] = Array.from({ length: table.columns.length }, () => null);
-      const given = new Set<number>();
-      places.forEach((place, index) => {
-        const value = values[index];
-        if (value !== undefined) {
-          row[place] = value;
-          given.add(place);
-        }
-      });
-      if (given.size < row.length) {
-        defaults.forEach((fallback, place) => {
-          if (fallback !== null && !given.has(place)) {
-            row[place] = fallback(ctx);
-          }
-        });
+      const row: SqlValue[] = [];
+      for (let place = 0; place < source.length; place += 1) {
+        const value = values[source[place] ?? -1];
+        row.push(value === undefined ? (defaults[place]?.(ctx) ?? null) : value);
       }
       if (identityColumn !== undefined) {
         if (givesIdentity) {
@@ -269,18 +260,13 @@ export function runInsert(env: PlanEnvironment, statement: InsertStatement, outp
     for (const row of rows) {
       refuseCount(builder.columns.length, row.length, statement.columns.length > 0, 'values', line);
     }
-    const assigns = rows.map((row) =>
-      row.map((value, index) => {
-        const column = builder.columns[index];
-        if (value.kind === 'default' || column === undefined) {
-          return null;
-        }
+    builder.columns.forEach((column, index) => {
+      if (rows.some((row) => row[index]?.kind !== 'default')) {
         refuseRowVersion(column, line);
-        return assignTo(table, column, compileExpression(value, scope));
-      }),
-    );
-    for (const row of assigns) {
-      const written = builder.insert(row.map((assign) => (assign === null ? undefined : assign(ctx))));
+      }
+    });
+    for (const row of valueRows(table, builder.columns, rows, scope)) {
+      const written = builder.insert(row.map((cell) => cellValue(cell, ctx)));
       output?.add(written.row, null);
       count += 1;
     }

@@ -3,7 +3,7 @@
  * grammar itself is in the parse-….ts files, as functions over a Cursor.
  */
 import { SqlError } from '../session.ts';
-import type { Expression, Node, ObjectName } from './ast-expression.ts';
+import type { Expression, LiteralExpression, Node, ObjectName } from './ast-expression.ts';
 import type { Query, Statement } from './ast.ts';
 import type { Token, TokenType } from './lexer.ts';
 
@@ -211,14 +211,38 @@ export class Cursor {
 
   /** A literal node of the current token. */
   literal(): Expression {
-    const token = this.next();
-    const at = { line: token.line, position: token.position };
-    return isLiteral(token.type) ? { ...at, kind: 'literal', literal: token.type, text: token.value } : this.fail(token);
+    const { type, line, position, value } = this.token;
+    if (!isLiteral(type)) {
+      return this.fail();
+    }
+    this.#index += 1;
+    return { line, position, kind: 'literal', literal: type, text: value };
+  }
+
+  /** A literal that is a whole item of a list: a comma or a bracket follows. null: something else stands here. */
+  literalItem(): Expression | null {
+    if (!isLiteral(this.token.type)) {
+      return null;
+    }
+    const after = this.peek(1);
+    return after.type === 'symbol' && (after.value === ',' || after.value === ')') ? this.literal() : null;
   }
 }
 
-function isLiteral(type: TokenType): type is 'integer' | 'decimal' | 'float' | 'money' | 'string' | 'nationalString' | 'binary' {
-  return ['integer', 'decimal', 'float', 'money', 'string', 'nationalString', 'binary'].includes(type);
+type LiteralType = Extract<TokenType, LiteralExpression['literal']>;
+
+const LITERALS: ReadonlySet<TokenType> = new Set<LiteralType>([
+  'integer',
+  'decimal',
+  'float',
+  'money',
+  'string',
+  'nationalString',
+  'binary',
+]);
+
+function isLiteral(type: TokenType): type is LiteralType {
+  return LITERALS.has(type);
 }
 
 /** A token as messages quote it: strings and quoted names without their quotes. */

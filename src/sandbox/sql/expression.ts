@@ -20,9 +20,9 @@ import type { CompiledExpression, CompiledPredicate, Compiler } from './compiled
 import { coerce, compiled, unify } from './compiled.ts';
 import type { EvalContext, Scope } from './context.ts';
 import { compileConversion } from './convert.ts';
-import { parseDecimal } from './decimal.ts';
+import { literalValue } from './literal.ts';
 import { compileComparison, compileCondition, isCondition, single } from './predicate.ts';
-import { FLOAT, INT, decimalType, isCharacter, isDateTime, isInteger, isNumber, resolveType, textType } from './types.ts';
+import { INT, isCharacter, isDateTime, isInteger, isNumber, resolveType, textType } from './types.ts';
 import { asNumber } from './values.ts';
 
 /**
@@ -136,51 +136,9 @@ function scalar(rows: Iterable<readonly SqlValue[]>): SqlValue {
   return value;
 }
 
-function constant(type: SqlType, value: SqlValue, digits: number | null = null): CompiledExpression {
-  return compiled(type, () => value, { nullable: value === null, constant: true, digits });
-}
-
-function compileLiteral({ literal, text }: LiteralExpression, collation: string): CompiledExpression {
-  switch (literal) {
-    case 'null':
-      return compiled(INT, () => null, { constant: true, untyped: true });
-    case 'integer': {
-      const value = BigInt(text);
-      const digits = value.toString().length;
-      if (digits > 38) {
-        throw new SqlError(1007, `The number '${text}' is out of the range for numeric representation (maximum precision 38).`, {
-          class: 15,
-        });
-      }
-      return value <= 2_147_483_647n
-        ? constant(INT, Number(value), digits)
-        : constant({ name: 'numeric', precision: digits, scale: 0 }, value);
-    }
-    case 'decimal': {
-      const parsed = parseDecimal(text) ?? { value: 0n, scale: 0 };
-      const digits = Math.max(parsed.value.toString().length, parsed.scale, 1);
-      if (digits > 38) {
-        throw new SqlError(1007, `The number '${text}' is out of the range for numeric representation (maximum precision 38).`, {
-          class: 15,
-        });
-      }
-      return constant({ ...decimalType(digits, parsed.scale), name: 'numeric' }, parsed.value);
-    }
-    case 'float':
-      return constant(FLOAT, Number(/[eE]$/.test(text) ? text.slice(0, -1) : text));
-    case 'money': {
-      const parsed = parseDecimal(text) ?? { value: 0n, scale: 0 };
-      return constant({ name: 'money' }, compileConversion(decimalType(38, parsed.scale), { name: 'money' })(parsed.value, 'mdy'));
-    }
-    case 'string':
-      return constant(textType(false, text.length, collation), text);
-    case 'nationalString':
-      return constant(textType(true, text.length, collation), text);
-    case 'binary': {
-      const bytes = Buffer.from(text.length % 2 === 0 ? text : `0${text}`, 'hex');
-      return constant({ name: 'varbinary', length: bytes.length > 8000 ? 'max' : Math.max(1, bytes.length) }, bytes);
-    }
-  }
+function compileLiteral(literal: LiteralExpression, collation: string): CompiledExpression {
+  const { type, value, digits } = literalValue(literal, collation);
+  return compiled(type, () => value, { nullable: value === null, constant: true, untyped: literal.literal === 'null', digits });
 }
 
 function compileCase(expression: CaseExpression, compiler: Compiler): CompiledExpression {

@@ -71,13 +71,14 @@ export function tokenize(text: string, quotedIdentifier: boolean): Token[] {
     return pattern.exec(text)?.[0] ?? '';
   };
   const countLines = (from: number, to: number): void => {
-    for (let index = text.indexOf('\n', from); index >= 0 && index < to; index = text.indexOf('\n', index + 1)) {
-      line += 1;
+    for (let index = from; index < to; index += 1) {
+      if (text.charCodeAt(index) === NEWLINE) {
+        line += 1;
+      }
     }
   };
   const push = (type: TokenType, end: number, value: string): void => {
     tokens.push({ type, text: text.slice(at, end), value, line, position: at, end });
-    countLines(at, end);
     at = end;
   };
   const quotedEnd = (from: number, close: string): number => {
@@ -93,7 +94,9 @@ export function tokenize(text: string, quotedIdentifier: boolean): Token[] {
   };
   const pushQuoted = (type: 'quoted' | 'string' | 'nationalString', from: number, close: string): void => {
     const end = quotedEnd(from, close);
-    const value = text.slice(from, end).replaceAll(close + close, close);
+    const start = at;
+    const raw = text.slice(from, end);
+    const value = raw.includes(close) ? raw.replaceAll(close + close, close) : raw;
     if (type === 'quoted' && value === '') {
       throw new SqlError(
         1038,
@@ -102,12 +105,33 @@ export function tokenize(text: string, quotedIdentifier: boolean): Token[] {
         { class: 15, state: 4, line },
       );
     }
-    push(type, end + 1, type === 'quoted' ? value : value.replaceAll(/\\\r?\n/g, ''));
+    push(type, end + 1, type === 'quoted' || !value.includes('\\') ? value : value.replaceAll(/\\\r?\n/g, ''));
+    countLines(start, at);
   };
   while (true) {
-    const spaces = match(SPACE);
-    countLines(at, at + spaces.length);
-    at += spaces.length;
+    const kind = KINDS[text.charCodeAt(at)] ?? '';
+    if (kind === 'space') {
+      countLines(at, at + 1);
+      at += 1;
+      continue;
+    }
+    // Most of a long text: words, integers and punctuation in ASCII.
+    if (kind === 'punctuation') {
+      push('symbol', at + 1, text[at] ?? '');
+      continue;
+    }
+    if (kind === 'digit') {
+      const end = digitsEnd(text, at);
+      if (!goesOn(text, end)) {
+        push('integer', end, text.slice(at, end));
+        continue;
+      }
+    }
+    if (kind === '' && at < text.length) {
+      const spaces = match(SPACE);
+      countLines(at, at + spaces.length);
+      at += spaces.length;
+    }
     if (at >= text.length) {
       tokens.push({ type: 'end', text: '', value: '', line, position: at, end: at });
       return tokens;
@@ -157,6 +181,31 @@ export function tokenize(text: string, quotedIdentifier: boolean): Token[] {
       push('symbol', at + symbol.length, symbol);
     }
   }
+}
+
+const NEWLINE = 10;
+
+/** What an ASCII character that stands for itself begins; '' for all others. */
+const KINDS: readonly ('space' | 'punctuation' | 'digit' | '')[] = Array.from({ length: 128 }, (_, code) => {
+  const char = String.fromCharCode(code);
+  if (code <= 32) {
+    return /\s/.test(char) ? 'space' : '';
+  }
+  return /\d/.test(char) ? 'digit' : /[(),;]/.test(char) ? 'punctuation' : '';
+});
+
+function digitsEnd(text: string, from: number): number {
+  let at = from;
+  while (KINDS[text.charCodeAt(at)] === 'digit') {
+    at += 1;
+  }
+  return at;
+}
+
+/** Whether digits that end here go on as another kind of number: 1.5, 1e3, 0x1F. */
+function goesOn(text: string, end: number): boolean {
+  const next = text[end];
+  return next === '.' || next === 'e' || next === 'E' || next === 'x' || next === 'X';
 }
 
 /** Whether the dot at `at` follows a name directly, so that `a.1` stays an error rather than a number. */

@@ -81,7 +81,7 @@ function isQueryStart(cursor: Cursor, ahead: number): boolean {
 
 function parseInsertSource(cursor: Cursor): InsertSource {
   if (cursor.takeWord('VALUES')) {
-    return { kind: 'values', rows: cursor.list(() => cursor.bracketed(() => parseExpression(cursor))) };
+    return { kind: 'values', rows: cursor.list(() => cursor.bracketed(() => cursor.literalItem() ?? parseExpression(cursor))) };
   }
   if (cursor.takeWord('DEFAULT')) {
     cursor.expectWord('VALUES');
