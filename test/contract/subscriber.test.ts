@@ -186,6 +186,38 @@ describe('a replica on Redis', () => {
     expect(replica.state().counters.reloads).toBe(0);
   });
 
+  it('S3: a move of the position that nobody is told of leaves no hole: neither gap nor replay', async () => {
+    await writer.lead();
+    await writer.load([['1', { n: 0 }]]);
+    const replica = follow();
+    await replica.waitUntilLive(WAIT);
+    const back = { checkpoint: 0n, confirmed: 0n };
+    await writer.manager.transition('orders', { state: 'live', newEpoch: false, reset: null, advance: back });
+    await writer.manager.heartbeat('orders', { believed: back, advance: {}, intervalMs: 60_000 });
+    await replica.waitForVersion(await writer.write([['1', { n: 1 }]]), WAIT);
+    await expectEqual(replica);
+    expect(replica.state().counters).toMatchObject({ heartbeats: 1, gaps: 0, replays: 0, reloads: 0 });
+  });
+
+  it('S3: what a stranger puts on the channel costs replays, and never the replica', async () => {
+    await writer.lead();
+    await writer.load([['1', { n: 0 }]]);
+    const replica = follow();
+    await replica.waitUntilLive(WAIT);
+    const { channel } = sectionKeys(partition, 'orders');
+    const deep = `{"v":1,"type":"changes","changes":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+    for (const text of ['', 'x', 'null', '{}', '{"v":2,"type":"changes"}', '{"v":1,"type":"heartbeat","intervalMs":1e308}', deep]) {
+      await redis.raw.publish(channel, text);
+    }
+    await vi.waitFor(() => expect(replica.state().counters.invalid).toBe(7), LIMIT);
+    await replica.waitForVersion(await writer.write([['1', { n: 1 }]]), WAIT);
+    await expectEqual(replica);
+    await writer.heartbeat();
+    await expectEqual(replica);
+    expect(replica.state().counters).toMatchObject({ reloads: 0, diverged: 0 });
+    expect(events.filter((event) => event.type === 'trouble').map(({ error }) => error.code)).toContain('PW-W402');
+  });
+
   it('S3: a stream that was trimmed beyond my place is a reset and a load', async () => {
     const relay = resources.use(new Relay(redis.server.port));
     writer = resources.use(new SectionWriter(redis.url, partition, 500));
