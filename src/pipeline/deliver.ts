@@ -120,9 +120,9 @@ export class Delivery {
     this.#torn = options.meta.pending;
   }
 
-  /** The stored position once everything sent has been executed. */
+  /** The stored position once everything sent has been executed, and what waits for a heartbeat rides on it. */
   get position(): TrackingPosition {
-    const { checkpoint, confirmed, high } = this.#stored;
+    const { checkpoint, confirmed, high } = moved(this.#stored, forward(this.#stored, this.#idle ?? {}));
     return { checkpoint, confirmed, high };
   }
 

@@ -165,6 +165,28 @@ describe('first load', () => {
     expect(world.documents).toEqual(world.expected);
   });
 
+  it('L3: going live takes along a position that no script had carried yet: upTo is never above the checkpoint', async () => {
+    await using world = new World({ loadRows: 4, pageRows: 3 });
+    fill(world, 6);
+    world.tracker.after = (call) => {
+      if (call === 'existing') {
+        // A change that writes nothing: the row was never here.
+        world.tracker.commit({ nobody: null });
+        world.tracker.after = null;
+      }
+    };
+    const claims: boolean[] = [];
+    world.store.listen((_, text) => {
+      if (text.includes('"phase":"end"')) {
+        const { checkpoint, upTo } = world.stored.meta!;
+        claims.push(upTo !== null && upTo <= checkpoint);
+      }
+    });
+    world.start();
+    await world.untilCaughtUp();
+    expect(claims).toEqual([true]);
+  });
+
   it('L4: the sweep removes what the source no longer has, never by version', async () => {
     await using world = new World({ loadRows: 4 });
     fill(world, 10);
