@@ -18,14 +18,20 @@ export class Digest {
 
   /** Adds an entry, or takes it out again. `version` is the decimal text. */
   toggle(identity: string, version: string): void {
-    const sum = hash('sha256', `${identity}\0${version}`, 'hex');
-    this.#high ^= Number.parseInt(sum.slice(0, 8), 16);
-    this.#low ^= Number.parseInt(sum.slice(8, 16), 16);
+    // One character a byte: the cheapest form in which the hash comes back, since this runs twice for every row that changes.
+    const sum = hash('sha256', `${identity}\0${version}`, 'binary');
+    this.#high ^= word(sum, 0);
+    this.#low ^= word(sum, 4);
   }
 
   toString(): string {
     return hex(this.#high) + hex(this.#low);
   }
+}
+
+/** Four bytes as 32 bits, the first one highest. */
+function word(bytes: string, at: number): number {
+  return (bytes.charCodeAt(at) << 24) | (bytes.charCodeAt(at + 1) << 16) | (bytes.charCodeAt(at + 2) << 8) | bytes.charCodeAt(at + 3);
 }
 
 function hex(half: number): string {

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Redis, type RedisOptions } from 'ioredis';
+import { LargeCommand } from './large-command.ts';
 import { mapRedisError, type Purpose, replyCode } from './errors.ts';
 import { BATCH } from './scripts/batch.ts';
 import { PURGE_END, PURGE_STEP, RESIGN } from './scripts/ending.ts';
@@ -72,7 +73,7 @@ class RedisLink implements Link {
 
   async call(command: string, args: readonly string[], purpose: Purpose, what: string): Promise<unknown> {
     try {
-      return await this.#client.call(command, args as string[]);
+      return await this.#client.sendCommand(new LargeCommand(command, args, this.#client.options.keyPrefix));
     } catch (error) {
       const prefix = replyCode(error);
       // No reply (time-out, lost connection), or a server that has lost our scripts: only a fresh connection helps.

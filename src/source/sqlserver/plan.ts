@@ -145,18 +145,23 @@ function windowReader(options: ReaderOptions): RowReader {
     read(row, size) {
       const changeVersion = versionOf(row['v']);
       const context = row['x'];
-      const extra = Buffer.isBuffer(context) ? { context: context.toString('hex') } : {};
       const change = identify(row, changeAliases);
       size.bytes += 64 + change.dataKey.length;
-      if (row['p'] === 0) {
-        return { ...change, changeVersion, document: null, ...extra };
+      const present = row['p'];
+      const current = present === 0 || !respellable ? change : identify(row, rowAliases);
+      const { identity, dataKey } = current;
+      const content = present === 0 || present === 2 ? GONE : documentOf(row, options.columns, size);
+      // A literal, and not spreads: this runs for every row. What few rows have is added only there.
+      const state: RowState = { identity, dataKey, changeVersion, document: content.document };
+      if (content.oversizeBytes === 0 && identity === change.identity && !Buffer.isBuffer(context)) {
+        return state;
       }
-      const current = respellable ? identify(row, rowAliases) : change;
-      const former = current.identity === change.identity ? extra : { ...extra, formerIdentity: change.identity };
-      if (row['p'] === 2) {
-        return { ...current, changeVersion, document: null, ...former };
-      }
-      return { ...current, changeVersion, ...documentOf(row, options.columns, size), ...former };
+      return {
+        ...state,
+        ...(content.oversizeBytes === 0 ? {} : { oversizeBytes: content.oversizeBytes }),
+        ...(Buffer.isBuffer(context) ? { context: context.toString('hex') } : {}),
+        ...(identity === change.identity ? {} : { formerIdentity: change.identity }),
+      };
     },
   };
 }
@@ -165,9 +170,11 @@ function loadReader(options: ReaderOptions, to: Version): RowReader {
   const identify = identifier(options.keys, options.collations);
   return {
     read(row, size) {
-      const key = identify(row, options.rowAliases);
-      size.bytes += 64 + key.dataKey.length;
-      return { ...key, changeVersion: to, ...documentOf(row, options.columns, size) };
+      const { identity, dataKey } = identify(row, options.rowAliases);
+      size.bytes += 64 + dataKey.length;
+      const { document, oversizeBytes } = documentOf(row, options.columns, size);
+      const state: RowState = { identity, dataKey, changeVersion: to, document };
+      return oversizeBytes === 0 ? state : { ...state, oversizeBytes };
     },
   };
 }
@@ -178,7 +185,12 @@ function identifier(
   collations: readonly (KeyCollation | null)[],
 ): (row: DriverRow, aliases: readonly string[]) => { readonly identity: string; readonly dataKey: string } {
   const folds = keys.some(({ column }) => isRespellable(column));
+  const only = keys.length === 1 && !folds ? keys[0]?.codec : undefined;
   return (row, aliases) => {
+    if (only !== undefined) {
+      const dataKey = encodeDataKey([keyText(only.convert(row[aliases[0] ?? ''] ?? null))]);
+      return { identity: dataKey, dataKey };
+    }
     const texts = keys.map(({ codec }, i) => keyText(codec.convert(row[aliases[i] ?? ''] ?? null)));
     const dataKey = encodeDataKey(texts);
     if (!folds) {
@@ -189,11 +201,15 @@ function identifier(
   };
 }
 
-function documentOf(
-  row: DriverRow,
-  columns: readonly Published[],
-  size: { bytes: number },
-): { readonly document: RowState['document']; readonly oversizeBytes?: number } {
+interface Content {
+  readonly document: RowState['document'];
+  /** Of the largest value that is above the limit; 0: none is. */
+  readonly oversizeBytes: number;
+}
+
+const GONE: Content = { document: null, oversizeBytes: 0 };
+
+function documentOf(row: DriverRow, columns: readonly Published[], size: { bytes: number }): Content {
   const document: Record<string, JsonValue> = {};
   let oversizeBytes = 0;
   for (const { name, codec, alias, lengthAlias } of columns) {
@@ -212,7 +228,7 @@ function documentOf(
       document[name] = json;
     }
   }
-  return oversizeBytes > 0 ? { document: null, oversizeBytes } : { document };
+  return { document: oversizeBytes > 0 ? null : document, oversizeBytes };
 }
 
 /** Rows of one transaction share a version: its text is parsed once. */
