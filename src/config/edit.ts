@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Document, isMap, isScalar, isSeq, parseDocument, visit, YAMLSeq } from 'yaml';
 import { PatchwireError } from '../model/errors.ts';
+import { unreadable } from './load.ts';
 import { formatTableName, parseTableName, sameTableName, type TableName } from './table-name.ts';
 
 /** A table's entry as it is written: only what differs from the defaults. */
@@ -120,7 +121,7 @@ export function editFile(path: string, change: (text: string) => string): void {
     target = realpathSync(path);
     before = readFileSync(target, 'utf8');
   } catch (error) {
-    throw new PatchwireError('PW-C101', `the configuration file ${path} cannot be read`, { cause: error });
+    throw unreadable(path, error);
   }
   const after = change(before);
   const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.new`);
@@ -141,7 +142,11 @@ export function editFile(path: string, change: (text: string) => string): void {
     }
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw new PatchwireError('PW-C107', `the configuration file ${path} cannot be written`, { cause: error });
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    throw new PatchwireError('PW-C107', `the configuration file ${path} cannot be written (${code})`, {
+      cause: error,
+      details: { path, reason: code },
+    });
   }
 }
 

@@ -32,9 +32,21 @@ export function loadConfig({ path, env, flags = [] }: LoadOptions): Config {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new PatchwireError('PW-C101', `the configuration file ${path} cannot be read`, { cause: error });
+    throw unreadable(path, error);
   }
   return parseConfig(text, { origin: basename(path), env, flags, folder: dirname(file) });
+}
+
+/** What a file that cannot be read is refused with: PW-C101 with the system's own word for it. */
+export function unreadable(path: string, error: unknown): PatchwireError {
+  const { code = 'unknown' } = error as NodeJS.ErrnoException;
+  const told = code === 'ENOENT' ? 'is not there' : `cannot be read (${code})`;
+  const hint = code === 'ENOENT' ? {} : { hint: 'Check that it is a file, and its rights.' };
+  return new PatchwireError('PW-C101', `the configuration file ${path} ${told}`, {
+    cause: error,
+    details: { path, reason: code },
+    ...hint,
+  });
 }
 
 export interface ParseOptions extends ReferenceContext {
@@ -53,9 +65,31 @@ export function parseConfig(text: string, options: ParseOptions): Config {
     const message = syntax.message.split('\n')[0]?.replace(/ at line .*$/u, '') ?? 'not YAML';
     throw new PatchwireError('PW-C102', `${options.origin}:${line} ${message}`, { details: { line } });
   }
-  const raw: unknown = document.toJS() ?? {};
+  const raw = withoutEmpty(valuesOf(document, options.origin), []) ?? {};
   const overrides = [...environmentOverrides(options.env, raw), ...(options.flags ?? [])];
   return interpret(raw, { ...options, overrides, document, lines });
+}
+
+/** @throws PatchwireError PW-C102 for an alias without its anchor, or one that unfolds without end: the parser finds them only here */
+function valuesOf(document: Document, origin: string): unknown {
+  try {
+    return document.toJS() as unknown;
+  } catch (error) {
+    throw new PatchwireError('PW-C102', `${origin} ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/** Without the known keys that have nothing behind them, as `tables:` once all its entries are comments: they are not set. */
+function withoutEmpty(value: unknown, path: ConfigPath): unknown {
+  if (Array.isArray(value)) {
+    return value.map((inner: unknown, i) => withoutEmpty(inner, [...path, i]));
+  }
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  const known = new Set(knownKeys(path));
+  const set = Object.entries(value).filter(([key, inner]) => inner !== null || !known.has(key));
+  return Object.fromEntries(set.map(([key, inner]: [string, unknown]) => [key, withoutEmpty(inner, [...path, key])]));
 }
 
 interface Interpretation extends ParseOptions {

@@ -48,6 +48,36 @@ describe('loadConfig', () => {
     expect(config.daemon.shutdown).toBe(25_000);
   });
 
+  it('refuses an alias without its anchor, and one that unfolds without end, as no YAML', () => {
+    const bomb = `a: &a [x, x, x, x, x, x, x, x, x]\n${['b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'].map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(', ')}]`).join('\n')}\n`;
+    for (const text of [`${MINIMAL}x: *nowhere\n`, bomb]) {
+      expect(failure(() => parse(text))).toMatchObject({
+        code: 'PW-C102',
+        message: expect.stringMatching(/^cdc\.config\.yaml .*alias/iu) as string,
+      });
+    }
+  });
+
+  it('takes a known key with nothing behind it as not set, and still refuses an unknown one', () => {
+    const text = MINIMAL.replace('  - table: dbo.Orders\n', '  # - table: dbo.Orders\nbatch:\n  # rows: 7\n');
+    expect(parse(text)).toMatchObject({ tables: [], batch: { rows: 500 } });
+    expect(problems(() => parse(`${MINIMAL}batsh:\n`))).toMatchObject([{ path: 'batsh', nearest: 'batch' }]);
+    expect(problems(() => parse(MINIMAL.replace('partition: shop', 'partition:')))).toMatchObject([
+      { path: 'manager.partition', value: null },
+    ]);
+  });
+
+  it('names a file that is not there, or why it cannot be read', () => {
+    expect(failure(() => loadConfig({ path: '/nowhere.yaml', env: {} }))).toMatchObject({
+      code: 'PW-C101',
+      message: 'the configuration file /nowhere.yaml is not there',
+    });
+    expect(failure(() => loadConfig({ path: tmpdir(), env: {} }))).toMatchObject({
+      code: 'PW-C101',
+      message: expect.stringContaining('EISDIR') as string,
+    });
+  });
+
   it('freezes the configuration deeply', () => {
     const config = parse(MINIMAL);
     expect(() => {
