@@ -26,20 +26,26 @@ export function createLogger(options: CreateLoggerOptions): Logger {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    serializers: { err: (error: unknown) => describeError(error, level === 'debug' || level === 'trace') },
+    formatters: {
+      level: (label) => ({ level: label }),
+      log: (fields) => (level === 'debug' || level === 'trace' ? fields : tellKnownTrouble(fields)),
+    },
     redact: { paths: REDACTED, censor: '***' },
   };
   return pino(settings, withoutSecrets(pretty ? pinoPretty(destination) : destination, secrets));
 }
 
-/** A known trouble is its code, message and cause; a stack trace says more only of what is a bug, or to those who ask for it. */
-function describeError(error: unknown, verbose: boolean): unknown {
-  if (!(error instanceof PatchwireError) || error.kind === 'internal' || verbose) {
-    return error instanceof Error ? pino.stdSerializers.err(error) : error;
+/**
+ * A known trouble stands in the line as fields, each thing once: code, reason, hint, details, and its cause where that says more. Only what is a
+ * bug comes with its stack trace, or what is asked for at debug.
+ */
+function tellKnownTrouble({ err, ...fields }: Record<string, unknown>): Record<string, unknown> {
+  if (!(err instanceof PatchwireError) || err.kind === 'internal') {
+    return err === undefined ? fields : { ...fields, err };
   }
-  const { code, message, details, cause } = error;
-  return { code, message, details, ...(cause instanceof Error ? { cause: cause.message } : {}) };
+  const { code, message: reason, hint, details, cause } = err;
+  const said = cause instanceof Error && cause.message !== '' && !reason.includes(cause.message) ? { cause: cause.message } : {};
+  return { code, reason, hint, ...fields, ...(Object.keys(details).length === 0 ? {} : { details }), ...said };
 }
 
 function withoutSecrets(destination: DestinationStream, secrets: readonly string[]): DestinationStream {

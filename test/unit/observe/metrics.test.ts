@@ -166,13 +166,22 @@ describe('the log', () => {
     const known = new PatchwireError('PW-S201', 'out of reach', { cause: new Error('ECONNREFUSED'), details: { source: 's' } });
     const { lines, log } = capture();
     log.warn({ err: known }, 'x');
-    expect(JSON.parse(lines[0]!)).toMatchObject({
-      err: { code: 'PW-S201', message: 'out of reach', details: { source: 's' }, cause: 'ECONNREFUSED' },
-    });
+    const { hint } = known;
+    const told = { code: 'PW-S201', reason: 'out of reach', hint, details: { source: 's' }, cause: 'ECONNREFUSED' };
+    expect(JSON.parse(lines[0]!)).toEqual({ level: 'warn', time: expect.any(String) as string, ...told, msg: 'x' });
     log.warn({ err: new PatchwireError('PW-I901', 'a bug') }, 'x');
     const verbose = capture({ level: 'debug' });
     verbose.log.warn({ err: known }, 'x');
     expect([lines[0], lines[1], verbose.lines[0]].map((line) => line!.includes('metrics.test.ts'))).toEqual([false, true, true]);
+  });
+
+  it('says nothing of a known trouble twice', () => {
+    const { lines, log } = capture();
+    const cause = new Error('connect ECONNREFUSED 127.0.0.1:6379');
+    const err = new PatchwireError('PW-M301', `connecting to Redis: ${cause.message}`, { cause, hint: 'Start it.' });
+    log.warn({ code: err.code, hint: err.hint, attempt: 1, err }, 'trying again');
+    const { time: _, ...line } = JSON.parse(lines[0]!) as Record<string, unknown>;
+    expect(line).toEqual({ level: 'warn', code: 'PW-M301', reason: err.message, hint: 'Start it.', attempt: 1, msg: 'trying again' });
   });
 
   it('has a line of counters every ten seconds and one at stop', async () => {
