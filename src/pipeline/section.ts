@@ -78,6 +78,9 @@ class Section {
   #attempts = 0;
   #loggedStop: string | null = null;
   readonly #healthy = (): void => {
+    if (this.#attempts > 0) {
+      this.#options.logger.info({ attempts: this.#attempts }, 'recovered');
+    }
     this.#attempts = 0;
     this.#loggedStop = null;
   };
