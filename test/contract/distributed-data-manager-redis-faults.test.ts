@@ -306,6 +306,22 @@ it('a user with only the commands that are tested at start can do all that a lea
   expect(await redis.raw.keys(`{${partition}*`)).toEqual([]);
 });
 
+it('C2: a master that was demoted is left: the next try connects anew, wherever the name leads by then', async () => {
+  const demoted = await privateTestRedis();
+  const gate = await openTcpGate(demoted.server.port);
+  try {
+    const manager = make({ port: gate.port });
+    await live(manager);
+    await demoted.raw.replicaof('127.0.0.1', 1);
+    gate.target = redis.server.port;
+    expect(await codeOf(manager.publish(batch([upsert('1', '5', null)])))).toBe('PW-M310');
+    expect(await manager.lead(S)).toMatchObject({ kind: 'leading', created: true });
+  } finally {
+    await gate[Symbol.asyncDispose]();
+    await demoted[Symbol.asyncDispose]();
+  }
+});
+
 describe('C8: Redis that evicts or takes no writes', () => {
   it.each(['allkeys-lru', 'allkeys-lfu', 'allkeys-random'])('refuses %s at start', async (policy) => {
     await redis.raw.config('SET', 'maxmemory-policy', policy);

@@ -8,14 +8,17 @@ export class TcpGate implements AsyncDisposable {
   readonly #server: Server;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   readonly #held: Record<Direction, boolean> = { requests: false, replies: false };
+  /** Where new connections lead. */
+  target: number;
   /** Bytes of requests that arrived, passed on or not. */
   requestBytes = 0;
 
   constructor(server: Server, port: number, target: number) {
     this.#server = server;
     this.port = port;
+    this.target = target;
     server.on('connection', (client) => {
-      const upstream = connect(target, '127.0.0.1');
+      const upstream = connect(this.target, '127.0.0.1');
       const pair = [client, upstream] as const;
       this.#pairs.add(pair);
       const end = (): void => {

@@ -76,8 +76,9 @@ class RedisLink implements Link {
       return await this.#client.sendCommand(new LargeCommand(command, args, this.#client.options.keyPrefix));
     } catch (error) {
       const prefix = replyCode(error);
-      // No reply (time-out, lost connection), or a server that has lost our scripts: only a fresh connection helps.
-      if (prefix === null || prefix === 'NOSCRIPT') {
+      // No reply (time-out, lost connection), a server that has lost our scripts, or one that is no master any more (the name may lead to
+      // another by now): only a fresh connection helps.
+      if (prefix === null || prefix === 'NOSCRIPT' || prefix === 'READONLY') {
         this.end();
       }
       throw mapRedisError(error, purpose, what);
