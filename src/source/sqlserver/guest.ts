@@ -2,6 +2,7 @@
  * A good guest (R9): how many requests read from a database at a time, what share of the time they may take, and that nothing stays open
  * behind them. Knows requests and connections, not tables.
  */
+import { setMaxListeners } from 'node:events';
 import type mssql from 'mssql';
 import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
@@ -80,6 +81,8 @@ export class Guest implements AsyncDisposable {
       time: new TimeShare(options.timeShare, options.clock.now()),
     }));
     this.#free = [...this.#readers];
+    // Every read that is under way or waits listens to it; Node would take eleven of them for a leak.
+    setMaxListeners(0, this.#disposed.signal);
   }
 
   /** Requests that are being made or wait for their turn. */

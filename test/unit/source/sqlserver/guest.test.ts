@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { BURST_MS, Guest } from '../../../../src/source/sqlserver/guest.ts';
-import { ManualClock } from '../../../support/manual-clock.ts';
+import { ManualClock, settled } from '../../../support/manual-clock.ts';
 
 const TIMEOUT_MS = 1000;
 
@@ -36,4 +36,21 @@ it('R9: a read leaves nothing behind at the signal of its caller, also when it f
   await guest.read(() => Promise.resolve(), { signal });
   await expect(guest.read(() => Promise.reject(new Error('no')), { signal })).rejects.toThrow('no');
   expect(getEventListeners(signal, 'abort')).toEqual([]);
+});
+
+it('many reads may wait at once without a warning, and closing ends them all', async () => {
+  const warnings: Error[] = [];
+  const warned = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', warned);
+  const clock = new ManualClock();
+  const guest = guestWith(clock);
+  const reads = Array.from({ length: 30 }, () => guest.read(() => clock.sleep(1), { signal: new AbortController().signal }));
+  const ends = Promise.allSettled(reads);
+  await settled();
+  expect(guest.load).toBe(30);
+  await guest[Symbol.asyncDispose]();
+  await clock.advance(1);
+  expect((await ends).filter(({ status }) => status === 'rejected')).toHaveLength(29);
+  process.off('warning', warned);
+  expect(warnings).toEqual([]);
 });
