@@ -160,7 +160,8 @@ export interface DistributedDataManager extends AsyncDisposable {
   store(batch: Batch): Promise<void>;
   /**
    * Changes state, epoch or source. Moves tip, seq and last; with `reset: null` the tip only, like a load page: a seq without a message would be
-   * a hole to every subscriber. @returns the meta after it
+   * a hole to every subscriber. @returns the meta after it. @throws also I901, before anything is sent, for a change of state or epoch without
+   * a message
    */
   transition(section: string, transition: Transition): Promise<SectionMeta>;
   /**

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Base, DistributedDataManager } from '../../src/manager/distributed-data-manager.ts';
 import { type ChangesMessage, type HeartbeatMessage, type Message, message } from '../../src/wire/messages.ts';
 import { batch, codeOf, digestOf, live, type ManagerBench, removal, S, upsert } from './distributed-data-manager-rows.ts';
+import { logContract } from './distributed-data-manager-log.ts';
 import { requestsContract } from './distributed-data-manager-requests.ts';
 
 export function distributedDataManagerContract(name: string, make: () => Promise<ManagerBench>): void {
@@ -25,6 +26,7 @@ export function distributedDataManagerContract(name: string, make: () => Promise
     const parsed = async (): Promise<Message[]> => (await bench.messages()).map((text) => message.parse(JSON.parse(text)));
 
     requestsContract(() => ({ bench, manager }));
+    logContract(() => bench);
 
     it('creates a section that does not exist, loading, with checkpoint 0', async () => {
       expect(await manager.readMeta(S)).toBeNull();
@@ -258,7 +260,7 @@ export function distributedDataManagerContract(name: string, make: () => Promise
         () => manager.publish(batch([upsert('1', '5', null)])),
         () => manager.store(batch([])),
         () => manager.heartbeat(S, { believed: { checkpoint: 1n, confirmed: 1n }, advance: {}, intervalMs: 5000 }),
-        () => manager.transition(S, { state: 'resyncing', newEpoch: false, reset: null, advance: {} }),
+        () => manager.transition(S, { state: 'live', newEpoch: false, reset: null, advance: {} }),
       ];
       for (const script of scripts) {
         await bench.expireLease(S);
@@ -347,6 +349,19 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       await manager.publish(batch([]));
       expect((await parsed()).at(-1)).toMatchObject({ prevId: before?.last, seq: 2 });
       expect((await bench.state(S)).changes.map((entry) => entry.seq)).toEqual([1, 2]);
+    });
+
+    it('C1: a change of state or epoch is never silent', async () => {
+      await live(manager);
+      const before = await manager.readMeta(S);
+      const silent = (state: 'live' | 'resyncing', newEpoch: boolean): Promise<unknown> =>
+        manager.transition(S, { state, newEpoch, reset: null, advance: {} });
+      expect(await codeOf(silent('resyncing', false))).toBe('PW-I901');
+      expect(await codeOf(silent('live', true))).toBe('PW-I901');
+      expect(await manager.readMeta(S)).toEqual(before);
+      await manager.transition(S, { state: 'resyncing', newEpoch: false, reset: { phase: 'begin', reason: 'x' }, advance: {} });
+      await silent('resyncing', false);
+      expect(await manager.readMeta(S)).toMatchObject({ state: 'resyncing', seq: 2 });
     });
 
     it('C5: a section with the pending marker is neither led nor written', async () => {
@@ -494,34 +509,6 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       const meta = await manager.readMeta(S);
       expect(meta?.digest).toBe(digestOf(await bench.state(S)));
       expect(meta?.digest).not.toBe('0000000000000000');
-    });
-
-    it('the log is bounded by bytes, and keeps the newest whatever its size', async () => {
-      const small = bench.manager({ replay: { maxBytes: 2000, maxAgeMs: 3_600_000 } });
-      await live(small);
-      for (let i = 0; i < 20; i += 1) {
-        await small.publish(batch([upsert(String(i), '5', null)]));
-      }
-      const { changes } = await bench.state(S);
-      const bytes = changes.reduce((sum, entry) => sum + entry.text.length, 0);
-      expect(bytes).toBeLessThanOrEqual(2000);
-      expect(bytes + changes[0]!.text.length).toBeGreaterThan(2000);
-      expect(changes.at(-1)?.seq).toBe(21);
-      await small.publish(batch(Array.from({ length: 50 }, (_, i) => upsert(`x${i}`, '5', null))));
-      expect((await bench.state(S)).changes.map((entry) => entry.seq)).toEqual([22]);
-    });
-
-    it('the log is bounded by age', async () => {
-      let now = Date.UTC(2026, 5, 1);
-      const aging = bench.manager({ replay: { maxBytes: 1e6, maxAgeMs: 1000 }, clock: { now: () => now, sleep: async () => undefined } });
-      await live(aging);
-      await aging.publish(batch([]));
-      now += 600;
-      await aging.publish(batch([]));
-      expect((await bench.state(S)).changes.map((entry) => entry.seq)).toEqual([1, 2, 3]);
-      now += 600;
-      await aging.publish(batch([]));
-      expect((await bench.state(S)).changes.map((entry) => entry.seq)).toEqual([3, 4]);
     });
 
     it('a section of a newer format is refused by name', async () => {

@@ -7,6 +7,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { Digest } from '../../wire/digest.ts';
 import { sectionKeys } from '../../wire/keys.ts';
+import type { SectionState } from '../../wire/messages.ts';
 import { changesText, type Envelope, resetText } from '../changes-message.ts';
 import type {
   Advance,
@@ -20,6 +21,7 @@ import type {
   Transition,
 } from '../distributed-data-manager.ts';
 import { LeadMemory } from '../lead-memory.ts';
+import { checkSilence } from '../silent-transition.ts';
 import { MemoryStore, type StoredSection, type WritingCall } from './memory-store.ts';
 import { pendingRequests, putRequest, readOperation, writeProgress } from './requests.ts';
 import { checkFormat, describe, described, type Writer, writeBatch, writeHeartbeat, writeTransition } from './section-writes.ts';
@@ -42,6 +44,7 @@ interface Lead {
   seq: number;
   last: string;
   epoch: string;
+  state: SectionState;
   checkpoint: bigint;
   upTo: bigint | null;
   tornDigest: string | null;
@@ -115,9 +118,9 @@ export class MemoryDataManager implements DistributedDataManager {
     }
     const { meta } = result;
     memory.taken(token, meta.tip);
-    const { epoch, seq, last, checkpoint, upTo } = meta;
+    const { epoch, state, seq, last, checkpoint, upTo } = meta;
     const tornDigest = meta.pending ? digestOf(this.#stored(section)) : null;
-    this.#leads.set(section, { token, tip: meta.tip, epoch, seq, last, checkpoint, upTo, tornDigest, failure: null });
+    this.#leads.set(section, { token, tip: meta.tip, epoch, state, seq, last, checkpoint, upTo, tornDigest, failure: null });
     return result;
   }
 
@@ -223,6 +226,7 @@ export class MemoryDataManager implements DistributedDataManager {
     const lead = this.#leading(section);
     const writer = this.#writer(section, lead.token, lead.tip);
     const { newEpoch, state, reset, advance } = transition;
+    checkSilence(transition, lead.state);
     // Without a message no seq is used up.
     const step = reset === null ? { tip: newId(), id: lead.last, seq: lead.seq } : { tip: newId(), id: newId(), seq: lead.seq + 1 };
     const epoch = newEpoch ? newId() : lead.epoch;
@@ -231,7 +235,7 @@ export class MemoryDataManager implements DistributedDataManager {
     const repair = newEpoch ? lead.tornDigest : null;
     const forgets = newEpoch || state === 'loading';
     const after = moved({ checkpoint: lead.checkpoint, upTo: forgets ? null : lead.upTo }, advance);
-    Object.assign(lead, after, { tip: step.tip, seq: step.seq, last: step.id, epoch }, newEpoch ? { tornDigest: null } : {});
+    Object.assign(lead, after, { tip: step.tip, seq: step.seq, last: step.id, epoch, state }, newEpoch ? { tornDigest: null } : {});
     return await this.#send('transition', section, lead, step.tip, (stored) => {
       writeTransition(stored, writer, transition, { ...step, message, epoch, repair });
       if (message !== null) {

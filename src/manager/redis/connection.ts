@@ -149,6 +149,11 @@ export class RedisConnection implements AsyncDisposable {
     const link = new RedisLink(client);
     try {
       await client.connect();
+      const { db = 0 } = client.options;
+      if (db !== 0) {
+        // ioredis selects it too, but goes on in database 0 when Redis has no such database.
+        await client.call('SELECT', db);
+      }
       for (const text of Object.values(SCRIPTS)) {
         await client.call('SCRIPT', 'LOAD', text);
       }

@@ -7,11 +7,12 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import type { SectionKeys } from '../../wire/keys.ts';
-import { MESSAGE_VERSION, STORE_FORMAT } from '../../wire/messages.ts';
+import { MESSAGE_VERSION, type SectionState, STORE_FORMAT } from '../../wire/messages.ts';
 import { changesText, type Envelope, removedText, resetText } from '../changes-message.ts';
 import type { Advance, Batch, OperationProgress, SectionMeta, Transition } from '../distributed-data-manager.ts';
 import type { LeadMemory } from '../lead-memory.ts';
 import { batchArguments } from './batch-arguments.ts';
+import { checkSilence } from '../silent-transition.ts';
 import type { Link, ScriptName } from './connection.ts';
 import { decodeDescription, encodeAdvance } from './meta.ts';
 import { purgeSection } from './purge.ts';
@@ -47,6 +48,7 @@ export class SectionLead {
   readonly #context: LeadContext;
   readonly #start: LeadStart;
   #epoch: string;
+  #state: SectionState;
   #tip: string;
   #seq: number;
   #last: string;
@@ -60,6 +62,7 @@ export class SectionLead {
     this.#context = context;
     this.#start = start;
     this.#epoch = meta.epoch;
+    this.#state = meta.state;
     this.#tip = meta.tip;
     this.#seq = meta.seq;
     this.#last = meta.last;
@@ -117,8 +120,10 @@ export class SectionLead {
   }
 
   /** @returns the meta after it */
-  async transition({ newEpoch, state, reset, advance, source }: Transition): Promise<SectionMeta> {
+  async transition(transition: Transition): Promise<SectionMeta> {
+    const { newEpoch, state, reset, advance, source } = transition;
     this.#assertWhole();
+    checkSilence(transition, this.#state);
     const { keys, token, section } = this.#start;
     const { clock, replay, managerId, leaseMs } = this.#context;
     const tip = newId();
@@ -161,6 +166,7 @@ export class SectionLead {
     ];
     this.#position = moved(forgets ? { ...this.#position, upTo: '' } : this.#position, advance);
     this.#epoch = epoch;
+    this.#state = state;
     this.#tip = tip;
     this.#seq = seq;
     this.#last = id;
