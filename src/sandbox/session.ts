@@ -92,12 +92,15 @@ export class SqlError extends Error {
   readonly state: number;
   readonly class: number;
   line: number;
-  constructor(number: number, message: string, options: { state?: number; class?: number; line?: number } = {}) {
+  /** An error that is told before this one: where SQL Server sends two, the second is the one that counts. */
+  readonly preceding: SqlError | null;
+  constructor(number: number, message: string, options: { state?: number; class?: number; line?: number; preceding?: SqlError } = {}) {
     super(message);
     this.name = 'SqlError';
     this.number = number;
     this.state = options.state ?? 1;
     this.class = options.class ?? 16;
+    this.preceding = options.preceding ?? null;
     this.line = options.line ?? 0;
   }
 }

@@ -114,6 +114,9 @@ export class BatchRunner {
   }
 
   tell(error: SqlError): void {
+    if (error.preceding !== null) {
+      this.tell(error.preceding);
+    }
     this.sink.message({
       number: error.number,
       state: error.state,
@@ -186,8 +189,8 @@ export class BatchRunner {
       if (error === null) {
         throw caught;
       }
-      if (error.line === 0) {
-        error.line = statement.line;
+      for (let each: SqlError | null = error; each !== null; each = each.preceding) {
+        each.line ||= statement.line;
       }
       this.session.errorNumber = error.number;
       this.session.rowCount = 0n;
@@ -330,30 +333,7 @@ export class BatchRunner {
         await this.nested(typeof text === 'string' ? text : '');
         return 'next';
       }
-      case 'select':
-      case 'insert':
-      case 'update':
-      case 'delete':
-      case 'merge':
-      case 'truncate':
-      case 'createDatabase':
-      case 'alterDatabase':
-      case 'createSchema':
-      case 'createTable':
-      case 'alterTable':
-      case 'createIndex':
-      case 'createView':
-      case 'createSynonym':
-      case 'drop':
-      case 'dropIndex':
-      case 'backup':
-      case 'restore':
-      case 'createLogin':
-      case 'createUser':
-      case 'createRole':
-      case 'alterRole':
-      case 'permission':
-      case 'executeAs': {
+      default: {
         const result = await this.atomic((context) => runStatement(context, statement));
         session.rowCount = BigInt(result.count ?? 0);
         await this.send(result);

@@ -1,12 +1,13 @@
 /** The catalog views by name: sys.… and INFORMATION_SCHEMA.…; what each shows is in the views-….ts files. */
 import type { ObjectName } from '../sql/ast-expression.ts';
 import type { SqlValue } from '../sql-types.ts';
+import type { Database } from './catalog.ts';
 import { invalidObject } from './errors.ts';
 import { databaseOf, describeName } from './object-names.ts';
 import type { PlanColumn } from './plan.ts';
 import type { StatementContext } from './statement-context.ts';
 import type { SystemView } from './views-columns.ts';
-import { databaseViews } from './views-database.ts';
+import { cleanupHistory, databaseViews } from './views-database.ts';
 import { informationViews } from './views-information.ts';
 import { objectViews } from './views-objects.ts';
 import { serverViews } from './views-server.ts';
@@ -21,6 +22,10 @@ export function findSystemView(
   name: ObjectName,
 ): { readonly columns: readonly PlanColumn[]; rows(): Iterable<readonly SqlValue[]> } | null {
   const schema = name.schema?.toLowerCase();
+  if (name.name.toLowerCase() === 'mschange_tracking_history' && (schema ?? 'dbo') === 'dbo') {
+    const database = databaseOf(context.session, name);
+    return database.tracking.history.length === 0 ? null : shown(context, cleanupHistory, database);
+  }
   if (schema !== 'sys' && schema !== 'information_schema') {
     return null;
   }
@@ -28,7 +33,14 @@ export function findSystemView(
   if (view === undefined) {
     throw invalidObject(describeName(name), name.line);
   }
-  const database = databaseOf(context.session, name);
+  return shown(context, view, databaseOf(context.session, name));
+}
+
+function shown(
+  context: StatementContext,
+  view: SystemView,
+  database: Database,
+): { readonly columns: readonly PlanColumn[]; rows(): Iterable<readonly SqlValue[]> } {
   return {
     columns: view.columns.map(([column, type, nullable]) => ({ name: column, type: type(database.collation), nullable: nullable ?? true })),
     rows: () => view.rows(context, database),

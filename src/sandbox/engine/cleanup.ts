@@ -16,9 +16,26 @@ export function cleanUpTable(instance: Instance, table: Table, version: bigint):
 /** What the background task does: every tracked table first, then the commits, by the retention of each database. */
 export function cleanUpExpired(instance: Instance): void {
   for (const database of instance.databases.values()) {
-    if (database.tracking.on && database.tracking.autoCleanup) {
-      cleanUpDatabase(instance, database, database.tracking.expiredVersion());
+    const { tracking } = database;
+    if (!tracking.on || !tracking.autoCleanup) {
+      continue;
     }
+    const version = tracking.expiredVersion();
+    for (const table of database.tables()) {
+      const startedAt = instance.clock.now();
+      const rows = cleanUpTable(instance, table, version);
+      if (rows > 0) {
+        tracking.history.push({
+          objectId: table.objectId,
+          table: `${table.schema.name}.${table.name}`,
+          startedAt,
+          endedAt: instance.clock.now(),
+          rows,
+          version,
+        });
+      }
+    }
+    tracking.forgetCommits(version);
   }
 }
 

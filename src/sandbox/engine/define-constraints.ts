@@ -117,9 +117,6 @@ export function addForeignKey(
 ): void {
   const { line } = constraint;
   const name = constraint.name ?? constraintName('FK', draft);
-  if (constraint.onDelete !== 'noAction' || constraint.onUpdate !== 'noAction') {
-    throw new UnsupportedError('foreign keys with CASCADE, SET NULL or SET DEFAULT', line);
-  }
   const own = constraint.references.schema === null || sameName(constraint.references.schema, draft.schema.name);
   const itself = own && sameName(constraint.references.name, draft.name);
   const references: Table =
@@ -159,6 +156,9 @@ export function addForeignKey(
       { line, state: 0 },
     );
   }
+  if (constraint.onDelete !== 'noAction' || constraint.onUpdate !== 'noAction') {
+    refuseCycle(draft, references, itself, name, line);
+  }
   draft.foreignKeys.push({
     name,
     objectId: draft.database.nextObjectId(),
@@ -177,4 +177,28 @@ export function addForeignKey(
     onUpdate: constraint.onUpdate,
     enabled: true,
   });
+}
+
+/** A row must not come back to its own table along keys that write of their own, nor reach one on two ways. @throws SqlError 1785 */
+function refuseCycle(draft: TableDraft, references: Table, itself: boolean, name: string, line: number): void {
+  const tables = draft.database.tables();
+  /** The tables whose deletes or updates reach a table, the table itself included, each as often as there are ways. */
+  const above = (table: Table): Table[] => [
+    table,
+    ...(tables.includes(table) ? table.foreignKeys : [])
+      .filter((key) => key.references !== table && (key.onDelete !== 'noAction' || key.onUpdate !== 'noAction'))
+      .flatMap((key) => above(key.references)),
+  ];
+  const others = draft.foreignKeys
+    .filter((key) => key.onDelete !== 'noAction' || key.onUpdate !== 'noAction')
+    .flatMap((key) => above(key.references));
+  const reached = above(references);
+  const same = (table: Table): boolean => table.schema === draft.schema && sameName(table.name, draft.name);
+  if (itself || reached.some((table) => same(table) || others.includes(table))) {
+    throw new SqlError(
+      1785,
+      `Introducing FOREIGN KEY constraint '${name}' on table '${draft.name}' may cause cycles or multiple cascade paths. Specify ON DELETE NO ACTION or ON UPDATE NO ACTION, or modify other FOREIGN KEY constraints.`,
+      { line, state: 0 },
+    );
+  }
 }

@@ -5,7 +5,7 @@ import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { Database } from './catalog.ts';
 import { setDatabaseTracking } from './define-tracking.ts';
-import { requireOwner } from './permissions.ts';
+import { isMemberOf, requireOwner } from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
 
 function refuseInTransaction(context: StatementContext, what: string): void {
@@ -76,14 +76,15 @@ const REMEMBERED = new Set([
 export function alterDatabase(context: StatementContext, statement: AlterDatabaseStatement): void {
   refuseInTransaction(context, 'ALTER DATABASE');
   const database = statement.database === null ? context.database : context.instance.database(statement.database);
-  if (database === undefined) {
-    throw new SqlError(
-      5011,
-      `User does not have permission to alter database '${statement.database ?? ''}', the database does not exist, or the database is not in a state that allows access checks.`,
-      { class: 14, state: 5, line: statement.line },
+  if (database === undefined || !isMemberOf(context.session, database, 'db_owner')) {
+    throw failed(
+      new SqlError(
+        5011,
+        `User does not have permission to alter database '${statement.database ?? context.database.name}', the database does not exist, or the database is not in a state that allows access checks.`,
+        { class: 14, state: 5, line: statement.line },
+      ),
     );
   }
-  requireOwner(context.session, database, 'ALTER DATABASE');
   if (statement.actions.length > 1 && statement.actions.some((action) => action.kind === 'changeTracking')) {
     throw new SqlError(22114, 'Change tracking options for ALTER DATABASE cannot be combined with other ALTER DATABASE options.', {
       line: statement.line,
@@ -106,7 +107,7 @@ function alter(context: StatementContext, database: Database, action: AlterDatab
   const { instance } = context;
   switch (action.kind) {
     case 'changeTracking':
-      setDatabaseTracking(database, action);
+      changeTracking(database, action);
       return;
     case 'collate':
       throw new UnsupportedError('ALTER DATABASE … COLLATE', line);
@@ -135,5 +136,19 @@ function alter(context: StatementContext, database: Database, action: AlterDatab
           database.options.set(action.name, action.value);
       }
     }
+  }
+}
+
+/** Of 5011 and 5088 to 5092 SQL Server sends two messages; the second is the error that counts. */
+function failed(first: SqlError): SqlError {
+  return new SqlError(5069, 'ALTER DATABASE statement failed.', { preceding: first });
+}
+
+/** @throws SqlError 5069 after 5088 to 5092, 22115 */
+function changeTracking(database: Database, action: Extract<AlterDatabaseAction, { kind: 'changeTracking' }>): void {
+  try {
+    setDatabaseTracking(database, action);
+  } catch (error) {
+    throw error instanceof SqlError && error.number >= 5088 && error.number <= 5092 ? failed(error) : error;
   }
 }

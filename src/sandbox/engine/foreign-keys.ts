@@ -1,4 +1,4 @@
-/** Foreign keys: what is written must point to a row, what is removed must not be pointed to. Cascades are refused when they are declared. */
+/** Foreign keys: what is written must point to a row, what is removed must not be pointed to. What keys do of their own is in cascades.ts. */
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
 import type { ForeignKey, Table } from './catalog.ts';

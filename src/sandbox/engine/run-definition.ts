@@ -134,6 +134,9 @@ function runAlterTable(context: StatementContext, statement: AlterTableStatement
       return;
     case 'rebuild':
       return;
+    case 'switch':
+      refuseSwitch(context, table, action.target, statement.line);
+      return;
     case 'add':
     case 'dropColumns':
     case 'dropConstraints':
@@ -141,6 +144,19 @@ function runAlterTable(context: StatementContext, statement: AlterTableStatement
     case 'checkConstraints':
       alterTable(context, table, action, statement.line);
   }
+}
+
+/** @throws SqlError 4902, 4900 for a tracked table; UnsupportedError for any other */
+function refuseSwitch(context: StatementContext, table: Table, to: ObjectName, line: number): never {
+  const target = findTable(context.session, to, () => cannotFindObject(describeName(to)));
+  const tracked = [table, target].find((each) => each.tracker !== null);
+  throw tracked === undefined
+    ? new UnsupportedError('ALTER TABLE … SWITCH', line)
+    : new SqlError(
+        4900,
+        `The ALTER TABLE SWITCH statement failed for table '${tracked.name}'. It is not possible to switch the partition of a table that has change tracking enabled. Disable change tracking before using ALTER TABLE SWITCH.`,
+        { line, state: 2 },
+      );
 }
 
 function createIndex(context: StatementContext, statement: CreateIndexStatement): void {

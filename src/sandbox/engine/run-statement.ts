@@ -54,14 +54,11 @@ function environmentOf(context: StatementContext, statement: WithPrefix & { read
     refuseContext(statement.changeTrackingContext);
     const value = compileExpression(statement.changeTrackingContext, emptyScope(env));
     if (!value.untyped && value.type.name !== 'varbinary' && value.type.name !== 'binary') {
-      throw new SqlError(
-        22109,
-        'The context argument for the WITH CHANGE_TRACKING_CONTEXT clause must be of type varbinary data type with a maximum length of 128.',
-      );
+      throw wrongContext();
     }
     const bytes = value.evaluate(context.eval);
     if (bytes === null) {
-      throw new SqlError(22108, 'The CHANGE_TRACKING_CONTEXT WITH clause cannot be used with NULL.');
+      throw wrongContext();
     }
     context.trackingContext = Buffer.isBuffer(bytes) ? bytes : null;
   }
@@ -74,6 +71,13 @@ function environmentOf(context: StatementContext, statement: WithPrefix & { read
         (base, ctes) => refineEnvironment(base, { ctes }),
         recursion === undefined ? 100 : Number(recursion),
       );
+}
+
+function wrongContext(): SqlError {
+  return new SqlError(
+    22109,
+    'The "context" argument for the CHANGE_TRACKING_CONTEXT WITH clause must be of type varbinary data type with a maximum length of 128.',
+  );
 }
 
 /** The grammar takes a constant that is not NULL, or a variable. @throws SqlError 102, 156 */
@@ -89,6 +93,9 @@ function refuseContext(expression: Expression): void {
 export function runStatement(context: StatementContext, statement: AtomicStatement): StatementResult {
   switch (statement.kind) {
     case 'select':
+      if (statement.changeTrackingContext !== null) {
+        throw new SqlError(22108, 'The CHANGE_TRACKING_CONTEXT WITH clause cannot be used with a SELECT statement.');
+      }
       return runSelect(environmentOf(context, statement), statement);
     case 'insert': {
       const env = environmentOf(context, statement);

@@ -132,16 +132,24 @@ export function versionSource(context: StatementContext, source: VersionTable, s
       { line: source.line },
     );
   }
-  const values = keyColumns.map((column) => {
-    const at = source.keys.findIndex((name) => sameName(name, column.name));
-    const value = source.values[at];
-    if (value === undefined) {
+  source.keys.forEach((name, index) => {
+    if (!keyColumns.some((column) => sameName(column.name, name))) {
       throw new SqlError(
         22111,
-        `The column '${column.name}' of the primary key is missing in the CHANGETABLE(VERSION ...) function for table '${describeName(source.table)}'.`,
+        `The column '${name}' specified in the CHANGETABLE(VERSION ...) function is not part of the primary key for table '${describeName(source.table)}'.`,
         { line: source.line },
       );
     }
+    if (source.keys.findIndex((other) => sameName(other, name)) !== index) {
+      throw new SqlError(
+        22112,
+        `Each primary key column must be specified once in the CHANGETABLE(VERSION ...) function for table '${describeName(source.table)}'. The column '${name}' is specified more than once.`,
+        { line: source.line },
+      );
+    }
+  });
+  const values = keyColumns.map((column) => {
+    const value = source.values[source.keys.findIndex((name) => sameName(name, column.name))] ?? never();
     const compiled = compileExpression(value, scope);
     const convert = converter(compiled.type, column.type);
     return (ctx: StatementContext['eval']): SqlValue => convert(compiled.evaluate(ctx));

@@ -1,12 +1,13 @@
 /** Table-valued functions: OPENJSON, GENERATE_SERIES, STRING_SPLIT. */
 import type { FunctionTable, OpenJsonTable } from '../sql/ast.ts';
+import type { JsonNode, JsonPath } from '../sql/json.ts';
+import { parseJsonPath, requireJson, selectJson } from '../sql/json.ts';
 import { resolveType } from '../sql/types.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
 import { invalidObject } from './errors.ts';
 import { compileExpression, converter } from './expressions.ts';
-import { jsonAt, jsonKind, jsonScalar, parseJsonPath, parseJsonText } from './json-path.ts';
 import { describeName } from './object-names.ts';
 import type { PlanColumn, Source } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
@@ -99,14 +100,14 @@ export function openJsonSource(context: StatementContext, source: OpenJsonTable,
   const collation = context.database.collation;
   const ctx = context.eval;
   const text: SqlType = { name: 'nvarchar', length: 'max', collation };
-  const root = (): unknown => {
+  const root = (): JsonNode | null => {
     const value = json.evaluate(ctx);
     if (typeof value !== 'string') {
-      return undefined;
+      return null;
     }
-    const whole = parseJsonText(value);
     const at = path?.evaluate(ctx);
-    return typeof at === 'string' ? jsonAt(whole, parseJsonPath(at)) : whole;
+    const whole = requireJson(value);
+    return typeof at === 'string' ? follow(whole, parseJsonPath(at)) : whole;
   };
   if (source.schema === null) {
     const columns: PlanColumn[] = [
@@ -119,11 +120,10 @@ export function openJsonSource(context: StatementContext, source: OpenJsonTable,
       columns: renamed(columns, source.columns, alias),
       lateral: false,
       *rows() {
-        const value = root();
-        if (typeof value === 'object' && value !== null) {
-          for (const [key, each] of Object.entries(value)) {
-            yield [key, jsonScalar(each, true), jsonKind(each)];
-          }
+        const node = root();
+        const items = node?.items.map((each, index) => ({ name: String(index), node: each })) ?? [];
+        for (const { name, node: each } of [...items, ...(node?.members ?? [])]) {
+          yield [name, textOf(each), TYPES[each.kind]];
         }
       },
     });
@@ -147,15 +147,30 @@ export function openJsonSource(context: StatementContext, source: OpenJsonTable,
     ),
     lateral: false,
     *rows() {
-      const value = root();
-      const rows: unknown[] = Array.isArray(value) ? value : typeof value === 'object' && value !== null ? [value] : [];
-      for (const row of rows) {
+      const node = root();
+      for (const row of node?.kind === 'array' ? node.items : node?.kind === 'object' ? [node] : []) {
         yield fields.map((field): SqlValue => {
-          const found = jsonAt(row, field.path);
-          const isNested = typeof found === 'object' && found !== null;
-          return isNested === field.asJson ? field.convert(jsonScalar(found, true)) : null;
+          const found = follow(row, field.path);
+          const nested = found?.kind === 'object' || found?.kind === 'array';
+          return found !== null && nested === field.asJson ? field.convert(textOf(found)) : null;
         });
       }
     },
   });
+}
+
+/** The `type` column of OPENJSON. */
+const TYPES = { null: 0, string: 1, number: 2, true: 3, false: 3, array: 4, object: 5 } as const;
+
+function textOf(node: JsonNode): string | null {
+  return node.kind === 'null' ? null : node.value;
+}
+
+/** @throws SqlError 13608 where a strict path leads nowhere */
+function follow(node: JsonNode, path: JsonPath): JsonNode | null {
+  const found = selectJson(node, path);
+  if (found === null && path.strict) {
+    throw new SqlError(13608, 'Property cannot be found on the specified JSON path.', { state: 2 });
+  }
+  return found;
 }

@@ -5,6 +5,8 @@
 import type { EvalContext } from '../sql/context.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
+import type { RemovedRow } from './cascades.ts';
+import { cascade } from './cascades.ts';
 import type { Column, Table } from './catalog.ts';
 import { indexPositions, primaryKey } from './catalog.ts';
 import * as errors from './errors.ts';
@@ -33,7 +35,7 @@ export class TableWriter {
   readonly #keyPositions: readonly number[];
   readonly #versionIndex: number;
   readonly #touched = new Set<RowChain>();
-  readonly #removed: Row[] = [];
+  readonly #removed: RemovedRow[] = [];
 
   constructor(env: PlanEnvironment, table: Table) {
     const { context } = env;
@@ -71,7 +73,7 @@ export class TableWriter {
   delete(chain: RowChain, row: Row): void {
     this.#claim(chain);
     this.table.store.remove(this.#env.context.transaction, chain);
-    this.#removed.push(row);
+    this.#removed.push({ before: row, after: null });
     this.#track('D', row, null);
   }
 
@@ -88,7 +90,7 @@ export class TableWriter {
     for (const { chain, before, after } of updates) {
       this.#claim(chain);
       this.#complete(after, 'UPDATE');
-      this.#removed.push(before);
+      this.#removed.push({ before, after });
       if (moves) {
         if (!this.#sameKey(before, after)) {
           table.store.remove(transaction, chain);
@@ -107,9 +109,10 @@ export class TableWriter {
     }
   }
 
-  /** The end of the statement: keys and references of everything written. @throws SqlError 547, 2601, 2627; WaitSignal */
+  /** The end of the statement: what foreign keys do of their own, then keys and references of everything written. @throws SqlError 547, 2601, 2627; WaitSignal */
   finish(): void {
     const { context } = this.#env;
+    cascade(this.#env, this.table, this.#removed, (table) => new TableWriter(this.#env, table));
     if (this.table.store.shape.uniques.length > 0) {
       for (const chain of this.#touched) {
         this.table.store.checkUniques(context.transaction, chain);
@@ -121,7 +124,7 @@ export class TableWriter {
         referencesFrom(this.table).length === 0
           ? []
           : [...this.#touched].flatMap((chain) => (chain.head === null || chain.head.row === null ? [] : [chain.head.row])),
-      removed: referencesTo(this.table).length === 0 ? [] : this.#removed,
+      removed: referencesTo(this.table).length === 0 ? [] : this.#removed.map(({ before }) => before),
     });
   }
 

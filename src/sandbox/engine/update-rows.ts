@@ -26,6 +26,7 @@ import type { StoredSource } from './source-table.ts';
 import { storedSource } from './source-table.ts';
 import type { StatementResult } from './statement-result.ts';
 import { TableWriter } from './table-writer.ts';
+import { writeInto } from './write-clause.ts';
 
 interface BoundTarget {
   readonly table: Table;
@@ -239,8 +240,9 @@ function valueOf(
   own: Expression,
   scope: QueryScope,
 ): (ctx: EvalContext) => SqlValue {
-  if (assignment.write !== null) {
-    throw new UnsupportedError('column.WRITE', assignment.line);
+  if (assignment.write !== null && column !== null) {
+    const parts = { ...assignment.write, expression: assignment.expression, line: assignment.line };
+    return writeInto(column, compileExpression(own, scope), parts, scope);
   }
   if (column === null) {
     const variable = scope.resolveVariable(assignment.variable ?? '', assignment);

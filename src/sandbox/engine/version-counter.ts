@@ -12,6 +12,16 @@ export interface TrackedCommit {
   seq: number;
 }
 
+/** A row of dbo.MSchange_tracking_history. Times in milliseconds since the epoch. */
+export interface CleanupRecord {
+  readonly objectId: number;
+  readonly table: string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly rows: number;
+  readonly version: bigint;
+}
+
 export interface Retention {
   readonly count: number;
   readonly unit: 'minutes' | 'hours' | 'days';
@@ -26,6 +36,8 @@ export class DatabaseTracking implements VersionCounter {
   /** The version of the last commit that changed tracked rows. It survives switching tracking off and on. */
   current = 0n;
   commits: TrackedCommit[] = [];
+  /** What automatic cleanups did, for dbo.MSchange_tracking_history. */
+  readonly history: CleanupRecord[] = [];
   readonly #clock: SandboxClock;
 
   constructor(clock: SandboxClock) {

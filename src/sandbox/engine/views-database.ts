@@ -5,7 +5,7 @@ import { SYSTEM_TYPES } from './metadata-functions.ts';
 import type { StatementContext } from './statement-context.ts';
 import { dateTimeOf } from './system-functions.ts';
 import type { SystemView } from './views-columns.ts';
-import { bigint, bit, char, int, nvarchar, smalldatetime, smallint, sysname, tinyint } from './views-columns.ts';
+import { bigint, bit, char, datetime, int, nvarchar, smalldatetime, smallint, sysname, tinyint } from './views-columns.ts';
 
 /** The tables whose definition a session may see, waiting for those that are being changed. */
 export function visibleTables(context: StatementContext, tables: readonly Table[], permission: string | null = null): Table[] {
@@ -14,6 +14,26 @@ export function visibleTables(context: StatementContext, tables: readonly Table[
     return permission === null || hasPermission(context.session, table, permission);
   });
 }
+
+/** A table of SQL Server's own that is there once an automatic cleanup has removed something. */
+export const cleanupHistory: SystemView = {
+  name: 'dbo.mschange_tracking_history',
+  columns: [
+    ['internal_table_name', sysname, false],
+    ['table_name', sysname, false],
+    ['start_time', datetime, false],
+    ['end_time', datetime, false],
+    ['rows_cleaned_up', bigint, false],
+    ['cleanup_version', bigint, false],
+    ['comments', nvarchar('max'), false],
+  ],
+  *rows(_, database) {
+    for (const each of database.tracking.history) {
+      const times = [dateTimeOf(each.startedAt), dateTimeOf(each.endedAt)] as const;
+      yield [`change_tracking_${each.objectId}`, each.table, ...times, BigInt(each.rows), each.version, ''];
+    }
+  },
+};
 
 export const databaseViews: readonly SystemView[] = [
   {

@@ -140,6 +140,8 @@ export type AlterTableAction =
   /** `trackColumns` null: WITH (TRACK_COLUMNS_UPDATED …) was not written (OFF). */
   | { readonly kind: 'enableChangeTracking'; readonly trackColumns: boolean | null }
   | { readonly kind: 'disableChangeTracking' }
+  /** SWITCH TO target: known so that tracked tables are refused as SQL Server does. */
+  | { readonly kind: 'switch'; readonly target: ObjectName }
   /** [NO]CHECK CONSTRAINT; names empty: ALL. */
   | { readonly kind: 'checkConstraints'; readonly enable: boolean; readonly names: readonly string[] }
   | { readonly kind: 'rebuild' };

@@ -182,6 +182,10 @@ function parseTableAction(cursor: Cursor): AlterTableAction {
     skipIndexOptions(cursor);
     return { kind: 'rebuild' };
   }
+  if (cursor.isWord('SWITCH', 'TO')) {
+    cursor.expectWord('SWITCH', 'TO');
+    return { kind: 'switch', target: cursor.objectName() };
+  }
   if (cursor.isAnyWord('ENABLE', 'DISABLE', 'SWITCH', 'SET', 'ADD')) {
     throw new UnsupportedError(`ALTER TABLE … ${cursor.token.value} ${cursor.peek(1).text}`.trim(), cursor.token.line);
   }
