@@ -4,6 +4,7 @@
  */
 import mssql from 'mssql';
 import { driverConfig, type SqlServerConnection } from '../../src/source/sqlserver/connection.ts';
+import { dropDatabase } from '../support/drop-database.ts';
 
 export interface SqlDatabase extends AsyncDisposable {
   readonly name: string;
@@ -51,7 +52,7 @@ export async function createDatabase(
     async [Symbol.asyncDispose]() {
       await pool.close();
       try {
-        await admin.request().batch(`DROP DATABASE [${name}]`);
+        await dropDatabase(admin, name);
       } finally {
         await admin.close();
       }

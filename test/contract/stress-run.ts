@@ -14,6 +14,7 @@ import { runSection } from '../../src/pipeline/section.ts';
 import type { Sandbox } from '../../src/sandbox/server.ts';
 import { sqlServerChangeTracker } from '../../src/source/sqlserver/sql-server-change-tracker.ts';
 import type { TestRedis } from '../support/redis.ts';
+import { dropDatabase } from '../support/drop-database.ts';
 
 export interface StressOptions {
   readonly seed: number;
@@ -259,7 +260,7 @@ export async function stressRun(options: StressOptions): Promise<StressResult> {
   stopping.abort();
   await Promise.all(sections);
   await pool.close();
-  await master.request().batch(`DROP DATABASE [${name}]`);
+  await dropDatabase(master, name);
   await master.close();
   return {
     differences,

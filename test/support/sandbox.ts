@@ -5,6 +5,7 @@
 import sql from 'mssql';
 import type { Sandbox, SandboxOptions } from '../../src/sandbox/server.ts';
 import { startSandbox } from '../../src/sandbox/server.ts';
+import { dropDatabase } from './drop-database.ts';
 
 export interface TestServer {
   /** The sandbox, or null on a real server: what needs its control API is skipped there. */
@@ -107,7 +108,7 @@ export async function startServer(options: SandboxOptions = {}): Promise<TestSer
     close: async () => {
       await Promise.all(pools.map((pool) => pool.close()));
       for (const name of databases) {
-        await master.request().batch(`DROP DATABASE [${name}]`);
+        await dropDatabase(master, name);
       }
       await master.close();
       await sandbox?.close();
