@@ -111,6 +111,7 @@ export class Prober {
   async #ask(round: Round): Promise<Probe> {
     const { guest, clock, request, tables, onDatabase } = this.#options;
     const { signal } = round.abort;
+    signal.throwIfAborted();
     round.begun = true;
     const startedAt = clock.now();
     const age = startedAt - this.#catalogAt;

@@ -115,6 +115,7 @@ describe('probe rounds', () => {
     const leaving = new AbortController();
     const left = prober.probe({ catalog: false, signal: leaving.signal }).catch((error: unknown) => error);
     leaving.abort(new Error('left'));
+    await settled();
     const late = prober.probe({ catalog: false, signal: never });
     await settled();
     held[0]!.answer();
