@@ -17,7 +17,7 @@ import type { Row, RowChain } from './row-store.ts';
 import type { StatementContext } from './statement-context.ts';
 import { TableWriter } from './table-writer.ts';
 
-type Altering = Exclude<AlterTableAction, { kind: 'enableChangeTracking' | 'disableChangeTracking' | 'rebuild' }>;
+type Altering = Exclude<AlterTableAction, { kind: 'enableChangeTracking' | 'disableChangeTracking' | 'rebuild' | 'switch' }>;
 
 export function alterTable(context: StatementContext, table: Table, action: Altering, line: number): void {
   switch (action.kind) {

@@ -17,7 +17,7 @@ import { compileExpression } from './expressions.ts';
 import { declareTable, delayOf, printText, raisedError, setVariable, thrownError } from './flow-statements.ts';
 import { describeName, findObject } from './object-names.ts';
 import { runProcedure } from './procedures.ts';
-import { runStatement } from './run-statement.ts';
+import { isAtomic, runStatement } from './run-statement.ts';
 import type { SessionState } from './session-state.ts';
 import { setIsolation, setOption } from './session-settings.ts';
 import type { Frame, StatementContext } from './statement-context.ts';
@@ -221,6 +221,12 @@ export class BatchRunner {
 
   async #statement(statement: Statement, end: number): Promise<Outcome> {
     const { session } = this;
+    if (isAtomic(statement)) {
+      const result = await this.atomic((context) => runStatement(context, statement));
+      session.rowCount = BigInt(result.count ?? 0);
+      await this.send(result);
+      return 'next';
+    }
     switch (statement.kind) {
       case 'empty':
         return 'next';
@@ -331,12 +337,6 @@ export class BatchRunner {
       case 'executeText': {
         const text = await this.evaluate(statement.text);
         await this.nested(typeof text === 'string' ? text : '');
-        return 'next';
-      }
-      default: {
-        const result = await this.atomic((context) => runStatement(context, statement));
-        session.rowCount = BigInt(result.count ?? 0);
-        await this.send(result);
         return 'next';
       }
     }

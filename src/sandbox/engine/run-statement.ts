@@ -22,31 +22,41 @@ import type { StatementResult } from './statement-result.ts';
 import { NO_RESULT } from './statement-result.ts';
 import { runDelete, runUpdate } from './update-rows.ts';
 
+const ATOMIC = [
+  'select',
+  'insert',
+  'update',
+  'delete',
+  'merge',
+  'truncate',
+  'createLogin',
+  'createUser',
+  'createRole',
+  'alterRole',
+  'permission',
+  'executeAs',
+  'createDatabase',
+  'alterDatabase',
+  'createSchema',
+  'createTable',
+  'alterTable',
+  'createIndex',
+  'createView',
+  'createSynonym',
+  'drop',
+  'dropIndex',
+  'backup',
+  'restore',
+] as const satisfies readonly Statement['kind'][];
+
+const ATOMIC_KINDS: ReadonlySet<Statement['kind']> = new Set(ATOMIC);
+
 /** The statements that run here. */
-export type AtomicStatement = Exclude<
-  Statement,
-  | {
-      kind:
-        | 'block'
-        | 'if'
-        | 'while'
-        | 'break'
-        | 'continue'
-        | 'try'
-        | 'return'
-        | 'throw'
-        | 'raiseError'
-        | 'print'
-        | 'waitFor'
-        | 'declare'
-        | 'declareTable'
-        | 'setVariable'
-        | 'empty';
-    }
-  | { kind: 'beginTransaction' | 'commit' | 'rollback' | 'save' }
-  | { kind: 'setOption' | 'setIsolation' | 'use' | 'checkpoint' | 'kill' }
-  | { kind: 'execute' | 'executeText' }
->;
+export type AtomicStatement = Extract<Statement, { kind: (typeof ATOMIC)[number] }>;
+
+export function isAtomic(statement: Statement): statement is AtomicStatement {
+  return ATOMIC_KINDS.has(statement.kind);
+}
 
 function environmentOf(context: StatementContext, statement: WithPrefix & { readonly options?: readonly string[] }): PlanEnvironment {
   const env = createEnvironment(context);

@@ -1,5 +1,5 @@
 /** What plain T-SQL provokes beside ordinary changes: refusals, cascades, bulk writes, lost history. Runs on any SQL Server unless noted. */
-import sql from 'mssql';
+import type sql from 'mssql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
 import { startServer } from '../../support/sandbox.ts';
