@@ -234,6 +234,7 @@ class ComposedDaemon implements Daemon {
     const end = await supervise(run, { log, clock, random, observer, progress, once, stop });
     if (end.kind === 'purged') {
       this.#purged.add(table.section);
+      this.#metrics.forget(table.section, table.table);
     }
     return end;
   }

@@ -16,6 +16,8 @@ const SECONDS = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128,
 export interface Metrics {
   /** The observer of one section. Its series exist from then on, at 0. */
   observer(section: string, table: string): SectionObserver;
+  /** The section was purged: its gauges go, its counters stay. */
+  forget(section: string, table: string): void;
   /** A value of a json column stayed text, since nesting it would have changed it. */
   jsonKept(source: string): void;
   /** The page of GET /metrics and its content type. */
@@ -77,7 +79,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     registers,
   });
   const caughtUp = new Map<string, { readonly labels: { readonly section: string; readonly table: string }; readonly atMs: number }>();
-  new Gauge({
+  const lagSeconds = new Gauge({
     name: 'patchwire_lag_seconds',
     help: 'Seconds since the section was last known to contain every change; absent until it did.',
     labelNames,
@@ -96,7 +98,25 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     registers,
   });
 
+  /** Where a section stands is its leader's to say: a standby's last word would look like a lag that grows. */
+  const forgetPosition = (labels: { readonly section: string; readonly table: string }): void => {
+    caughtUp.delete(labels.section);
+    for (const metric of [lagSeconds, checkpoint, upTo, current, lagVersions]) {
+      metric.remove(labels);
+    }
+  };
+
   return {
+    forget(section, table) {
+      const labels = { section, table };
+      forgetPosition(labels);
+      for (const metric of [leader, loadRows, loadEstimate]) {
+        metric.remove(labels);
+      }
+      for (const phase of PHASES) {
+        phases.remove({ ...labels, phase });
+      }
+    },
     jsonKept: (source) => jsonKept.inc({ source }),
     observer(section, table) {
       const labels = { section, table };
@@ -108,6 +128,9 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
       return {
         phase(now) {
           live = now === 'live';
+          if (now === 'standby') {
+            forgetPosition(labels);
+          }
           for (const phase of PHASES) {
             phases.set({ ...labels, phase }, phase === now ? 1 : 0);
           }

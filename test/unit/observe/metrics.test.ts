@@ -72,6 +72,24 @@ describe('metrics', () => {
     expect(series(body, 'patchwire_load_rows')).toBeUndefined();
   });
 
+  it('a standby and a purged section have no position that could look like a lag', async () => {
+    const metrics = createMetrics({ version: '1', clock: new ManualClock(), process: false });
+    const positions = /^patchwire_(lag_seconds|lag_versions|checkpoint_version|up_to_version|source_version)\{/gmu;
+    const observer = metrics.observer('s', 't');
+    tellAll(observer);
+    expect((await metrics.page()).body.match(positions)).toHaveLength(5);
+    observer.phase('standby');
+    const standby = (await metrics.page()).body;
+    expect(standby.match(positions)).toBeNull();
+    expect(standby).toContain('patchwire_phase{section="s",table="t",phase="standby"} 1');
+    tellAll(observer);
+    metrics.forget('s', 't');
+    const purged = (await metrics.page()).body;
+    expect(purged.match(positions)).toBeNull();
+    expect(purged).not.toMatch(/^patchwire_(phase|leader)\{/mu);
+    expect(purged).toContain('patchwire_patches_total{section="s",table="t"} 4');
+  });
+
   it('says no upTo and no lag in seconds before they are known', async () => {
     const metrics = createMetrics({ version: '1', clock: new ManualClock(), process: false });
     metrics.observer('s', 't').position({ checkpoint: 1n, confirmed: 1n, upTo: null, current: 1n });
