@@ -9,6 +9,7 @@ import { createTracker, sectionOptions } from '../daemon/parts.ts';
 import { systemClock } from '../lib/clock.ts';
 import { seededRandom } from '../lib/random.ts';
 import type { DistributedDataManager, OperationProgress } from '../manager/distributed-data-manager.ts';
+import { CATALOGUE, type ErrorCode } from '../model/error-catalogue.ts';
 import { asPatchwireError, PatchwireError } from '../model/errors.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import { silentObserver } from '../observe/section-observer.ts';
@@ -48,7 +49,7 @@ export async function ask(options: Ask): Promise<Answer> {
   await manager.request(table.section, { id, verb, args, who: `${userInfo().username}@${hostname()}` });
   const taken = await follow(options, id, TAKEN_WITHIN_MS, true);
   if (taken !== null) {
-    const message = await follow(options, id, Number.POSITIVE_INFINITY, false);
+    const message = await follow(options, id, Number.POSITIVE_INFINITY, false, taken);
     return { message: message ?? taken, by: 'leader' };
   }
   signal.throwIfAborted();
@@ -60,9 +61,10 @@ export async function ask(options: Ask): Promise<Answer> {
  * Looks at the operation until it is done (or with `taking`, until somebody has begun it) or the time is over.
  * @returns its message; null when the time is over
  */
-async function follow({ manager, table, verb, note, signal }: Ask, id: string, withinMs: number, taking: boolean): Promise<string | null> {
+async function follow(options: Ask, id: string, withinMs: number, taking: boolean, told = ''): Promise<string | null> {
+  const { manager, table, verb, note, signal } = options;
   const until = systemClock.now() + withinMs;
-  let shown = '';
+  let shown = told;
   do {
     const operation = await manager.operation(table.section, id);
     if (operation !== null && operation.message !== shown && operation.state === 'running') {
@@ -85,7 +87,11 @@ async function vanished(manager: DistributedDataManager, { section }: TableConfi
 
 function resultOf({ state, message, code, verb }: OperationProgress): string | null {
   if (state === 'failed') {
-    throw new PatchwireError('PW-M317', `${verb} failed: ${message}`, { details: { code: code ?? null } });
+    const known = code !== undefined && Object.hasOwn(CATALOGUE, code) ? CATALOGUE[code as ErrorCode] : null;
+    throw new PatchwireError('PW-M317', `${verb} failed: ${code === undefined ? '' : `${code} `}${message}`, {
+      details: { code: code ?? null },
+      ...(known === null ? {} : { hint: known.action }),
+    });
   }
   return state === 'done' ? message : null;
 }

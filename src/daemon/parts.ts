@@ -51,25 +51,43 @@ export function createTracker(
   { clock, log, jsonKept }: Tools & { readonly jsonKept?: () => void },
 ): ChangeTracker {
   const { isolation, claims, polling, limits, connection, server = '', ...fields } = sourceOf(config, source);
-  return sqlServerChangeTracker({
-    source,
-    connection: connection ?? { server, ...definedFields(fields) },
-    isolation,
-    claims,
-    confirmMs: polling.confirm,
-    limits: {
-      pageRows: limits.pageRows,
-      pageBytes: limits.pageBytes,
-      readers: limits.readers,
-      timeShare: limits.timeShare,
-      lockTimeoutMs: limits.lockTimeout,
-      requestTimeoutMs: limits.requestTimeout,
-    },
-    maxDocumentBytes: config.limits.maxDocument,
-    clock,
-    logger: log,
-    ...(jsonKept === undefined ? {} : { onJsonKept: jsonKept }),
-  });
+  return ofSource(source, () =>
+    sqlServerChangeTracker({
+      source,
+      connection: connection ?? { server, ...definedFields(fields) },
+      isolation,
+      claims,
+      confirmMs: polling.confirm,
+      limits: {
+        pageRows: limits.pageRows,
+        pageBytes: limits.pageBytes,
+        readers: limits.readers,
+        timeShare: limits.timeShare,
+        lockTimeoutMs: limits.lockTimeout,
+        requestTimeoutMs: limits.requestTimeout,
+      },
+      maxDocumentBytes: config.limits.maxDocument,
+      clock,
+      logger: log,
+      ...(jsonKept === undefined ? {} : { onJsonKept: jsonKept }),
+    }),
+  );
+}
+
+/** What is wrong with a connection names its source. */
+function ofSource<T>(source: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof PatchwireError && error.code === 'PW-C103')) {
+      throw error;
+    }
+    throw new PatchwireError(error.code, `source ${source}: ${error.message}`, {
+      hint: error.hint,
+      details: { ...error.details, source },
+      cause: error,
+    });
+  }
 }
 
 /** The fields that have a value. */

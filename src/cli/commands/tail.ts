@@ -1,5 +1,6 @@
 /** `patchwire tail`: prints patches as they come, by the subscriber library: what it prints is what a replica applied, in order. */
 import type { Command } from 'commander';
+import { PatchwireError } from '../../model/errors.ts';
 import type { SubscriberEvent } from '../../subscriber/events.ts';
 import { findTable } from '../arguments.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -25,6 +26,11 @@ Examples:
     untilSignal(async (signal) => {
       const config = load();
       const { partition } = config.manager;
+      if (config.tables.length === 0) {
+        throw new PatchwireError('PW-C106', 'no table is registered: there is nothing to print', {
+          hint: 'Register one: patchwire table add dbo.Orders',
+        });
+      }
       const names = command.args.length === 0 ? config.tables.map(({ section }) => section) : command.args;
       const sections = [...new Set(names.map((name) => findTable(config, name).section))];
       const [{ subscribe }, { redisUrl }] = await Promise.all([import('../../subscriber/index.ts'), import('../../daemon/parts.ts')]);
