@@ -37,7 +37,7 @@ export const CATALOGUE = {
     'SQL Server cannot be reached or the connection was lost.',
     'Check server, port and network; the daemon goes on trying.',
   ),
-  'PW-S202': entry('backoff', 'The login failed.', 'Check user and password; tried again slowly, never in a tight loop.'),
+  'PW-S202': entry('backoff', 'The login failed.', 'Check user, password and database; tried again slowly, never in a tight loop.'),
   'PW-S203': entry('backoff', 'The database cannot be opened.', 'Check the name, and that the login is a user of the database.'),
   'PW-S204': entry('never', 'Change tracking is off for the database.', 'ALTER DATABASE … SET CHANGE_TRACKING = ON.'),
   'PW-S205': entry('never', 'Change tracking is off for the table.', 'ALTER TABLE … ENABLE CHANGE_TRACKING.'),

@@ -162,7 +162,7 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
     }
   }
   const json = selection.json.map((name) => findColumn(published, name, fullName)).map((column) => jsonName(column, fullName));
-  const filter = selection.filter === null ? null : parseFilter(selection.filter, reading.columns);
+  const filter = selection.filter === null ? null : parseFilterOf(fullName, selection.filter, reading.columns);
   const columns = published.map(plainColumn);
   const key = keyColumns.map(keyColumn);
   const { isolation, warnings } = isolationOf(database, options.isolation);
@@ -221,10 +221,24 @@ function jsonName(column: CatalogColumn, table: string): string {
       `The column ${column.name} of ${table} is declared json, but its type ${column.declared} is no text.`,
       {
         details: { table, column: column.name, type: column.declared },
+        hint: 'Take the column out of json of the table.',
       },
     );
   }
   return column.name;
+}
+
+/** @throws PatchwireError PW-S210 that names the table and the filter */
+function parseFilterOf(table: string, text: string, columns: readonly FilterColumn[]): Filter {
+  try {
+    return parseFilter(text, columns);
+  } catch (error) {
+    if (!(error instanceof PatchwireError)) {
+      throw error;
+    }
+    const { code, message, details, hint } = error;
+    throw new PatchwireError(code, `${table}: ${message} It is: ${text}`, { details: { ...details, table }, hint, cause: error });
+  }
 }
 
 function plainColumn({ name, columnId, type, maxLength, precision, scale, nullable, collation }: CatalogColumn): TableColumn {
