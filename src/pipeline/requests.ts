@@ -122,7 +122,8 @@ export class RequestDesk {
   async answer(request: OperatorRequest, state: OperationProgress['state'], message: string, code?: string): Promise<void> {
     const { manager, section, clock, logger } = this.#options;
     const { id, verb } = request;
-    logger.info({ request: id, verb, who: request.who, state, ...(code === undefined ? {} : { code }) }, 'request');
+    const why = code === undefined ? {} : { code, reason: message };
+    logger.info({ request: id, verb, who: request.who, state, ...why }, 'request');
     await manager.progress(section, { id, verb, state, message, atMs: clock.now(), ...(code === undefined ? {} : { code }) });
   }
 

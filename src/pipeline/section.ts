@@ -297,10 +297,10 @@ class Section {
       await clock.sleep(delayMs, { signal }).catch(() => {});
       return;
     }
-    this.#options.observer.error(error.code);
     if (once === true) {
       throw error;
     }
+    this.#options.observer.error(error.code);
     await this.#stopped(error, signal).catch((reason: unknown) => {
       if (!signal.aborted) {
         throw reason;
