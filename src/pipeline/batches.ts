@@ -20,6 +20,8 @@ export interface ItemBatch<T> {
   readonly bytes: number;
 }
 
+const NO_KEYS: readonly string[] = [];
+
 /** Batches by rows and bytes; one item above a limit is a batch alone; the order of items, and so of each key's, is kept. */
 export class AutoBatcher<T> {
   readonly #options: AutoBatcherOptions<T>;
@@ -40,8 +42,8 @@ export class AutoBatcher<T> {
   add(item: T): ItemBatch<T> | null {
     const { maxRows, maxBytes, measure, keys } = this.#options;
     const { rows, bytes } = measure(item);
-    const itemKeys = keys?.(item) ?? [];
-    const fits = this.#rows + rows <= maxRows && this.#bytes + bytes <= maxBytes && !itemKeys.some((key) => this.#keys.has(key));
+    const itemKeys = keys?.(item) ?? NO_KEYS;
+    const fits = this.#rows + rows <= maxRows && this.#bytes + bytes <= maxBytes && !this.#holdsOneOf(itemKeys);
     const finished = fits ? null : this.flush();
     this.#items.push(item);
     for (const key of itemKeys) {
@@ -50,6 +52,15 @@ export class AutoBatcher<T> {
     this.#rows += rows;
     this.#bytes += bytes;
     return finished;
+  }
+
+  #holdsOneOf(keys: readonly string[]): boolean {
+    for (const key of keys) {
+      if (this.#keys.has(key)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** What has been added and not yet returned, or null when there is nothing. */

@@ -20,7 +20,8 @@ import type { Logger } from '../observe/logger.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import { AutoBatcher, type ItemBatch } from './batches.ts';
 import { BaseOverlay } from './base-overlay.ts';
-import { compose, spelledAnew, type Composed } from './patches.ts';
+import { forward, moved, moves, type Stored } from './advances.ts';
+import { compose, spelledAnew, type Composed, type ComposeOptions } from './patches.ts';
 
 export interface BatchLimits {
   readonly rows: number;
@@ -68,35 +69,6 @@ export interface Delivered {
   readonly unchanged: number;
 }
 
-/** A position that only goes forward: what a restart from `confirmed` reads again never takes a claim back. */
-function forward(stored: Stored, advance: Advance): Advance {
-  return {
-    ...advance,
-    ...(advance.checkpoint === undefined ? {} : { checkpoint: maxVersion(stored.checkpoint, advance.checkpoint) }),
-    ...(advance.confirmed === undefined ? {} : { confirmed: maxVersion(stored.confirmed, advance.confirmed) }),
-    ...(advance.high === undefined ? {} : { high: maxVersion(stored.high, advance.high) }),
-    ...(advance.upTo === undefined ? {} : { upTo: stored.upTo === null ? advance.upTo : maxVersion(stored.upTo, advance.upTo) }),
-  };
-}
-
-interface Stored extends TrackingPosition {
-  readonly upTo: Version | null;
-}
-
-function moved(stored: Stored, advance: Advance): Stored {
-  return {
-    checkpoint: advance.checkpoint ?? stored.checkpoint,
-    confirmed: advance.confirmed ?? stored.confirmed,
-    high: advance.high ?? stored.high,
-    upTo: advance.upTo ?? stored.upTo,
-  };
-}
-
-function moves(stored: Stored, advance: Advance): boolean {
-  const after = moved(stored, forward(stored, advance));
-  return after.checkpoint !== stored.checkpoint || after.confirmed !== stored.confirmed || after.upTo !== stored.upTo;
-}
-
 /** Modes: sending, from construction; refused, after the first rejection, for ever: every call then throws that rejection. */
 export class Delivery {
   readonly #options: DeliveryOptions;
@@ -107,6 +79,8 @@ export class Delivery {
   /** As it will be when everything sent has been executed. */
   #stored: Stored;
   #idle: Advance | null = null;
+  /** Subscribers were told of rows without an upTo that contains them (full pages): it should not wait for the next heartbeat. */
+  #owesUpTo = false;
   #count: number;
   #current: Version;
   /** A script stopped half-way (C5): every script but the transition to a new epoch would be refused. */
@@ -153,6 +127,8 @@ export class Delivery {
       measure: ({ writes, bytes }) => ({ rows: writes.length, bytes }),
       keys: ({ writes }) => writes.map(({ identity }) => identity),
     });
+    const baseOf = (identity: string): Base | null => this.#overlay.base(identity);
+    const composing: ComposeOptions = { to: read.to, mode: read.mode, base: baseOf };
     let last: ItemBatch<Composed> | null = null;
     let written = 0;
     let unchanged = 0;
@@ -164,13 +140,15 @@ export class Delivery {
           // Just before the row is composed: the other spelling may have come with this very read.
           await this.#demandSameKey(row, base, read);
         }
-        const composed = compose(row, { to: read.to, mode: read.mode, base: (identity) => this.#overlay.base(identity) });
+        const composed = compose(row, composing);
         if (composed === null) {
           unchanged += 1;
           continue;
         }
         written += 1;
-        composed.writes.forEach((write) => this.#overlay.queue(write));
+        for (const write of composed.writes) {
+          this.#overlay.queue(write);
+        }
         const full = batcher.add(composed);
         if (full !== null) {
           if (last !== null) {
@@ -194,7 +172,12 @@ export class Delivery {
     } else if (read.advance.cursor !== undefined) {
       await this.#batch({ items: [], rows: 0, bytes: 0 }, read, read.advance);
     } else {
-      this.#advanceIdly(read.advance, unchanged > 0);
+      this.#advanceIdly(read.advance, unchanged > 0 || (this.#owesUpTo && read.advance.upTo !== undefined));
+    }
+    if (read.advance.upTo !== undefined) {
+      this.#owesUpTo = false;
+    } else if (written > 0 && read.mode === 'publish') {
+      this.#owesUpTo = true;
     }
     return { written, unchanged };
   }

@@ -16,7 +16,13 @@ async function led(
   world: World,
   limits = { rows: 10, bytes: 1 << 20, inFlight: 4 },
   wrap: (manager: DistributedDataManager) => DistributedDataManager = (manager) => slowLine(manager, world.clock, () => 100),
-): Promise<{ delivery: Delivery; refusals: unknown[]; scripts: Batch[]; manager: DistributedDataManager; outstanding: { most: number } }> {
+): Promise<{
+  delivery: Delivery;
+  refusals: unknown[];
+  scripts: Batch[];
+  manager: DistributedDataManager;
+  outstanding: { most: number; urgent: number };
+}> {
   const manager = world.manager();
   const lead = await manager.lead(SECTION);
   if (lead.kind === 'held') {
@@ -30,7 +36,7 @@ async function led(
   });
   const scripts: Batch[] = [];
   const refusals: unknown[] = [];
-  const outstanding = { now: 0, most: 0 };
+  const outstanding = { now: 0, most: 0, urgent: 0 };
   const slow = wrap(manager);
   const counting = new Proxy(slow, {
     get(target, name) {
@@ -59,7 +65,7 @@ async function led(
     meta,
     onRefusal: (error) => refusals.push(error),
     onAcknowledged: () => {},
-    onUrgent: () => {},
+    onUrgent: () => (outstanding.urgent += 1),
   });
   return { delivery, refusals, scripts, manager, outstanding };
 }
@@ -263,6 +269,21 @@ describe('deliver', () => {
     await world.clock.advance(1000);
     await delivery.settle();
     expect(world.stored.meta).toMatchObject({ checkpoint: 7n, upTo: 6n });
+  });
+
+  it('C7: the upTo of an empty page does not wait for the next heartbeat when full pages came before it', async () => {
+    const world = new World();
+    const { delivery, outstanding } = await led(world);
+    await delivery.deliver(read(7n, { k: doc(1) }, { checkpoint: 6n }));
+    await delivery.deliver(read(8n, {}, { checkpoint: 8n, upTo: 8n }));
+    expect(outstanding.urgent).toBe(1);
+    // An empty page after a page that claimed all it held may wait.
+    await delivery.deliver(read(9n, {}, { checkpoint: 9n, upTo: 9n }));
+    await delivery.deliver(read(10n, { l: doc(1) }, { checkpoint: 10n, upTo: 10n }));
+    await delivery.deliver(read(11n, {}, { checkpoint: 11n, upTo: 11n }));
+    expect(outstanding.urgent).toBe(1);
+    await world.clock.advance(1000);
+    await delivery.settle();
   });
 
   it('R5: what a restart reads again takes no stored position back', async () => {
