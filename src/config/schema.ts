@@ -103,6 +103,11 @@ const sourceLimits = z.strictObject({
   requestTimeout: duration({ min: '1s', max: '1h' }).prefault('30s'),
 });
 
+/** The driver takes any path for a database's number, and goes on in database 0 when it is none. */
+function isRedisUrl(value: string): boolean {
+  return /^rediss?:\/\//u.test(value) && URL.canParse(value) && /^\/?\d{0,9}$/u.test(new URL(value).pathname);
+}
+
 export const sourceSchema = z.strictObject({
   /** An ADO connection string; instead of it server, port, database, user and so on. */
   connection: text.optional(),
@@ -157,7 +162,7 @@ export const configSchema = z.strictObject({
   sources: z.record(z.string(), sourceSchema, { error: 'a map of sources: at least one' }),
   manager: z.strictObject({
     redis: z.strictObject({
-      url: text.regex(/^rediss?:\/\//u, 'a URL such as redis://127.0.0.1:6379 or rediss://…'),
+      url: text.refine(isRedisUrl, 'a URL such as redis://127.0.0.1:6379 or rediss://…; behind the port at most the number of a database'),
       /** Instead of the user and password of the url. */
       username: text.optional(),
       password: z.string().optional(),

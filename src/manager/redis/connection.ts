@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Redis, type RedisOptions } from 'ioredis';
+import { PatchwireError } from '../../model/errors.ts';
 import { LargeCommand } from './large-command.ts';
 import { mapRedisError, type Purpose, replyCode } from './errors.ts';
 import { BATCH } from './scripts/batch.ts';
@@ -152,7 +153,11 @@ export class RedisConnection implements AsyncDisposable {
       const { db = 0 } = client.options;
       if (db !== 0) {
         // ioredis selects it too, but goes on in database 0 when Redis has no such database.
-        await client.call('SELECT', db);
+        await client.call('SELECT', db).catch((error: unknown) => {
+          const known = mapRedisError(error, 'connect', `selecting database ${db}`);
+          const hint = known.code === 'PW-M316' ? { hint: 'Correct the number of the database at the end of the url.' } : {};
+          throw new PatchwireError(known.code, known.message, { details: known.details, cause: error, ...hint });
+        });
       }
       for (const text of Object.values(SCRIPTS)) {
         await client.call('SCRIPT', 'LOAD', text);

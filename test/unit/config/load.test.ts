@@ -78,6 +78,16 @@ describe('loadConfig', () => {
     });
   });
 
+  it('refuses a Redis URL whose path is no number of a database', () => {
+    const url = (text: string) => MINIMAL.replace('127.0.0.1:6379', text);
+    for (const good of ['h:1', 'h:1/', 'h/0', 'h:1/12']) {
+      expect(parse(url(good)).manager.redis.url).toContain(good);
+    }
+    for (const bad of ['h:1/abc', 'h:1/-1', 'h:1/1/2', 'h:99999']) {
+      expect(problems(() => parse(url(bad)))).toMatchObject([{ path: 'manager.redis.url', value: '***' }]);
+    }
+  });
+
   it('freezes the configuration deeply', () => {
     const config = parse(MINIMAL);
     expect(() => {
