@@ -168,7 +168,7 @@ export class RedisConnection implements AsyncDisposable {
     } catch (error) {
       link.end();
       // ioredis rejects with "Connection is closed." and tells the cause by its event.
-      const cause = replyCode(error) === null && failure !== null ? failure : error;
+      const cause = !(error instanceof PatchwireError) && replyCode(error) === null && failure !== null ? failure : error;
       throw mapRedisError(cause, 'connect', 'connecting to Redis');
     }
     this.#link = link;
