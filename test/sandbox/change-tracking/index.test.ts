@@ -47,14 +47,14 @@ test('every fact is in the list, in order', () => {
   expect([...new Set(ROWS.map((row) => row.fact))]).toEqual(FACTS);
 });
 
+const shown = (rows: readonly { readonly file: string; readonly title: string }[]): string[] =>
+  rows.map(({ file, title }) => `${file}: ${title}`).toSorted();
+
 test.each(FACTS)('%s has each of its tests in the list, or a reason why there is none', (fact) => {
   const listed = ROWS.filter((row) => row.fact === fact);
+  const [first] = listed;
+  const reason = first?.file === 'not testable' && first.title.length > 10 ? listed : [];
   const named = TITLES.filter(({ title }) => factsOf(title).includes(fact));
-  if (named.length === 0) {
-    expect(listed).toEqual([{ fact, file: 'not testable', title: expect.stringMatching(/.{10}/u) }]);
-  } else {
-    const pairs = (rows: readonly { readonly file: string; readonly title: string }[]): string[] =>
-      rows.map(({ file, title }) => `${file}: ${title}`).toSorted();
-    expect(pairs(listed)).toEqual(pairs(named));
-  }
+  expect(shown(listed)).toEqual(shown(named.length > 0 ? named : reason));
+  expect(listed).not.toEqual([]);
 });
