@@ -24,7 +24,7 @@ interface Figures {
 
 /** @returns whether both left equal documents */
 export async function benchPipeline(args: readonly string[]): Promise<boolean> {
-  const rows = option(args, '--rows', 50_000);
+  const rows = option(args, '--rows', 200_000);
   const rounds = option(args, '--rounds', 3);
   await using server = await startServer();
   await using redisServer = await startPrivateRedis();
