@@ -235,17 +235,20 @@ class Lane {
   async #compareRowCount(page: ChangePage): Promise<void> {
     const { manager, section, delivery, observer, logger } = this.#options;
     const comparable = this.#load === null && this.#sweep === null && !page.full && page.rows.length === 0;
-    if (page.tableRows === null || !comparable || this.#table.selection.filter !== null) {
+    if (page.tableRows === null || !comparable) {
       return;
     }
-    if (!this.#rowCounts.differs(page.tableRows, delivery.count)) {
+    const { tableRows } = page;
+    // A filter leaves fewer documents than rows, never more.
+    const expected = (): number => (this.#table.selection.filter === null ? tableRows : Math.min(tableRows, delivery.count));
+    if (!this.#rowCounts.differs(expected(), delivery.count)) {
       return;
     }
     await delivery.settle();
     delivery.count = (await manager.readMeta(section))?.count ?? delivery.count;
-    if (page.tableRows !== delivery.count) {
+    if (expected() !== delivery.count) {
       observer.error('PW-S223');
-      logger.warn({ code: 'PW-S223', tableRows: page.tableRows, documents: delivery.count }, 'row count differs: sweep begins');
+      logger.warn({ code: 'PW-S223', tableRows, documents: delivery.count }, 'row count differs: sweep begins');
       this.#sweep = new Sweep({ ...this.#options, table: this.#table, mode: 'publish' });
     }
   }

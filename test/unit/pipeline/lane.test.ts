@@ -243,12 +243,15 @@ describe('lane', () => {
     expect(sweeps()).toBe(before);
   });
 
-  it('R6: the count of a filtered table is not compared', async () => {
+  it('R6: a filtered table has fewer documents than rows without trouble, but never more', async () => {
     await using world = new World({ filter: ({ v }) => v !== 'out' });
     world.tracker.commit({ a: doc(1, 'out'), b: doc(2) });
     world.start({ selection: { schema: 'dbo', name: 'Items', columns: 'all', json: [], filter: "v <> 'out'" } });
     await world.untilCaughtUp();
     await world.clock.advance(10_000);
     expect(world.errors).toEqual([]);
+    world.tracker.truncate();
+    await world.until(() => world.documents.size === 0);
+    expect(world.errors).toEqual(['PW-S223']);
   });
 });
