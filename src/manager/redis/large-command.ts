@@ -6,7 +6,14 @@ import { Command } from 'ioredis';
 
 export class LargeCommand extends Command {
   constructor(name: string, args: readonly string[], keyPrefix: string | undefined) {
-    super(name, args as string[], { replyEncoding: 'utf8', ...(keyPrefix === undefined ? {} : { keyPrefix }) });
+    // ioredis copies the arguments and walks through them twice to make text of what is none: only a prefix needs it.
+    super(name, keyPrefix === undefined ? [] : (args as string[]), {
+      replyEncoding: 'utf8',
+      ...(keyPrefix === undefined ? {} : { keyPrefix }),
+    });
+    if (keyPrefix === undefined) {
+      this.args = args as string[];
+    }
   }
 
   /** The command as RESP: an array of bulk strings, each with its length in bytes. Source: redis.io, "Redis serialization protocol". */
