@@ -3,8 +3,10 @@
  */
 
 export interface Clock {
-  /** Milliseconds since 1970, as Date.now(). */
+  /** Milliseconds since 1970, as Date.now(): for what is told. It jumps when somebody sets the clock. */
   now(): number;
+  /** Milliseconds since some moment, as performance.now(): for what is measured. Never goes back, never jumps. */
+  monotonic(): number;
   /**
    * Resolves after `ms` milliseconds (at once for 0 or less).
    * @throws the signal's reason as soon as the signal fires, also when it had fired before the call; the timer is gone then.
@@ -14,6 +16,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   sleep(ms, { signal } = {}) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {

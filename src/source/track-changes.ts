@@ -48,7 +48,7 @@ export async function* trackChanges(tracker: TrackerReads, options: TrackOptions
   let sequence: Sequence | null = null;
   /** The version that was current when the last window was read; null: none was. */
   let readTo: Version | null = null;
-  let confirmedAtMs = Number.NEGATIVE_INFINITY;
+  let confirmedAt = Number.NEGATIVE_INFINITY;
   let claimed: Version | null = null;
 
   for (;;) {
@@ -58,13 +58,13 @@ export async function* trackChanges(tracker: TrackerReads, options: TrackOptions
     if (sequence === null) {
       probe = await tracker.probe({ catalog: readTo === null, signal });
       tableRows = checkProbe(table, probe, position);
-      history.add(probe.version, probe.atMs);
+      // Measured by the clock that nobody sets, and when the answer has come: later is the safe side.
+      history.add(probe.version, clock.monotonic());
     }
 
-    const startedAtMs = clock.now();
-    const candidate = history.currentAt(startedAtMs - confirmMs);
-    const sinceMs = startedAtMs - confirmedAtMs;
-    sequence = nextSequence(sequence, { probe, readTo, position, candidate, due: sinceMs >= confirmMs || sinceMs < 0 });
+    const startedAt = clock.monotonic();
+    const candidate = history.currentAt(startedAt - confirmMs);
+    sequence = nextSequence(sequence, { probe, readTo, position, candidate, due: startedAt - confirmedAt >= confirmMs });
     if (sequence === null) {
       // Nothing moved and nothing is left to confirm.
       if (probe !== null) {
@@ -74,11 +74,11 @@ export async function* trackChanges(tracker: TrackerReads, options: TrackOptions
       continue;
     }
     if (sequence.confirming && sequence.cursor === null) {
-      confirmedAtMs = startedAtMs;
+      confirmedAt = startedAt;
     }
 
     const page: WindowPage = await tracker.readWindow(table, { from: sequence.from, cursor: sequence.cursor, position, signal });
-    history.add(page.to, page.readAtMs);
+    history.add(page.to, clock.monotonic());
     readTo = page.to;
     sequence.target ??= page.to;
     position = positionAfter(position, page, sequence);
@@ -198,27 +198,24 @@ function idlePage(position: TrackingPosition, probe: Probe, tableRows: number | 
   };
 }
 
-/** Which version was current when. Bounded: one entry for each version seen within `confirm`, and one before. */
+/** Which version was current when, in monotonic time. Bounded: one entry for each version seen within `confirm`, and one before. */
 class VersionHistory {
-  #seen: { readonly version: Version; readonly atMs: number }[] = [];
+  readonly #seen: { readonly version: Version; readonly at: number }[] = [];
 
-  /** `version` was current at the latest at `atMs`, which is now: what claims to be later was seen before the clock was set back. */
-  add(version: Version, atMs: number): void {
-    if (this.#seen.some((entry) => entry.atMs > atMs)) {
-      this.#seen = this.#seen.map((entry) => ({ ...entry, atMs: Math.min(entry.atMs, atMs) }));
-    }
+  /** `version` was current at the latest at `at`, which is now. */
+  add(version: Version, at: number): void {
     const newest = this.#seen.at(-1);
     if (newest === undefined || version > newest.version) {
-      this.#seen.push({ version, atMs });
+      this.#seen.push({ version, at });
     }
   }
 
-  /** The greatest version known to have been current at `atMs`; what is older than it is forgotten: later calls ask for later times. */
-  currentAt(atMs: number): Version | null {
+  /** The greatest version known to have been current at `at`; what is older than it is forgotten: later calls ask for later times. */
+  currentAt(at: number): Version | null {
     let found: Version | null = null;
     let older = -1;
-    for (const { version, atMs: seenAtMs } of this.#seen) {
-      if (seenAtMs > atMs) {
+    for (const { version, at: seenAt } of this.#seen) {
+      if (seenAt > at) {
         break;
       }
       found = version;

@@ -70,7 +70,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 
 /** What happened, without what is random: codes, messages and states. */
 async function play(bench: ManagerBench, actions: readonly Action[]): Promise<unknown> {
-  const clock = { now: () => Date.UTC(2026, 5, 1), sleep: async () => undefined };
+  const clock = { now: () => Date.UTC(2026, 5, 1), monotonic: () => 0, sleep: async () => undefined };
   const managers: DistributedDataManager[] = [bench.manager({ clock }), bench.manager({ clock })];
   let leader = 0;
   const manager = (): DistributedDataManager => managers[leader]!;

@@ -22,7 +22,10 @@ export function logContract(given: () => ManagerBench): void {
   it('the log is bounded by age', async () => {
     const bench = given();
     let now = Date.UTC(2026, 5, 1);
-    const aging = bench.manager({ replay: { maxBytes: 1e6, maxAgeMs: 1000 }, clock: { now: () => now, sleep: async () => undefined } });
+    const aging = bench.manager({
+      replay: { maxBytes: 1e6, maxAgeMs: 1000 },
+      clock: { now: () => now, monotonic: () => now, sleep: async () => undefined },
+    });
     await live(aging);
     await aging.publish(batch([]));
     now += 600;

@@ -421,7 +421,7 @@ export function distributedDataManagerContract(name: string, make: () => Promise
 
     it('C7: a heartbeat tells what is stored, and carries an idle advance', async () => {
       const at = Date.UTC(2026, 5, 1);
-      const timed = bench.manager({ clock: { now: () => at, sleep: async () => undefined } });
+      const timed = bench.manager({ clock: { now: () => at, monotonic: () => at, sleep: async () => undefined } });
       await live(timed);
       await timed.publish(batch([upsert('1', '5', null)], { checkpoint: 5n, sourceReadAtMs: at - 1000 }));
       await timed.heartbeat(S, {

@@ -15,14 +15,20 @@ export async function settled(turns: number = 3): Promise<void> {
 
 export class ManualClock implements Clock {
   #now: number;
+  readonly #startedAt: number;
   readonly #timers = new Set<Timer>();
 
   constructor(now: number = Date.UTC(2026, 10, 22)) {
     this.#now = now;
+    this.#startedAt = now;
   }
 
   now(): number {
     return this.#now;
+  }
+
+  monotonic(): number {
+    return this.#now - this.#startedAt;
   }
 
   /** Sleepers now. */

@@ -78,7 +78,7 @@ export class Guest implements AsyncDisposable {
     this.#options = options;
     this.#readers = Array.from({ length: Math.max(1, options.readers) }, () => ({
       connection: new SingleConnection(options.config, options.logger),
-      time: new TimeShare(options.timeShare, options.clock.now()),
+      time: new TimeShare(options.timeShare, options.clock.monotonic()),
     }));
     this.#free = [...this.#readers];
     // Every read that is under way or waits listens to it; Node would take eleven of them for a leak.
@@ -109,16 +109,16 @@ export class Guest implements AsyncDisposable {
     const reader = await this.#take(signal);
     this.#busy += 1;
     try {
-      await clock.sleep(reader.time.waitMs(clock.now()), { signal });
-      const startedAt = clock.now();
+      await clock.sleep(reader.time.waitMs(clock.monotonic()), { signal });
+      const startedAt = clock.monotonic();
       try {
         return await work((request) => runRequest(reader.connection, request, { timeoutMs: requestTimeoutMs, clock, signal }));
       } catch (error) {
         await this.#undo(reader.connection);
         throw error;
       } finally {
-        // A clock that was set forward, or a machine that slept, is no reading: no request outlives its time-out.
-        reader.time.spend(Math.min(clock.now() - startedAt, requestTimeoutMs));
+        // A machine that slept is no reading: no request outlives its time-out.
+        reader.time.spend(Math.min(clock.monotonic() - startedAt, requestTimeoutMs));
       }
     } finally {
       this.#busy -= 1;

@@ -113,10 +113,8 @@ export class Prober {
     const { signal } = round.abort;
     signal.throwIfAborted();
     round.begun = true;
-    const startedAt = clock.now();
-    const age = startedAt - this.#catalogAt;
-    // Below zero: the clock was set back.
-    const wanted = round.catalog || age >= CATALOG_EVERY_MS || age < 0 ? tables() : null;
+    const startedAt = clock.monotonic();
+    const wanted = round.catalog || startedAt - this.#catalogAt >= CATALOG_EVERY_MS ? tables() : null;
     const names = wanted?.flatMap((_, i) => [`object${i}`, `tracking${i}`, `rows${i}`]) ?? [];
     const { sets, onRow } = collector(['version', 'database', ...names]);
     const text = probeQuery(wanted?.map(({ name }) => name) ?? null, request);

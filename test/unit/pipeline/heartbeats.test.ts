@@ -8,6 +8,7 @@ it('C7: heartbeats go on at their interval when the clock is set back', async ()
   let slept = 0;
   const clock = {
     now: () => now,
+    monotonic: () => slept,
     sleep: (ms: number): Promise<void> => {
       stop.signal.throwIfAborted();
       now += Math.max(0, ms);

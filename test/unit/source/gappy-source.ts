@@ -32,7 +32,8 @@ export const TABLE: TrackedTable = {
 interface Commit {
   readonly key: string;
   readonly version: bigint;
-  readonly visibleAtMs: number;
+  /** In time that nobody sets. */
+  readonly visibleAt: number;
 }
 
 export interface WindowCall {
@@ -64,7 +65,7 @@ export class GappySource implements TrackerReads {
   commit(keys: readonly string[], { visibleAfterMs = 0 }: { readonly visibleAfterMs?: number } = {}): bigint {
     this.current += 1n;
     for (const key of keys) {
-      this.#commits.push({ key, version: this.current, visibleAtMs: this.#clock.now() + visibleAfterMs });
+      this.#commits.push({ key, version: this.current, visibleAt: this.#clock.monotonic() + visibleAfterMs });
     }
     return this.current;
   }
@@ -98,8 +99,8 @@ export class GappySource implements TrackerReads {
     const to = this.current;
     this.sliver?.();
     const latest = new Map<string, bigint>();
-    for (const { key, version, visibleAtMs } of this.#commits) {
-      if (visibleAtMs <= now) {
+    for (const { key, version, visibleAt } of this.#commits) {
+      if (visibleAt <= this.#clock.monotonic()) {
         latest.set(key, version);
       }
     }

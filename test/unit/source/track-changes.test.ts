@@ -245,6 +245,25 @@ describe('confirming reads', () => {
     expect(confirming.at(-1)!.atMs - setBackAt).toBeGreaterThanOrEqual(CONFIRM);
   });
 
+  it('R5: a clock that jumps an hour forward confirms nothing early: what becomes visible late is read before it is claimed', async () => {
+    const { clock, source, start } = setUp({ claims: 'confirmed' });
+    const pages = start();
+    await take(pages);
+    const late = source.commit(['late'], { visibleAfterMs: CONFIRM - 100 });
+    source.commit(['a']);
+    const committedAt = clock.monotonic();
+    const seen = keysOf(await take(pages));
+    clock.offsetMs += 3_600_000;
+    let page = await take(pages);
+    for (; page.position.confirmed < late && clock.monotonic() - committedAt < 10 * CONFIRM; page = await take(pages)) {
+      seen.push(...keysOf(page));
+    }
+    seen.push(...keysOf(page));
+    expect(page.position.confirmed).toBeGreaterThanOrEqual(late);
+    expect(seen).toContain('late');
+    expect(clock.monotonic() - committedAt).toBeGreaterThanOrEqual(CONFIRM);
+  });
+
   it('R5: a long backlog is not read a second time to confirm it', async () => {
     const { source, clock, pacing, start } = setUp();
     const keys = Array.from({ length: 300 }, (_, i) => `k${String(i).padStart(3, '0')}`);

@@ -17,7 +17,7 @@ function guestWith(clock: ManualClock): Guest {
   });
 }
 
-it('R9: a clock that is set forward during a read does not count as reading', async () => {
+it('R9: a machine that slept during a read was not reading', async () => {
   const clock = new ManualClock();
   await using guest = guestWith(clock);
   const { signal } = new AbortController();
@@ -25,6 +25,29 @@ it('R9: a clock that is set forward during a read does not count as reading', as
   let again = false;
   const reading = guest.read(() => Promise.resolve(), { signal }).then(() => (again = true));
   await clock.advance(BURST_MS + 2 * TIMEOUT_MS);
+  expect(again).toBe(true);
+  await reading;
+});
+
+it('R9: a wall clock that is set neither delays the next read nor gives it time', async () => {
+  const clock = new ManualClock();
+  await using guest = guestWith(clock);
+  const { signal } = new AbortController();
+  const wall = (ms: number): void => {
+    const now = clock.now() + ms;
+    clock.now = () => now;
+  };
+  // More than the burst: the share binds from here on.
+  for (let i = 0; i < 6; i += 1) {
+    await guest.read(() => clock.advance(TIMEOUT_MS), { signal });
+  }
+  wall(3_600_000);
+  let again = false;
+  const reading = guest.read(() => Promise.resolve(), { signal }).then(() => (again = true));
+  await settled();
+  expect(again).toBe(false);
+  wall(-7_200_000);
+  await clock.advance(2 * TIMEOUT_MS);
   expect(again).toBe(true);
   await reading;
 });
