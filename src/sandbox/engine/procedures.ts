@@ -43,6 +43,10 @@ const SYSTEM: ReadonlyMap<string, Procedure> = new Map<string, Procedure>([
   ['sp_set_session_context', setSessionContext],
 ]);
 
+/** Procedures of SQL Server that people call and the sandbox has not. */
+const ABSENT =
+  /^(?:sp_(?:help|who|lock|spaceused|configure|columns|tables|pkeys|depends|cdc_|add|drop|grant|set|get|release|detach|attach|updatestats|recompile|describe|cursor|xml_|flush_|change)|xp_)/i;
+
 function find(name: ObjectName): Procedure | undefined {
   const schema = name.schema?.toLowerCase() ?? null;
   const key = name.name.toLowerCase();
@@ -57,6 +61,9 @@ export async function callProcedure(runner: BatchRunner, name: ObjectName, args:
   const procedure = find(name);
   if (procedure === undefined) {
     const shown = [name.database, name.schema, name.name].filter((part) => part !== null).join('.');
+    if (name.schema?.toLowerCase() === 'sys' || ABSENT.test(name.name)) {
+      throw new UnsupportedError(`the procedure ${shown}`, name.line);
+    }
     throw new SqlError(2812, `Could not find stored procedure '${shown}'.`, { state: 62, line: name.line });
   }
   await procedure({

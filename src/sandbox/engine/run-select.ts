@@ -1,6 +1,5 @@
 /** SELECT as a statement: its rows for the client, into variables, or into a new table. */
 import type { SelectStatement } from '../sql/ast.ts';
-import { UnsupportedError } from '../sql/unsupported.ts';
 import type { SqlValue } from '../sql-types.ts';
 import type { PlanEnvironment } from './bind-source.ts';
 import { tableForInto } from './define-table.ts';
@@ -20,15 +19,6 @@ export function runSelect(env: PlanEnvironment, statement: SelectStatement): Sta
     const rows = [...plan.run()];
     const writable = table.columns.filter((column) => column.computed === null).map((column) => column.name);
     return { ...insertedCount(insertInto(env, table, { names: writable, described: plan.columns, rows, line: statement.line })) };
-  }
-  for (const option of statement.options) {
-    if (
-      !/^(?:RECOMPILE|MAXRECURSION|MAXDOP|HASH|LOOP|MERGE|FORCE ORDER|OPTIMIZE|KEEP|KEEPFIXED|ORDER GROUP|FAST|USE HINT|CONCAT UNION|EXPAND)/.test(
-        option,
-      )
-    ) {
-      throw new UnsupportedError(`OPTION (${option})`, statement.line);
-    }
   }
   const limit = env.context.session.options.rowCount;
   const rows: (readonly SqlValue[])[] = [];

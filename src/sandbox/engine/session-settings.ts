@@ -24,6 +24,7 @@ const FIXED: Record<string, 'ON' | 'OFF'> = {
   IMPLICIT_TRANSACTIONS: 'OFF',
   CURSOR_CLOSE_ON_COMMIT: 'OFF',
   NUMERIC_ROUNDABORT: 'OFF',
+  ANSI_NULL_DFLT_OFF: 'OFF',
   FMTONLY: 'OFF',
   NOEXEC: 'OFF',
   PARSEONLY: 'OFF',
@@ -39,13 +40,11 @@ const WITHOUT_EFFECT = new Set([
   'FORCEPLAN',
   'REMOTE_PROC_TRANSACTIONS',
   'TEXTSIZE',
-  'LANGUAGE',
   'IO',
   'TIME',
   'XML',
   'PROFILE',
   'QUERY_GOVERNOR_COST_LIMIT',
-  'ANSI_NULL_DFLT_OFF',
   'ARITHIGNORE',
   'OFFSETS',
 ]);
@@ -101,6 +100,12 @@ export function setOption(context: StatementContext, statement: SetOptionStateme
         break;
       case 'CONTEXT_INFO':
         session.contextInfo = Buffer.isBuffer(value) ? Buffer.concat([value, Buffer.alloc(Math.max(0, 128 - value.length))]) : null;
+        break;
+      case 'LANGUAGE':
+        if (!/^(?:us_)?english$/i.test(shown(value))) {
+          throw new UnsupportedError(`SET LANGUAGE ${shown(value)}`, statement.line);
+        }
+        session.options.flags.set(name, shown(value));
         break;
       case 'IDENTITY_INSERT':
         identityInsert(context, statement, on);

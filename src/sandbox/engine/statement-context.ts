@@ -30,7 +30,8 @@ export function createFrame(): Frame {
 }
 
 /** Hints that change nothing here: they ask for a plan or a granularity of locks. */
-const IGNORED_HINTS = new Set(['ROWLOCK', 'PAGLOCK', 'FORCESEEK', 'FORCESCAN', 'NOEXPAND', 'KEEPIDENTITY', 'KEEPDEFAULTS', 'NOWAIT']);
+/** Hints that change no result. */
+const IGNORED_HINTS = new Set(['ROWLOCK', 'PAGLOCK', 'FORCESEEK', 'FORCESCAN', 'NOEXPAND']);
 const READ_HINTS = new Set([
   'NOLOCK',
   'READUNCOMMITTED',

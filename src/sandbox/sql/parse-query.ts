@@ -243,6 +243,10 @@ function parseCommonTable(cursor: Cursor, at: Node): CommonTable {
 }
 
 /** OPTION (hint, …), each in upper case with single spaces; empty without OPTION. */
+/** Query hints. All but MAXRECURSION concern plans only, so they change nothing here. */
+const OPTIONS =
+  /^(?:MAXRECURSION \d+|MAXDOP \d+|FAST \d+|RECOMPILE|FORCE ORDER|KEEP PLAN|KEEPFIXED PLAN|ROBUST PLAN|EXPAND VIEWS|QUERYTRACEON \d+|(?:LOOP|HASH|MERGE) JOIN|(?:HASH|ORDER) GROUP|(?:CONCAT|HASH|MERGE) UNION|(?:MIN|MAX)_GRANT_PERCENT = [\d.]+|OPTIMIZE FOR .*|USE HINT .*|LABEL = .*)$/;
+
 export function parseOptions(cursor: Cursor): string[] {
   if (!cursor.takeWord('OPTION')) {
     return [];
@@ -254,6 +258,10 @@ export function parseOptions(cursor: Cursor): string[] {
       depth += cursor.isSymbol('(') ? 1 : cursor.isSymbol(')') ? -1 : 0;
       words.push(cursor.next().text.toUpperCase());
     }
-    return words.length === 0 ? cursor.fail() : words.join(' ');
+    const option = words.length === 0 ? cursor.fail() : words.join(' ');
+    if (!OPTIONS.test(option)) {
+      throw new UnsupportedError(`OPTION (${option})`, cursor.token.line);
+    }
+    return option;
   });
 }

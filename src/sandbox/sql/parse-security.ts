@@ -59,6 +59,9 @@ export function parseUser(cursor: Cursor, at: Node): Statement {
       if (option.name !== 'DEFAULT_SCHEMA') {
         throw new UnsupportedError(`CREATE USER … WITH ${option.name}`, at.line);
       }
+      if (option.value.toLowerCase() !== 'dbo') {
+        throw new UnsupportedError('a default schema other than dbo', at.line);
+      }
       defaultSchema = option.value;
     }
   }

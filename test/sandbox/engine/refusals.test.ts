@@ -1,0 +1,46 @@
+/** What would change results and is not built is refused by name, with 50001; nothing of it is silently ignored. On the sandbox only. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
+import { onSandbox, startServer } from '../../support/sandbox.ts';
+
+let server: TestServer;
+let db: TestDatabase;
+
+describe.runIf(onSandbox)('refused by name', () => {
+  beforeAll(async () => {
+    server = await startServer();
+    db = await server.freshDatabase();
+    await db.rows('CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, a nvarchar(20))');
+  });
+
+  afterAll(async () => {
+    await server.close();
+  });
+
+  test.each([
+    ['SELECT id FROM dbo.t WITH (NOWAIT)', 'NOWAIT'],
+    ['SELECT id FROM dbo.t OPTION (PARAMETERIZATION FORCED)', 'PARAMETERIZATION FORCED'],
+    ['DELETE dbo.t OPTION (PARAMETERIZATION FORCED)', 'PARAMETERIZATION FORCED'],
+    ['SET LANGUAGE Deutsch', 'Deutsch'],
+    ['SET ANSI_NULLS OFF', 'ANSI_NULLS'],
+    ['SET IMPLICIT_TRANSACTIONS ON', 'IMPLICIT_TRANSACTIONS'],
+    ["EXEC sp_help 'dbo.t'", 'sp_help'],
+    ['EXEC sys.sp_nothing_known', 'sp_nothing_known'],
+    ['CREATE TRIGGER dbo.tr ON dbo.t AFTER INSERT AS SELECT 1', 'TRIGGER'],
+    ["UPDATETEXT dbo.t.a @p 0 0 'x'", 'UPDATETEXT'],
+    ['CREATE USER elsewhere WITHOUT LOGIN WITH DEFAULT_SCHEMA = other', 'default schema'],
+    ['ALTER DATABASE CURRENT SET READ_ONLY', 'READ_ONLY'],
+    ['SELECT 1 WHERE 1 IS NOT DISTINCT FROM 1', 'DISTINCT FROM'],
+    ['CREATE TABLE ##everywhere (id int)', 'global temp tables'],
+  ])('%s', async (text, named) => {
+    await expect(db.rows(text)).rejects.toMatchObject({ number: 50_001, message: expect.stringContaining(named) });
+  });
+
+  test.each([
+    ['SELECT id FROM dbo.t WITH (ROWLOCK) OPTION (MAXDOP 1, RECOMPILE)'],
+    ['SET TEXTSIZE 64512; SET LANGUAGE us_english'],
+    ['ALTER DATABASE CURRENT SET AUTO_SHRINK OFF'],
+  ])('accepted without effect: %s', async (text) => {
+    expect(await db.errorOf(text)).toBe(0);
+  });
+});
