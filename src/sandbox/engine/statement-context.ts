@@ -2,7 +2,7 @@
  * What one statement runs in: its transaction, its frame of variables, its moment, and the rules by which it may read and write a table
  * (isolation level, hints, permissions, schema locks). A statement that has to wait is thrown away with its context and begins anew.
  */
-import type { EvalContext } from '../sql/context.ts';
+import type { EvalContext, SystemFunctions } from '../sql/context.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
 import type { Database, Table } from './catalog.ts';
@@ -66,7 +66,17 @@ export class StatementContext {
     this.transaction = transaction;
     this.frame = frame;
     this.now = session.instance.clock.now();
-    this.eval = { rows: [], variables: frame.values, system: createSystemFunctions(this) };
+    let system: SystemFunctions | null = null;
+    const makeSystem = (): SystemFunctions => createSystemFunctions(this);
+    this.eval = {
+      rows: [],
+      variables: frame.values,
+      // Dozens of closures, which most statements never ask for.
+      get system() {
+        system ??= makeSystem();
+        return system;
+      },
+    };
   }
 
   get database(): Database {

@@ -21,7 +21,7 @@ describe.runIf(onSandbox)('refused by name', () => {
     ['SELECT id FROM dbo.t WITH (NOWAIT)', 'NOWAIT'],
     ['SELECT id FROM dbo.t OPTION (PARAMETERIZATION FORCED)', 'PARAMETERIZATION FORCED'],
     ['DELETE dbo.t OPTION (PARAMETERIZATION FORCED)', 'PARAMETERIZATION FORCED'],
-    ['SET LANGUAGE Deutsch', 'Deutsch'],
+    ['SET LANGUAGE Deutsch', 'SET LANGUAGE'],
     ['SET ANSI_NULLS OFF', 'ANSI_NULLS'],
     ['SET IMPLICIT_TRANSACTIONS ON', 'IMPLICIT_TRANSACTIONS'],
     ["EXEC sp_help 'dbo.t'", 'sp_help'],
