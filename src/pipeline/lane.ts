@@ -12,11 +12,14 @@ import { checkSource, readAgainFrom, resetTarget } from './position.ts';
 import { beginLoad, Load, type LoadOptions } from './load.ts';
 import type { Ladder } from './polling.ts';
 import type { RequestDesk, VerbHandler } from './requests.ts';
-import { RowCountWatch, Sweep } from './sweep.ts';
+import { type RowCountWatch, sweepIsDue } from './row-counts.ts';
+import { Sweep } from './sweep.ts';
 
 export interface LaneOptions extends LoadOptions {
   readonly ladder: Ladder;
   readonly desk: RequestDesk;
+  /** Of the section, not of this lane: a verdict outlives it. */
+  readonly rowCounts: RowCountWatch;
   /** End when the section is live and a round found nothing more. */
   readonly once: boolean;
   /** A round was read and needed no delivery: back-off may begin anew (with delivery, its acknowledgement says so). */
@@ -28,7 +31,7 @@ export type LaneEnd = { readonly kind: 'caughtUp' } | { readonly kind: 'purge'; 
 
 /**
  * Runs the lane of a section whose lead is held, from where `meta` says that it stands, until the signal fires. Forgets `table` in the end.
- * @throws the signal's reason; PW-S213, PW-S220 when the data is of another source or projection; whatever tracker and manager throw
+ * @throws the signal's reason; PW-S213, PW-S220 when the data is of another source or projection; PW-S211 when rows are missing (R6); whatever tracker and manager throw
  */
 export async function runLane(options: LaneOptions, table: TrackedTable, meta: SectionMeta): Promise<LaneEnd> {
   const lane = new Lane(options, table, meta);
@@ -42,7 +45,6 @@ export async function runLane(options: LaneOptions, table: TrackedTable, meta: S
 /** Modes: loading (a Load under way, everything stored without messages) and live (everything published, perhaps with a Sweep under way). */
 class Lane {
   readonly #options: LaneOptions;
-  readonly #rowCounts: RowCountWatch;
   readonly #verbs: ReadonlyMap<string, VerbHandler>;
   #table: TrackedTable;
   #meta: SectionMeta;
@@ -58,7 +60,6 @@ class Lane {
     this.#options = options;
     this.#table = table;
     this.#meta = meta;
-    this.#rowCounts = new RowCountWatch(options.clock);
     this.#verbs = new Map<string, VerbHandler>([
       ['poll', (request) => this.#poll(request)],
       ['reset', (request) => this.#reset(request)],
@@ -118,7 +119,7 @@ class Lane {
     if (this.#pages !== null) {
       return;
     }
-    const { observer } = this.#options;
+    const { observer, rowCounts } = this.#options;
     if (this.#meta.pending) {
       throw new PatchwireError('PW-M307', 'A script of this section stopped half-way.');
     }
@@ -127,6 +128,7 @@ class Lane {
       return;
     }
     checkSource(this.#meta.source, this.#table);
+    rowCounts.check(this.#meta.epoch);
     if (this.#meta.state === 'live') {
       observer.phase('live');
       this.#follow(readAgainFrom(this.#meta));
@@ -165,7 +167,7 @@ class Lane {
     const { ladder } = this.#options;
     await this.#load?.step();
     if (this.#sweep !== null && (await this.#sweep.step())) {
-      this.#rowCounts.swept(this.#sweep.removed);
+      this.#options.rowCounts.swept(this.#sweep.removed);
       this.#options.logger.info({ removed: this.#sweep.removed }, 'sweep ended');
       this.#sweep = null;
     }
@@ -233,22 +235,11 @@ class Lane {
 
   /** R6: TRUNCATE and the like move no counter; the number of rows tells. */
   async #compareRowCount(page: ChangePage): Promise<void> {
-    const { manager, section, delivery, observer, logger } = this.#options;
+    const { delivery, observer, logger } = this.#options;
     const comparable = this.#load === null && this.#sweep === null && !page.full && page.rows.length === 0;
-    if (page.tableRows === null || !comparable) {
-      return;
-    }
-    const { tableRows } = page;
-    // A filter leaves fewer documents than rows, never more.
-    const expected = (): number => (this.#table.selection.filter === null ? tableRows : Math.min(tableRows, delivery.count));
-    if (!this.#rowCounts.differs(expected(), delivery.count)) {
-      return;
-    }
-    await delivery.settle();
-    delivery.count = (await manager.readMeta(section))?.count ?? delivery.count;
-    if (expected() !== delivery.count) {
+    if (comparable && (await sweepIsDue(this.#options, this.#table, page))) {
       observer.error('PW-S223');
-      logger.warn({ code: 'PW-S223', tableRows, documents: delivery.count }, 'row count differs: sweep begins');
+      logger.warn({ code: 'PW-S223', tableRows: page.tableRows, documents: delivery.count }, 'row count differs: sweep begins');
       this.#sweep = new Sweep({ ...this.#options, table: this.#table, mode: 'publish' });
     }
   }

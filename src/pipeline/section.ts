@@ -18,6 +18,7 @@ import { keepBeating } from './heartbeats.ts';
 import { runLane, type LaneEnd } from './lane.ts';
 import { Ladder, type LadderStep } from './polling.ts';
 import { REQUEST_INTERVAL_MS, RequestDesk } from './requests.ts';
+import { RowCountWatch } from './row-counts.ts';
 
 export interface SectionOptions {
   readonly section: string;
@@ -72,6 +73,7 @@ class Section {
   readonly #options: SectionOptions;
   readonly #ladder: Ladder;
   readonly #desk: RequestDesk;
+  readonly #rowCounts: RowCountWatch;
   readonly #retry: Alarm;
   #known = false;
   #standingBy = false;
@@ -89,6 +91,7 @@ class Section {
     this.#options = options;
     this.#ladder = new Ladder({ ...options.ladder, clock: options.clock, random: options.random });
     this.#desk = new RequestDesk(options);
+    this.#rowCounts = new RowCountWatch(options.clock);
     this.#retry = new Alarm(options.clock);
   }
 
@@ -223,8 +226,8 @@ class Section {
         for (const warning of table.warnings) {
           logger.warn({ table: table.fullName }, warning);
         }
-        const lane = { ...this.#options, delivery, ladder: this.#ladder, desk: this.#desk, signal, once, onHealthy: this.#healthy };
-        return await runLane(lane, table, meta);
+        const own = { ladder: this.#ladder, desk: this.#desk, rowCounts: this.#rowCounts, onHealthy: this.#healthy };
+        return await runLane({ ...this.#options, ...own, delivery, signal, once }, table, meta);
       } catch (thrown) {
         signal.throwIfAborted();
         const error = asPatchwireError(thrown);

@@ -72,30 +72,3 @@ export class Sweep {
     return cursor === '0';
   }
 }
-
-/** A sweep that changed nothing is not begun again for this long: the count of sys.partitions includes rows that are not committed yet. */
-const SWEEP_PAUSE_MS = 60_000;
-
-/** Compares the table's row count with the index, probe by probe. Only for an unfiltered, live, caught-up table. */
-export class RowCountWatch {
-  readonly #clock: Clock;
-  #differed = false;
-  #pausedUntil = 0;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** @returns whether the counts have differed in two probes running, so that a sweep is due */
-  differs(tableRows: number, indexed: number): boolean {
-    const before = this.#differed;
-    this.#differed = tableRows !== indexed;
-    return before && this.#differed && this.#clock.now() >= this.#pausedUntil;
-  }
-
-  /** A sweep has ended. */
-  swept(removed: number): void {
-    this.#differed = false;
-    this.#pausedUntil = removed > 0 ? 0 : this.#clock.now() + SWEEP_PAUSE_MS;
-  }
-}

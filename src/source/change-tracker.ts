@@ -37,6 +37,12 @@ export interface WindowPage {
   readonly readAtMs: number;
 }
 
+/** How many rows the table holds, counted, at exactly one version of the database. */
+export interface RowCount {
+  readonly rows: number;
+  readonly version: Version;
+}
+
 /** How long a poller waits between rounds: the ladder of R7, or whatever the caller puts in its place. */
 export interface PollPacing {
   /**
@@ -91,6 +97,12 @@ export interface ChangeTracker extends AsyncDisposable {
 
   /** Whether SQL Server calls two data keys of the table equal. */
   sameKey(table: TrackedTable, a: string, b: string, options: { readonly signal: AbortSignal }): Promise<boolean>;
+
+  /**
+   * Counts the table's committed rows, whatever its filter (R6). Expensive: it reads a whole index.
+   * @returns null when the version moved meanwhile, or is NULL: then the number is of no one version. @throws S209, S215 to S217
+   */
+  countRows(table: TrackedTable, options: { readonly signal: AbortSignal }): Promise<RowCount | null>;
 
   /**
    * Follows a table: an endless iterable of pages, one a round (a round that found nothing yields a page without rows). Pulled: nothing is

@@ -7,10 +7,10 @@ import type { ChangePage, LoadPage, RowState } from '../../src/model/change.ts';
 import type { Document } from '../../src/model/document.ts';
 import { PatchwireError } from '../../src/model/errors.ts';
 import type { TableSelection, TrackedTable } from '../../src/model/table.ts';
-import type { ChangeTracker, Probe, TrackChangesOptions, WindowPage } from '../../src/source/change-tracker.ts';
+import type { ChangeTracker, Probe, RowCount, TrackChangesOptions, WindowPage } from '../../src/source/change-tracker.ts';
 import { trackChanges } from '../../src/source/track-changes.ts';
 
-export type TrackerCall = 'describe' | 'probe' | 'readWindow' | 'readLoadPage' | 'existing' | 'sameKey';
+export type TrackerCall = 'describe' | 'probe' | 'readWindow' | 'readLoadPage' | 'existing' | 'sameKey' | 'countRows';
 
 export interface ScriptedTrackerOptions {
   readonly clock: Clock;
@@ -94,6 +94,13 @@ export class ScriptedTracker implements ChangeTracker {
   /** Other tables were written: the version moves. */
   elsewhere(): void {
     this.#version += 1n;
+  }
+
+  /** Rows written while tracking was off: no change records, no new version. */
+  untracked(values: Readonly<Record<string, Document>>): void {
+    for (const [dataKey, document] of Object.entries(values)) {
+      this.#rows.set(this.identity(dataKey), { dataKey, document });
+    }
   }
 
   /** TRUNCATE TABLE: no change records, no new version. */
@@ -224,6 +231,10 @@ export class ScriptedTracker implements ChangeTracker {
 
   sameKey(_table: TrackedTable, a: string, b: string, { signal }: { readonly signal: AbortSignal }): Promise<boolean> {
     return this.#call('sameKey', signal, () => this.identity(a) === this.identity(b));
+  }
+
+  countRows(_table: TrackedTable, { signal }: { readonly signal: AbortSignal }): Promise<RowCount | null> {
+    return this.#call('countRows', signal, () => ({ rows: this.#rows.size, version: this.#version }));
   }
 
   trackChanges(options: TrackChangesOptions): AsyncIterable<ChangePage> {

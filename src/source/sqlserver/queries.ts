@@ -97,17 +97,20 @@ ${checks(table)}`;
 
 // --- Pages -------------------------------------------------------------------------------------------------------------------------------
 
+function begin({ isolation }: TablePlan): string {
+  return `SET TRANSACTION ISOLATION LEVEL ${isolation === 'snapshot' ? 'SNAPSHOT' : 'READ COMMITTED'};\nBEGIN TRANSACTION;`;
+}
+
+const END = 'COMMIT TRANSACTION;\nSET TRANSACTION ISOLATION LEVEL READ COMMITTED;';
+
 /** A page in one request: settings, transaction, version, checks, rows, end of the transaction, version and checks again (R1 to R3). */
 function pageQuery(plan: TablePlan, request: RequestSettings, declarations: readonly string[], rows: string): string {
-  const level = plan.isolation === 'snapshot' ? 'SNAPSHOT' : 'READ COMMITTED';
   return `${settings(request)}
-${declarations.map((declaration) => `${declaration}\n`).join('')}SET TRANSACTION ISOLATION LEVEL ${level};
-BEGIN TRANSACTION;
+${declarations.map((declaration) => `${declaration}\n`).join('')}${begin(plan)}
 ${CURRENT_VERSION}
 ${checks(plan.name)}
 ${rows}
-COMMIT TRANSACTION;
-SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+${END}
 ${CURRENT_VERSION}
 ${checks(plan.name)}
 ${DATABASE}`;
@@ -152,6 +155,19 @@ function keyCondition(key: readonly KeyPlan[], alias: string, prefix: string): s
     return inner === '' ? `${name} > ${operand}` : `(${name} > ${operand} OR (${name} = ${operand} AND ${inner}))`;
   }, '');
   return `(${prefix}${beyond})`;
+}
+
+/** The result sets of a count in their order. */
+export const COUNT_SETS = ['version', 'count', 'afterVersion'] as const;
+
+/** All rows of the table, counted, between two looks at the version (R6): sys.partitions counts uncommitted ones. Parameters: none. */
+export function countQuery(plan: TablePlan, request: RequestSettings): string {
+  return `${settings(request)}
+${begin(plan)}
+${CURRENT_VERSION}
+SELECT COUNT_BIG(*) AS row_count FROM ${plan.name} AS t;
+${END}
+${CURRENT_VERSION}`;
 }
 
 // --- Keys --------------------------------------------------------------------------------------------------------------------------------

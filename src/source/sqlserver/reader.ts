@@ -8,7 +8,7 @@ import { decodeDataKey } from '../../model/row-key.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import type { TrackedTable } from '../../model/table.ts';
 import type { Version } from '../../model/version.ts';
-import type { WindowPage } from '../change-tracker.ts';
+import type { RowCount, WindowPage } from '../change-tracker.ts';
 import { checkTable, checkVersion } from '../checks.ts';
 import { checkDatabase, collector, databaseFacts, tableFacts, versionOf, type Sets } from './facts.ts';
 import type { Run } from './guest.ts';
@@ -17,6 +17,8 @@ import type { DriverRow, RowReader, TablePlan } from './plan.ts';
 import {
   CHECK_SETS,
   checkQuery,
+  COUNT_SETS,
+  countQuery,
   existingQuery,
   existingSizes,
   loadQuery,
@@ -42,6 +44,7 @@ export interface TableReader {
   load(run: Run, options: { readonly after: string | null }): Promise<LoadPage>;
   existing(run: Run, dataKeys: readonly string[]): Promise<readonly boolean[]>;
   sameKey(run: Run, a: string, b: string): Promise<boolean>;
+  count(run: Run): Promise<RowCount | null>;
 }
 
 /** A window page but for the time, which the caller knows. */
@@ -63,6 +66,7 @@ export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLi
     loadNext: loadQuery(plan, limits, true),
     check: checkQuery(plan, limits),
     sameKey: sameKeyQuery(plan, limits),
+    count: countQuery(plan, limits),
   };
   const sizes = existingSizes(plan.key.length);
   const existingTexts = new Map(sizes.map((size) => [size, existingQuery(plan, limits, size)]));
@@ -138,6 +142,14 @@ export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLi
         valuesOf(plan, dataKey).map((value, i) => ({ name: `${name}${i}`, ...parameterOf(plan, i, value) }));
       await run({ text: texts.sameKey, parameters: [...side('a', a), ...side('b', b)], onRow });
       return sets.get('same')?.[0]?.['same'] === 1;
+    },
+
+    async count(run) {
+      const { sets, onRow } = collector(COUNT_SETS);
+      await run({ text: texts.count, onRow });
+      const version = versionOf(sets.get('version'));
+      const rows = sets.get('count')?.[0]?.['row_count'] ?? null;
+      return version === null || rows === null || version !== versionOf(sets.get('afterVersion')) ? null : { rows: Number(rows), version };
     },
   };
 }

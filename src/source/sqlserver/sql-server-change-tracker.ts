@@ -8,7 +8,7 @@ import type { ChangePage, LoadPage } from '../../model/change.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import type { TableSelection, TrackedTable } from '../../model/table.ts';
 import type { Logger } from '../../observe/logger.ts';
-import type { ChangeTracker, Probe, TrackChangesOptions, WindowPage } from '../change-tracker.ts';
+import type { ChangeTracker, Probe, RowCount, TrackChangesOptions, WindowPage } from '../change-tracker.ts';
 import { trackChanges } from '../track-changes.ts';
 import { describeTable } from './catalog.ts';
 import { driverConfig, type SqlServerConnection } from './connection.ts';
@@ -179,6 +179,11 @@ class SqlServerChangeTracker implements ChangeTracker {
   sameKey(table: TrackedTable, a: string, b: string, { signal }: { readonly signal: AbortSignal }): Promise<boolean> {
     const reader = this.#readerOf(table);
     return this.#read('comparing keys', table.fullName, signal, (run) => reader.sameKey(run, a, b));
+  }
+
+  countRows(table: TrackedTable, { signal }: { readonly signal: AbortSignal }): Promise<RowCount | null> {
+    const reader = this.#readerOf(table);
+    return this.#read('counting rows', table.fullName, signal, (run) => reader.count(run));
   }
 
   trackChanges(options: TrackChangesOptions): AsyncIterable<ChangePage> {

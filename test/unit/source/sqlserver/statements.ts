@@ -5,6 +5,7 @@ import { parseFilter } from '../../../../src/source/sqlserver/filter.ts';
 import { tablePlan, type TablePlan } from '../../../../src/source/sqlserver/plan.ts';
 import {
   checkQuery,
+  countQuery,
   describeQuery,
   existingQuery,
   existingSizes,
@@ -80,6 +81,7 @@ export function allStatements(plan: TablePlan = samplePlan()): Readonly<Record<s
     loadFirst: loadQuery(plan, REQUEST, false),
     loadNext: loadQuery(plan, REQUEST, true),
     check: checkQuery(plan, REQUEST),
+    count: countQuery(plan, REQUEST),
     existing: existingQuery(plan, REQUEST, existingSizes(plan.key.length)[0] ?? 1),
     sameKey: sameKeyQuery(plan, REQUEST),
   };
