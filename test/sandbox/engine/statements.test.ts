@@ -188,6 +188,27 @@ describe.runIf(onSandbox)('the profiles of what is not documented', () => {
     server.sandbox!.control.setProfile('implied');
   });
 
+  test.each([
+    ['implied', '0'],
+    ['live', '1'],
+    ['worst', '0'],
+  ] as const)('%s: the minimum inside a view that was fixed before a cleanup', async (profile, minimum) => {
+    const own = await server.freshDatabase();
+    await own.rows(
+      'CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY); ALTER TABLE dbo.t ENABLE CHANGE_TRACKING; INSERT INTO dbo.t VALUES (1)',
+    );
+    server.sandbox!.control.setProfile(profile);
+    const reader = (await own.session()).transaction();
+    await reader.begin(5);
+    await reader.request().query('SELECT id FROM dbo.t');
+    server.sandbox!.control.cleanUp(own.name);
+    const inside = await reader.request().query("SELECT CHANGE_TRACKING_MIN_VALID_VERSION(OBJECT_ID(N'dbo.t')) AS v");
+    expect(inside.recordset).toEqual([{ v: minimum }]);
+    await reader.commit();
+    expect(await own.rows("SELECT CHANGE_TRACKING_MIN_VALID_VERSION(OBJECT_ID(N'dbo.t')) AS v")).toEqual([{ v: '1' }]);
+    server.sandbox!.control.setProfile('implied');
+  });
+
   test('versions go beyond 2^53', async () => {
     const own = await server.freshDatabase();
     await own.rows('CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY); ALTER TABLE dbo.t ENABLE CHANGE_TRACKING');
