@@ -3,7 +3,8 @@
  * through a plain driver connection that knows nothing of patchwire.
  */
 import mssql from 'mssql';
-import { driverConfig, type SqlServerConnection } from '../../src/source/sqlserver/connection.ts';
+import { driverConfig } from '../../src/source/sqlserver/connection.ts';
+import type { SqlServerConnection } from '../../src/source/sqlserver/connection-options.ts';
 import { dropDatabase } from '../support/drop-database.ts';
 
 export interface SqlDatabase extends AsyncDisposable {

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { LoadPage, PageCursor, RowState, TrackingPosition } from '../../src/model/change.ts';
 import type { TableSelection, TrackedTable } from '../../src/model/table.ts';
 import type { ChangeTracker, WindowPage } from '../../src/source/change-tracker.ts';
-import type { SqlServerConnection } from '../../src/source/sqlserver/connection.ts';
+import type { SqlServerConnection } from '../../src/source/sqlserver/connection-options.ts';
 import { sqlServerChangeTracker, type SqlServerChangeTrackerOptions } from '../../src/source/sqlserver/sql-server-change-tracker.ts';
 import { createDatabase, type DatabaseOptions, type SqlDatabase } from './change-tracker-database.ts';
 

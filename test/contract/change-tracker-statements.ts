@@ -1,7 +1,8 @@
 /** Every statement that a source is ever sent, run once on a server. */
 import mssql from 'mssql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { driverConfig, type SqlServerConnection } from '../../src/source/sqlserver/connection.ts';
+import { driverConfig } from '../../src/source/sqlserver/connection.ts';
+import type { SqlServerConnection } from '../../src/source/sqlserver/connection-options.ts';
 import { cursorParameter } from '../../src/source/sqlserver/key-parameters.ts';
 import { allStatements, samplePlan } from '../unit/source/sqlserver/statements.ts';
 import { createDatabase, type SqlDatabase } from './change-tracker-database.ts';

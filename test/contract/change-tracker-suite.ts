@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ChangePage, RowState } from '../../src/model/change.ts';
 import type { PollPacing } from '../../src/source/change-tracker.ts';
-import type { SqlServerConnection } from '../../src/source/sqlserver/connection.ts';
+import type { SqlServerConnection } from '../../src/source/sqlserver/connection-options.ts';
 import { never, Rigs, selection } from './change-tracker-rig.ts';
 
 /** Waits as long as it is told, for real. */
@@ -296,6 +296,43 @@ export function changeTrackerSuite(server: () => SqlServerConnection): void {
       expect((await look('Items', { json: ['Name'] })).identity.fingerprint).not.toBe(fingerprint);
       await database.run('ALTER TABLE dbo.Items ADD Extra int NULL');
       expect((await look('Items')).identity.fingerprint).not.toBe(fingerprint);
+    });
+  });
+
+  describe('counting rows', () => {
+    it.each(['snapshot', 'readCommitted'] as const)('R6: counts what is committed, at one version (%s)', async (isolation) => {
+      const rig = await rigs.start(ITEMS, { isolation, limits: { lockTimeoutMs: 200 } });
+      await rig.database.run("INSERT dbo.Items VALUES (1, N'a'), (2, N'b')");
+      const table = await rig.describe('Items', { filter: "Name <> 'b'" });
+      const count = () => rig.tracker.countRows(table, { signal: never });
+      expect(await count()).toEqual({ rows: 2, version: table.version });
+      const writer = await rig.database.transaction();
+      await writer.request().batch("INSERT dbo.Items VALUES (3, N'c')");
+      if (isolation === 'snapshot') {
+        expect(await count()).toEqual({ rows: 2, version: table.version });
+      } else {
+        await expect(count()).rejects.toMatchObject({ code: 'PW-S215', retry: 'backoff' });
+      }
+      await writer.rollback();
+      expect(await count()).toEqual({ rows: 2, version: table.version });
+      expect(await rig.openTransactions()).toBe(0);
+    });
+
+    it('R6: a count during which the version moved is none', async () => {
+      const rig = await rigs.start([...ITEMS, 'CREATE TABLE dbo.Other (Id int NOT NULL PRIMARY KEY)', `ALTER TABLE dbo.Other ${TRACKED}`], {
+        isolation: 'readCommitted',
+        limits: { lockTimeoutMs: 60_000, requestTimeoutMs: 60_000 },
+      });
+      const table = await rig.describe('Items');
+      const writer = await rig.database.transaction();
+      await writer.request().batch("INSERT dbo.Items VALUES (1, N'a')");
+      let ended = false;
+      const counting = rig.tracker.countRows(table, { signal: never }).finally(() => (ended = true));
+      await expect.poll(() => rig.openTransactions(), { timeout: 20_000 }).toBeGreaterThan(1);
+      await rig.database.run('INSERT dbo.Other VALUES (1)');
+      expect(ended).toBe(false);
+      await writer.rollback();
+      expect(await counting).toBeNull();
     });
   });
 

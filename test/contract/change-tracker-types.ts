@@ -1,7 +1,7 @@
 /** R8 through the real driver: every type at its extremes, as a value and as a key. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { JsonValue } from '../../src/model/document.ts';
-import type { SqlServerConnection } from '../../src/source/sqlserver/connection.ts';
+import type { SqlServerConnection } from '../../src/source/sqlserver/connection-options.ts';
 import { never, Rigs } from './change-tracker-rig.ts';
 
 interface Case {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { startSandbox, type Sandbox } from '../../src/sandbox/server.ts';
 import { parseConnectionString } from '../../src/source/sqlserver/connection-string.ts';
-import type { SqlServerConnection } from '../../src/source/sqlserver/connection.ts';
+import type { SqlServerConnection } from '../../src/source/sqlserver/connection-options.ts';
 import { statementsSuite } from './change-tracker-statements.ts';
 import { changeTrackerSuite } from './change-tracker-suite.ts';
 import { valuesSuite } from './change-tracker-types.ts';

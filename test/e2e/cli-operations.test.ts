@@ -1,6 +1,5 @@
 /** What the CLI asks of sections in a real Redis: through a running daemon, and by taking the lease where there is none. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
@@ -11,6 +10,7 @@ import { subscribe } from '../../src/subscriber/index.ts';
 import { runCli, startCli } from '../support/cli.ts';
 import { testRedis, type TestRedis } from '../support/redis.ts';
 import { ScriptedTracker } from '../support/scripted-tracker.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 let redis: TestRedis;
 
@@ -34,7 +34,7 @@ interface World {
 
 function world(): World {
   const partition = redis.partition();
-  const cwd = mkdtempSync(join(tmpdir(), 'patchwire-cli-'));
+  const cwd = temporaryFolder('cli');
   const file = join(cwd, 'cdc.config.yaml');
   const text = `sources:
   shop:

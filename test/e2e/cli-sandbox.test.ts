@@ -1,12 +1,12 @@
 /** The command line from the first table to the last, on `patchwire sandbox` and a real Redis, as an operator would type it. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import mssql from 'mssql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CliOptions, runCli, type RunningCli, startCli } from '../support/cli.ts';
 import { privateTestRedis, testRedis, type TestRedis } from '../support/redis.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const PASSWORD = 'Sand-Box-1!';
 
@@ -50,7 +50,7 @@ async function world(): Promise<World> {
   databases += 1;
   const database = `Desk${databases}`;
   const partition = redis.partition();
-  const cwd = mkdtempSync(join(tmpdir(), 'patchwire-cli-'));
+  const cwd = temporaryFolder('cli');
   const file = join(cwd, 'cdc.config.yaml');
   const own = connection.replace(/Database=[^;]*/u, `Database=${database}`);
   writeFileSync(

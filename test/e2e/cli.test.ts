@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCli, startCli } from '../support/cli.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Nothing listens on port 1: both servers are out of reach at once. */
 const NOWHERE = {
@@ -26,7 +26,7 @@ http: { port: 0 }
 `;
 
 function folder(text = TEXT): { readonly cwd: string; readonly file: string } {
-  const cwd = mkdtempSync(join(tmpdir(), 'patchwire-cli-'));
+  const cwd = temporaryFolder('cli');
   const file = join(cwd, 'cdc.config.yaml');
   writeFileSync(file, text);
   return { cwd, file };

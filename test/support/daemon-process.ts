@@ -2,8 +2,7 @@
  * A database, a partition and a configuration for `patchwire run` as a process of its own, and how to wait until it has caught up. Waits are
  * for conditions that are read from Redis and SQL Server; the limits are generous, and name what did not come.
  */
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { ConnectionPool } from 'mssql';
@@ -13,6 +12,7 @@ import { type CliOptions, type CliResult, runCli, type RunningCli, startCli } fr
 import { replicaDifferences, sectionDifferences, type TableShape } from './equality.ts';
 import type { TestRedis } from './redis.ts';
 import type { TestDatabase } from './sandbox.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const LIMIT_MS = 60_000;
 
@@ -99,7 +99,7 @@ export interface DaemonProcess extends AsyncDisposable {
 export function daemonWorld(options: WorldOptions): DaemonWorld {
   const { database, redis, tables } = options;
   const partition = redis.partition();
-  const cwd = mkdtempSync(join(tmpdir(), 'patchwire-e2e-'));
+  const cwd = temporaryFolder('e2e');
   // YAML contains JSON.
   const config = {
     sources: {

@@ -4,7 +4,7 @@
  * Source: learn.microsoft.com, SqlConnection.ConnectionString.
  */
 import { PatchwireError } from '../../model/errors.ts';
-import type { SqlServerConnection } from './connection.ts';
+import type { SqlServerConnection } from './connection-options.ts';
 
 /** Keys that change nothing here: pooling and retrying are patchwire's own, the application name is always 'patchwire'. */
 const IGNORED = new Set([

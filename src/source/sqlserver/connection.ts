@@ -6,27 +6,8 @@
 import mssql from 'mssql';
 import { PatchwireError } from '../../model/errors.ts';
 import type { Logger } from '../../observe/logger.ts';
+import type { SqlServerConnection } from './connection-options.ts';
 import { parseConnectionString } from './connection-string.ts';
-
-/** Where a source is; the names follow the configuration. */
-export interface SqlServerConnection {
-  readonly server: string;
-  readonly port?: number;
-  readonly instanceName?: string;
-  readonly database?: string;
-  readonly user?: string;
-  readonly password?: string;
-  /** Windows domain for NTLM. */
-  readonly domain?: string;
-  /** Default true. 'strict' is TDS 8: TLS before the first byte. */
-  readonly encrypt?: boolean | 'strict';
-  readonly trustServerCertificate?: boolean;
-  readonly hostNameInCertificate?: string;
-  /** For listeners of availability groups. */
-  readonly multiSubnetFailover?: boolean;
-  /** Default 15,000. */
-  readonly connectTimeoutMs?: number;
-}
 
 /** The application name that the server's administrator sees. */
 export const APPLICATION_NAME = 'patchwire';

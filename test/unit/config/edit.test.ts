@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync, chmodSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync, writeFileSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { editFile, withTable, withoutTable } from '../../../src/config/edit.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const TEXT = `# What this daemon follows
 manager:
@@ -89,7 +89,7 @@ describe('editing the configuration', () => {
   });
 
   it('replaces the file whole, with its mode, and leaves nothing beside it', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'patchwire-edit-'));
+    const folder = temporaryFolder('edit');
     const path = join(folder, 'cdc.config.yaml');
     writeFileSync(path, TEXT);
     chmodSync(path, 0o640);
@@ -100,7 +100,7 @@ describe('editing the configuration', () => {
   });
 
   it('leaves the file as it was when the change is refused', () => {
-    const path = join(mkdtempSync(join(tmpdir(), 'patchwire-edit-')), 'cdc.config.yaml');
+    const path = join(temporaryFolder('edit'), 'cdc.config.yaml');
     writeFileSync(path, TEXT);
     expect(() => editFile(path, (text) => withoutTable(text, { schema: 'x', name: 'y' }))).toThrow(
       expect.objectContaining({ code: 'PW-C106' }),

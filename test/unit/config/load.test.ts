@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -10,6 +10,7 @@ import type { ConfigProblem } from '../../../src/config/problems.ts';
 import { NAME_PATTERN } from '../../../src/config/schema.ts';
 import { PatchwireError } from '../../../src/model/errors.ts';
 import { NAME_PATTERN as WIRE_NAME_PATTERN } from '../../../src/wire/keys.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const MINIMAL = `sources:
   shop:
@@ -205,7 +206,7 @@ tabels: []
 
 describe('references', () => {
   it('replaces ${env:…} and ${file:…}', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'patchwire-config-'));
+    const folder = temporaryFolder('config');
     writeFileSync(join(folder, 'secret'), 'from file\n');
     const text = MINIMAL.replace(/connection: .*/u, 'connection: ${env:PATCHWIRE_MSSQL}').replace(
       'url:',
