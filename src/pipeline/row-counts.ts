@@ -101,7 +101,7 @@ export interface RowCountOptions {
  * count that failed for the moment: that one is tried again later
  */
 export async function sweepIsDue(options: RowCountOptions, table: TrackedTable, page: ChangePage): Promise<boolean> {
-  const { section, manager, delivery, rowCounts } = options;
+  const { section, manager, delivery, rowCounts, logger } = options;
   const { tableRows, position, to } = page;
   if (tableRows === null) {
     return false;
@@ -124,12 +124,10 @@ export async function sweepIsDue(options: RowCountOptions, table: TrackedTable, 
   }
   const counted = await countNow(options, table);
   const meta = await manager.readMeta(section);
-  if (counted === null || counted.version !== to || meta?.state !== 'live') {
+  const judged = counted !== null && counted.version === to && meta?.state === 'live';
+  if (!judged || counted.rows === meta.count) {
     rowCounts.counted();
-    return false;
-  }
-  if (counted.rows === meta.count) {
-    rowCounts.counted();
+    logger.debug({ rows: counted?.rows ?? null, tableRows, judged }, 'rows counted: nothing is missing, or it cannot be told now');
     return false;
   }
   if (!rowCounts.fresh) {

@@ -1,4 +1,5 @@
 /** History that is lost, a script that stopped half-way, and what an operator does about it: one table stops with its code, the other goes on. */
+import mssql from 'mssql';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type DaemonProcess, type DaemonWorld, daemonWorld, type FollowedReplica, until } from '../support/daemon-process.ts';
 import type { TableShape } from '../support/equality.ts';
@@ -131,6 +132,49 @@ describe('lost history', () => {
     );
     await stoppedWith(/PW-S2(11|21)/u);
     await goesOnAndHeals();
+  });
+
+  it('R6: rows written while tracking was off stop the table with PW-S211 also when no version shows it', async () => {
+    await daemon.stop();
+    // The history begins at the current version, before and after: nothing tells but the number of rows.
+    const quiet = daemonWorld({ database, redis, tables: [{ shape: shapeOf('Quiet') }] });
+    onTestFinished(() => quiet.close());
+    await quiet.sql(
+      'CREATE TABLE dbo.Quiet (Id int NOT NULL PRIMARY KEY, A int NOT NULL)',
+      'INSERT INTO dbo.Quiet VALUES (1, 1), (2, 1)',
+      'ALTER TABLE dbo.Quiet ENABLE CHANGE_TRACKING',
+    );
+    const { replica, events } = quiet.follow('quiet');
+    daemon = quiet.daemon();
+    await quiet.equal();
+    await quiet.sql(
+      'ALTER TABLE dbo.Quiet DISABLE CHANGE_TRACKING',
+      'INSERT INTO dbo.Quiet VALUES (3, 1)',
+      'ALTER TABLE dbo.Quiet ENABLE CHANGE_TRACKING',
+    );
+    await stoppedWith(/PW-S211/u);
+    expect(replica.size).toBe(2);
+    expect(events.filter(({ type }) => type === 'change')).toEqual([]);
+    expect(await quiet.command('checkpoint', 'reset', 'quiet', '--yes')).toMatchObject({ code: 0 });
+    await until('the replica has what was written', () => replica.size === 3);
+    expect(await quiet.differences()).toEqual([]);
+    await daemon.ready();
+  });
+
+  it('R6: rows that stay uncommitted stop nothing, and cost at most one sweep and one count', async () => {
+    const writer = new mssql.Transaction(world.pool);
+    await writer.begin(mssql.ISOLATION_LEVEL.READ_COMMITTED);
+    onTestFinished(() => writer.rollback().catch(() => {}));
+    await writer.request().batch('INSERT INTO dbo.Lost VALUES (8, 1), (9, 1)');
+    // A hundred polls and several rounds that ask for the catalog.
+    const end = Date.now() + 5000;
+    await until('five seconds have passed', () => Date.now() > end);
+    const said = (text: string): number => daemon.cli.stdout.filter((line) => line.includes(text)).length;
+    expect(said('sweep begins')).toBeLessThanOrEqual(1);
+    expect(said('PW-S211')).toBe(0);
+    expect((await daemon.get('/ready')).status).toBe(200);
+    await writer.commit();
+    expect(await world.differences()).toEqual([]);
   });
 
   it('a table that was dropped and created again stops with PW-S213', async () => {

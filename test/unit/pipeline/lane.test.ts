@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PatchwireError } from '../../../src/model/errors.ts';
 import { SECTION, slowLine, World } from './world.ts';
 
 const key = (n: number): string => String(n).padStart(3, '0');
@@ -225,6 +226,93 @@ describe('lane', () => {
     await world.clock.advance(30_000);
     expect(world.tracker.calls.filter((call) => call === 'existing').length).toBe(2);
     expect(world.documents).toEqual(world.expected);
+  });
+
+  it('R6: rows written while nothing was tracked stop the section with PW-S211, until it is reset', async () => {
+    await using world = await live();
+    const { epoch } = world.stored.meta!;
+    world.tracker.untracked({ x: doc(100), y: doc(101) });
+    await world.until(() => world.phases.at(-1) === 'stopped PW-S211');
+    expect(world.errors).toEqual(['PW-S223', 'PW-S211']);
+    expect(world.replica.changes.filter(({ op }) => op === 'remove')).toEqual([]);
+    // Tried again, also when the numbers agree by chance: what is lost stays lost.
+    world.tracker.commit({ [key(0)]: null, [key(1)]: null });
+    world.phases.length = 0;
+    await world.clock.advance(200_000);
+    expect(new Set(world.phases)).toEqual(new Set(['stopped PW-S211']));
+    expect(world.tracker.calls.filter((call) => call === 'countRows')).toHaveLength(1);
+    await world.ask('reset');
+    await world.until(() => world.stored.meta?.state === 'live' && world.stored.meta.epoch !== epoch);
+    await same(world);
+    await world.clock.advance(200_000);
+    expect(world.phases.at(-1)).toBe('live');
+  });
+
+  it('R6: rows that stay uncommitted for hours never stop the section: one sweep, then a count, each later than the one before', async () => {
+    await using world = await live();
+    const countedAt: number[] = [];
+    world.tracker.before = (call) => void (call === 'countRows' && countedAt.push(world.clock.monotonic()));
+    world.tracker.uncommittedRows = 3;
+    await world.clock.advance(6 * 3_600_000);
+    expect(world.errors).toEqual(['PW-S223']);
+    expect(world.phases.at(-1)).toBe('live');
+    const pauses = countedAt.slice(1).map((at, i) => Math.floor((at - countedAt[i]!) / 60_000));
+    expect(pauses.slice(0, 7)).toEqual([1, 2, 4, 8, 16, 32, 60]);
+    expect(countedAt.length).toBeLessThan(7 + 6);
+    // Once they are committed all is as before, and a hole is found within minutes.
+    world.tracker.uncommittedRows = 0;
+    await world.clock.advance(60_000);
+    world.tracker.untracked({ x: doc(100) });
+    await world.until(() => world.phases.at(-1) === 'stopped PW-S211', 180_000);
+  });
+
+  it.each([
+    ['finds a lock in its way', (world: World) => world.tracker.fail('countRows', new PatchwireError('PW-S215', 'locked'))],
+    ['is ended by the watchdog', (world: World) => world.tracker.fail('countRows', new PatchwireError('PW-S216', 'timed out'))],
+    ['is overtaken by a version', (world: World) => world.tracker.elsewhere()],
+  ])('R6: a count that %s judges nothing; the next one does', async (_, disturb) => {
+    await using world = await live();
+    let disturbed = false;
+    world.tracker.before = (call) => {
+      if (call === 'countRows' && !disturbed) {
+        disturbed = true;
+        disturb(world);
+      }
+    };
+    world.tracker.untracked({ x: doc(100) });
+    await world.until(() => disturbed);
+    await world.clock.advance(30_000);
+    expect(world.phases.at(-1)).toBe('live');
+    expect(world.errors).toEqual(['PW-S223']);
+    await world.until(() => world.phases.at(-1) === 'stopped PW-S211', 600_000);
+    // What it counted then was swept just before.
+    expect(world.errors).toEqual(['PW-S223', 'PW-S223', 'PW-S211']);
+  });
+
+  it('R6: a count refused for good is no "later"', async () => {
+    await using world = await live();
+    world.tracker.fail('countRows', new PatchwireError('PW-S209', 'no permission'));
+    world.tracker.uncommittedRows = 1;
+    await world.until(() => world.phases.at(-1) === 'stopped PW-S209');
+  });
+
+  it('R6: rows are counted only at versions that are confirmed', async () => {
+    await using world = await live({ confirmMs: 120_000 });
+    world.tracker.uncommittedRows = 3;
+    const movedAt = world.clock.monotonic();
+    world.tracker.elsewhere();
+    await world.until(() => world.tracker.calls.includes('countRows'));
+    expect(world.clock.monotonic() - movedAt).toBeGreaterThanOrEqual(120_000);
+  });
+
+  it('R6: rows that vanish after a count called the numbers equal are swept, not mourned', async () => {
+    await using world = await live();
+    world.tracker.uncommittedRows = 3;
+    await world.until(() => world.tracker.calls.includes('countRows'));
+    world.tracker.truncate();
+    await world.until(() => world.documents.size === 0);
+    expect(world.phases.at(-1)).toBe('live');
+    expect(world.errors).toEqual(['PW-S223', 'PW-S223']);
   });
 
   it('R6: a count that differs in one probe only sweeps nothing', async () => {
