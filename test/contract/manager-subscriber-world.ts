@@ -342,7 +342,8 @@ export function checkClaims(replicas: readonly Replica[], source: Source, stored
         }
       }
     }
-    if (stored !== null && replica.state().equal && at.epoch === stored.epoch && at.last === stored.last) {
+    // While a purge is under way documents go without a message; subscribers hear of it at its end.
+    if (stored !== null && !stored.pending && replica.state().equal && at.epoch === stored.epoch && at.last === stored.last) {
       compared += 1;
       expect(at.seq).toBe(stored.seq);
       expect(Object.fromEntries(replica.entries())).toEqual(stored.documents);
