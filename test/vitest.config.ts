@@ -8,6 +8,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     reporters: process.env['CI'] ? ['default', ['json', { outputFile: 'coverage/vitest.json' }]] : ['default'],
+    globalSetup: [new URL('./support/temporary-folders.ts', import.meta.url).pathname],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
