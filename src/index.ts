@@ -25,5 +25,5 @@ export type { Version } from './model/version.ts';
 export type { SectionStatus } from './observe/section-record.ts';
 export { AutoBatcher, type AutoBatcherOptions, type ItemBatch } from './pipeline/batches.ts';
 export { runSection, type SectionEnd, type SectionOptions } from './pipeline/section.ts';
-export type { ChangeTracker, PollPacing, Probe, TrackChangesOptions, WindowPage } from './source/change-tracker.ts';
+export type { ChangeTracker, PollPacing, Probe, RowCount, TrackChangesOptions, WindowPage } from './source/change-tracker.ts';
 export { sqlServerChangeTracker, type SqlServerChangeTrackerOptions } from './source/sqlserver/sql-server-change-tracker.ts';
