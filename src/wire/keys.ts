@@ -40,10 +40,6 @@ export function sectionKeys(partition: string, section: string): SectionKeys {
   };
 }
 
-export function partitionKeys(partition: string): { readonly daemons: string; readonly audit: string } {
-  return { daemons: `{${partition}}/daemons`, audit: `{${partition}}/audit` };
-}
-
 /** The value of an index entry: the version, and the data key behind a space where it is spelled differently from the identity. */
 export function encodeIndexEntry(entry: { readonly version: string; readonly identity: string; readonly dataKey: string }): string {
   return entry.dataKey === entry.identity ? entry.version : `${entry.version} ${entry.dataKey}`;

@@ -55,6 +55,18 @@ afterEach(async () => {
   await world.close();
 });
 
+/** A world of one table whose rows are older than its tracking: no version will move by itself. It goes with the test. */
+async function quietWorld(): Promise<DaemonWorld> {
+  const quiet = daemonWorld({ database, redis, tables: [{ shape: shapeOf('Quiet') }] });
+  onTestFinished(() => quiet.close());
+  await quiet.sql(
+    'CREATE TABLE dbo.Quiet (Id int NOT NULL PRIMARY KEY, A int NOT NULL)',
+    'INSERT INTO dbo.Quiet VALUES (1, 1), (2, 1)',
+    'ALTER TABLE dbo.Quiet ENABLE CHANGE_TRACKING',
+  );
+  return quiet;
+}
+
 /** Waits until /ready names the code for the table that lost. */
 async function stoppedWith(code: RegExp): Promise<void> {
   let body = '';
@@ -106,13 +118,7 @@ describe('lost history', () => {
   it('R6: a TRUNCATE that change tracking shows nowhere is found by the number of rows, and swept', async () => {
     await daemon.stop();
     // The history begins at the current version, before the TRUNCATE and after it: nothing tells but the rows.
-    const quiet = daemonWorld({ database, redis, tables: [{ shape: shapeOf('Quiet') }] });
-    onTestFinished(() => quiet.close());
-    await quiet.sql(
-      'CREATE TABLE dbo.Quiet (Id int NOT NULL PRIMARY KEY, A int NOT NULL)',
-      'INSERT INTO dbo.Quiet VALUES (1, 1), (2, 1)',
-      'ALTER TABLE dbo.Quiet ENABLE CHANGE_TRACKING',
-    );
+    const quiet = await quietWorld();
     const { replica } = quiet.follow('quiet');
     daemon = quiet.daemon();
     await quiet.equal();
@@ -137,13 +143,7 @@ describe('lost history', () => {
   it('R6: rows written while tracking was off stop the table with PW-S211 also when no version shows it', async () => {
     await daemon.stop();
     // The history begins at the current version, before and after: nothing tells but the number of rows.
-    const quiet = daemonWorld({ database, redis, tables: [{ shape: shapeOf('Quiet') }] });
-    onTestFinished(() => quiet.close());
-    await quiet.sql(
-      'CREATE TABLE dbo.Quiet (Id int NOT NULL PRIMARY KEY, A int NOT NULL)',
-      'INSERT INTO dbo.Quiet VALUES (1, 1), (2, 1)',
-      'ALTER TABLE dbo.Quiet ENABLE CHANGE_TRACKING',
-    );
+    const quiet = await quietWorld();
     const { replica, events } = quiet.follow('quiet');
     daemon = quiet.daemon();
     await quiet.equal();
