@@ -172,7 +172,7 @@ function shown(value: unknown, column: Column | undefined): string {
         return String(value);
     }
   }
-  const text = String(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
   return text === '' || text === 'NULL' || /^\s|\s$|\||[\r\n\t]/.test(text)
     ? `'${text
         .replaceAll('\r', String.raw`\r`)

@@ -24,13 +24,14 @@ afterAll(async () => {
   await server.close();
 });
 
-for (const section of new Set(batches.map((batch) => batch.section))) {
-  describe(section, () => {
-    for (const batch of batches.filter((each) => each.section === section)) {
-      test(batch.title, async () => {
-        const found = await runBatch(session, batch.text);
-        expect(asPrecise(found, batch.expected), batch.text).toEqual(batch.expected);
-      });
-    }
-  });
-}
+const sections = [...new Set(batches.map((batch) => batch.section))];
+
+describe.each(sections)('%s', (section) => {
+  test.each(batches.filter((batch) => batch.section === section).map((batch) => [batch.title, batch] as const))(
+    '%s',
+    async (_title, batch) => {
+      const found = await runBatch(session, batch.text);
+      expect(asPrecise(found, batch.expected)).toEqual(batch.expected);
+    },
+  );
+});

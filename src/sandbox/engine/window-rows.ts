@@ -1,31 +1,18 @@
-/** Window functions: ROW_NUMBER, RANK, DENSE_RANK, NTILE, LAG, LEAD and aggregates OVER a partition; their values stand in a slot of their own. */
-import type { CallExpression, Expression } from '../sql/ast-expression.ts';
-import { UnsupportedError } from '../sql/unsupported.ts';
-import { SqlError } from '../session.ts';
-import type { SqlType, SqlValue } from '../sql-types.ts';
-import { compileAggregate, isAggregateCall } from './aggregates.ts';
+/** The rows of a query with its window functions: partitions, their order, and a slot of its own for the values. */
+import type { Expression } from '../sql/ast-expression.ts';
+import type { SqlValue } from '../sql-types.ts';
 import type { PlanEnvironment } from './bind-source.ts';
 import { eachCall, expressionKey } from './expression-key.ts';
-import type { Compiled } from './expressions.ts';
-import { compileExpression, rowHasher, valueOrder } from './expressions.ts';
+import { rowHasher, valueOrder } from './expressions.ts';
 import type { Rows } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
 import { refineScope } from './query-scope.ts';
+import type { Entry, WindowFunction } from './window-functions.ts';
+import { windowFunction } from './window-functions.ts';
 
 export interface Windows {
   readonly scope: QueryScope;
   rows(base: Rows): Rows;
-}
-
-/** One row as it stood, to be put back. */
-type Entry = readonly (readonly SqlValue[])[];
-
-interface WindowFunction {
-  readonly type: SqlType;
-  readonly partition: readonly Compiled[];
-  readonly order: readonly { readonly value: Compiled; readonly descending: boolean }[];
-  /** The values of a partition's rows, in its order. `peers[i]` numbers the groups of rows that ORDER BY does not tell apart. */
-  values(rows: readonly Entry[], peers: readonly number[], put: (entry: Entry) => void): SqlValue[];
 }
 
 /** null when no window function is there. */
@@ -141,69 +128,4 @@ function partitions(
     });
     return { rows: list.map((row) => row.entry), peers };
   });
-}
-
-function windowFunction(call: CallExpression, scope: QueryScope): WindowFunction {
-  const over = call.over;
-  const partition = (over?.partitionBy ?? []).map((expression) => compileExpression(expression, scope));
-  const order = (over?.orderBy ?? []).map((item) => ({ value: compileExpression(item.expression, scope), descending: item.descending }));
-  const name = call.name.name.toLowerCase();
-  const shared = { partition, order };
-  const big: SqlType = { name: 'bigint' };
-  if (['row_number', 'rank', 'dense_rank', 'ntile', 'lag', 'lead'].includes(name) && order.length === 0) {
-    throw new SqlError(4112, `The function '${call.name.name}' must have an OVER clause with ORDER BY.`, { line: call.line, class: 15 });
-  }
-  switch (name) {
-    case 'row_number':
-      return { ...shared, type: big, values: (rows) => rows.map((_, index) => BigInt(index + 1)) };
-    case 'rank':
-      return { ...shared, type: big, values: (_, peers) => peers.map((peer) => BigInt(peers.indexOf(peer) + 1)) };
-    case 'dense_rank':
-      return { ...shared, type: big, values: (_, peers) => peers.map((peer) => BigInt(peer + 1)) };
-    case 'lag':
-    case 'lead': {
-      const [argument, ...rest] = call.args;
-      if (argument === undefined || rest.length > 0) {
-        throw new UnsupportedError(`${name.toUpperCase()} with an offset or a default`, call.line);
-      }
-      const value = compileExpression(argument, scope);
-      const step = name === 'lag' ? -1 : 1;
-      return {
-        ...shared,
-        type: value.type,
-        values: (rows, _, put) =>
-          rows.map((__, index) => {
-            const other = rows[index + step];
-            if (other === undefined) {
-              return null;
-            }
-            put(other);
-            return value.evaluate(scope.context.eval);
-          }),
-      };
-    }
-    default: {
-      if (!isAggregateCall({ ...call, over: null })) {
-        throw new UnsupportedError(`the window function ${call.name.name.toUpperCase()}`, call.line);
-      }
-      const aggregate = compileAggregate({ ...call, over: null }, scope);
-      return {
-        ...shared,
-        type: aggregate.type,
-        values: (rows, peers, put) => {
-          const state = aggregate.start();
-          const results: SqlValue[] = [];
-          rows.forEach((entry, index) => {
-            put(entry);
-            state.add(scope.context.eval);
-            const ends = order.length === 0 ? index === rows.length - 1 : peers[index + 1] !== peers[index];
-            if (ends) {
-              results.push(...Array.from({ length: index + 1 - results.length }, () => state.result()));
-            }
-          });
-          return results;
-        },
-      };
-    }
-  }
 }

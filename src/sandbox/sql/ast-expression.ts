@@ -43,6 +43,7 @@ export type Expression =
   | LogicalExpression
   | NotExpression
   | IsNullExpression
+  | DistinctFromExpression
   | InListExpression
   | InQueryExpression
   | BetweenExpression
@@ -141,6 +142,14 @@ export interface IsNullExpression extends Node {
   readonly operand: Expression;
 }
 
+/** left IS [NOT] DISTINCT FROM right: NULL is a value like any other. */
+export interface DistinctFromExpression extends Node {
+  readonly kind: 'distinctFrom';
+  readonly not: boolean;
+  readonly left: Expression;
+  readonly right: Expression;
+}
+
 export interface InListExpression extends Node {
   readonly kind: 'inList';
   readonly not: boolean;
@@ -198,6 +207,8 @@ export interface CallExpression extends Node {
   /** COUNT(*). */
   readonly star: boolean;
   readonly distinct: boolean;
+  /** What else was written: IGNORE NULLS, RESPECT NULLS; LEADING, TRAILING, BOTH of TRIM; NULL ON NULL, ABSENT ON NULL of JSON_OBJECT, JSON_ARRAY. */
+  readonly modifier: string | null;
   readonly over: WindowSpecification | null;
   /** WITHIN GROUP (ORDER BY …) of STRING_AGG. */
   readonly withinGroup: readonly OrderItem[];
@@ -206,6 +217,21 @@ export interface CallExpression extends Node {
 export interface WindowSpecification extends Node {
   readonly partitionBy: readonly Expression[];
   readonly orderBy: readonly OrderItem[];
+  /** null: without ORDER BY the whole partition, with it RANGE up to the current row. */
+  readonly frame: WindowFrame | null;
+}
+
+/** ROWS or RANGE. `from` and `to` are relative to the current row: -1 is the one before, Infinity the last one; of RANGE they are 0 or infinite. */
+export interface WindowFrame {
+  readonly unit: 'rows' | 'range';
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface FrameBound {
+  readonly kind: 'unbounded preceding' | 'preceding' | 'current' | 'following' | 'unbounded following';
+  /** Rows away, of PRECEDING and FOLLOWING. */
+  readonly count: number;
 }
 
 /** CAST, CONVERT, TRY_CAST, TRY_CONVERT. */

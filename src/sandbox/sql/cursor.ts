@@ -7,8 +7,10 @@ import type { Expression, LiteralExpression, Node, ObjectName } from './ast-expr
 import type { Query, Statement } from './ast.ts';
 import type { Token, TokenType } from './lexer.ts';
 
-/** The two rules that others need across files, handed in so that no file imports in a circle. */
+/** The rules that others need across files, handed in so that no file imports in a circle. */
 export interface Grammar {
+  /** A value. */
+  expression(cursor: Cursor): Expression;
   /** A query without brackets around it, up to but without OPTION. */
   query(cursor: Cursor): Query;
   statement(cursor: Cursor): Statement;

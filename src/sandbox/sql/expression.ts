@@ -107,6 +107,7 @@ function compileValue(expression: Expression, compiler: Compiler): CompiledExpre
     case 'logical':
     case 'not':
     case 'isNull':
+    case 'distinctFrom':
     case 'inList':
     case 'inQuery':
     case 'between':

@@ -2,9 +2,10 @@
  * The grammar of expressions and predicates. Precedence from weak to strong: OR, AND, NOT, comparisons and their kin, + - & | ^, * / %,
  * unary signs, COLLATE. Source: learn.microsoft.com "Operator Precedence (Transact-SQL)".
  */
-import type { BinaryOperator, ComparisonOperator, Expression, Node, ObjectName, OrderItem, WindowSpecification } from './ast-expression.ts';
+import type { BinaryOperator, ComparisonOperator, Expression, Node, ObjectName } from './ast-expression.ts';
 import type { Query } from './ast.ts';
 import type { Cursor } from './cursor.ts';
+import { parseCall, plainCall } from './parse-call.ts';
 import { parseType } from './parse-type.ts';
 import { UnsupportedError } from './unsupported.ts';
 
@@ -82,8 +83,9 @@ function parsePredicate(cursor: Cursor): Expression {
   }
   if (cursor.takeWord('IS')) {
     const not = cursor.takeWord('NOT');
-    if (cursor.isWord('DISTINCT')) {
-      throw new UnsupportedError('IS [NOT] DISTINCT FROM', at.line);
+    if (cursor.takeWord('DISTINCT')) {
+      cursor.expectWord('FROM');
+      return { ...at, kind: 'distinctFrom', not, left, right: parseExpression(cursor) };
     }
     cursor.expectWord('NULL');
     return { ...at, kind: 'isNull', not, operand: left };
@@ -228,7 +230,7 @@ function parseKeyword(cursor: Cursor, at: Node): Expression {
   const word = cursor.token.value;
   if (NILADIC.has(word)) {
     cursor.next();
-    return { ...call(at, plainName(at, word)), args: [] };
+    return plainCall(at, plainName(at, word));
   }
   if (RESERVED_FUNCTIONS.has(word) && cursor.isSymbol('(', 1)) {
     cursor.next();
@@ -312,62 +314,4 @@ function parseIif(cursor: Cursor, at: Node): Expression {
 
 function plainName(at: Node, name: string): ObjectName {
   return { ...at, server: null, database: null, schema: null, name };
-}
-
-function call(at: Node, name: ObjectName): Extract<Expression, { kind: 'call' }> {
-  return { ...at, kind: 'call', name, args: [], star: false, distinct: false, over: null, withinGroup: [] };
-}
-
-function parseCall(cursor: Cursor, at: Node, name: ObjectName): Expression {
-  cursor.expectSymbol('(');
-  const star = cursor.takeSymbol('*');
-  const distinct = !star && cursor.takeWord('DISTINCT');
-  if (!star && !distinct) {
-    cursor.takeWord('ALL');
-  }
-  const args = star || cursor.isSymbol(')') ? [] : cursor.list(() => parseArgument(cursor));
-  cursor.expectSymbol(')');
-  let withinGroup: OrderItem[] = [];
-  if (cursor.takeWord('WITHIN', 'GROUP')) {
-    cursor.expectSymbol('(');
-    withinGroup = parseOrderBy(cursor);
-    cursor.expectSymbol(')');
-  }
-  const over = cursor.takeWord('OVER') ? parseWindow(cursor) : null;
-  return { ...at, kind: 'call', name, args, star, distinct, over, withinGroup };
-}
-
-/** JSON_OBJECT('k': v) and TRIM(x FROM y) have grammars of their own. */
-function parseArgument(cursor: Cursor): Expression {
-  const argument = parseExpression(cursor);
-  if (cursor.isSymbol(':') || cursor.isWord('FROM')) {
-    throw new UnsupportedError(cursor.isSymbol(':') ? 'JSON_OBJECT' : 'TRIM(… FROM …)', cursor.token.line);
-  }
-  return argument;
-}
-
-function parseWindow(cursor: Cursor): WindowSpecification {
-  const at = cursor.here();
-  cursor.expectSymbol('(');
-  const partitionBy = cursor.takeWord('PARTITION', 'BY') ? cursor.list(() => parseExpression(cursor)) : [];
-  const orderBy = cursor.isWord('ORDER') ? parseOrderBy(cursor) : [];
-  if (cursor.isAnyWord('ROWS', 'RANGE')) {
-    throw new UnsupportedError('ROWS and RANGE in OVER', cursor.token.line);
-  }
-  cursor.expectSymbol(')');
-  return { ...at, partitionBy, orderBy };
-}
-
-/** ORDER BY with its items. */
-export function parseOrderBy(cursor: Cursor): OrderItem[] {
-  cursor.expectWord('ORDER', 'BY');
-  return cursor.list(() => {
-    const at = cursor.here();
-    const expression = parseExpression(cursor);
-    const descending = cursor.takeWord('DESC');
-    if (!descending) {
-      cursor.takeWord('ASC');
-    }
-    return { ...at, expression, descending };
-  });
 }

@@ -2,7 +2,8 @@
 import type { Expression, Node, OrderItem } from './ast-expression.ts';
 import type { AssignmentOperator, CommonTable, ForJson, Query, QueryBody, QuerySpecification, SelectItem, Top, WithPrefix } from './ast.ts';
 import type { Cursor } from './cursor.ts';
-import { parseCondition, parseExpression, parseOrderBy } from './parse-expression.ts';
+import { parseOrderBy } from './parse-call.ts';
+import { parseCondition, parseExpression } from './parse-expression.ts';
 import { parseSources } from './parse-source.ts';
 import { UnsupportedError } from './unsupported.ts';
 

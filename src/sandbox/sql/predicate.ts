@@ -42,6 +42,7 @@ const CONDITIONS = new Set<Expression['kind']>([
   'logical',
   'not',
   'isNull',
+  'distinctFrom',
   'inList',
   'inQuery',
   'between',
@@ -67,6 +68,14 @@ export function compileCondition(expression: Expression, compiler: Compiler): Co
   if (expression.kind === 'isNull') {
     const { evaluate } = compiler.value(expression.operand);
     return expression.not ? (ctx) => evaluate(ctx) !== null : (ctx) => evaluate(ctx) === null;
+  }
+  if (expression.kind === 'distinctFrom') {
+    const [left, right] = [compiler.value(expression.left), compiler.value(expression.right)];
+    const equal = compileComparison('=', left, right);
+    return (ctx) => {
+      const same = equal(ctx) ?? (left.evaluate(ctx) === null && right.evaluate(ctx) === null);
+      return same === expression.not;
+    };
   }
   if (expression.kind === 'between') {
     const operand = compiler.value(expression.operand);
