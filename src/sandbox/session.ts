@@ -31,6 +31,20 @@ export interface Parameter {
 
 export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable' | 'snapshot';
 
+/** A column of a bulk load's stream, as its client described it. */
+export interface BulkColumn {
+  readonly name: string;
+  readonly type: SqlType;
+  /** null: the client does not say. */
+  readonly nullable: boolean | null;
+}
+
+/** The rows of a bulk load (MS-TDS 2.2.6.1). They can be gone through again and again; each time they are read from the stream anew. */
+export interface BulkRows {
+  readonly columns: readonly BulkColumn[];
+  readonly rows: Iterable<readonly SqlValue[]>;
+}
+
 /** The environment of a session as ENVCHANGE tokens tell it. A change is told as it happens, in the order of the statements. */
 export type EnvironmentChange =
   | { readonly kind: 'database'; readonly from: string; readonly to: string }
@@ -75,6 +89,11 @@ export interface BackendSession {
     name: string,
     options: { readonly parameters: readonly Parameter[]; readonly sink: ResultSink; readonly signal: AbortSignal },
   ): Promise<{ readonly outputs: ReadonlyMap<string, SqlValue>; readonly status: number }>;
+  /**
+   * Takes the rows of the INSERT BULK statement that was executed last; without one it is an error. It is one statement: all rows or none.
+   * Errors go to the sink. What the rows' iterator throws that is no SqlError comes out of here, with nothing inserted.
+   */
+  bulkLoad(load: BulkRows, options: { readonly sink: ResultSink; readonly signal: AbortSignal }): Promise<void>;
   /** Transaction manager requests of the protocol. Errors are thrown as SqlError. The isolation level is null when the request leaves it as it is. */
   begin(level: IsolationLevel | null, name: string): bigint;
   commit(): Promise<void>;

@@ -8,14 +8,13 @@ import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
 import { atomically } from './atomic-statement.ts';
 import { condition, declare, kill, sleep, transact, useDatabase } from './batch-steps.ts';
+import { BatchBinding } from './batch-binding.ts';
 import type { BatchCache, PreparedBatch } from './batch-cache.ts';
 import { emptyScope } from './bind-source.ts';
-import { declareVariables } from './declarations.ts';
 import { createEnvironment } from './environment.ts';
-import { endsBatch, endsTransaction, notTracked } from './errors.ts';
+import { endsBatch, endsTransaction } from './errors.ts';
 import { compileExpression } from './expressions.ts';
-import { declareTable, delayOf, printText, raisedError, setVariable, thrownError } from './flow-statements.ts';
-import { describeName, findObject } from './object-names.ts';
+import { delayOf, printText, raisedError, setVariable, thrownError } from './flow-statements.ts';
 import { runProcedure } from './procedures.ts';
 import { isAtomic, runStatement } from './run-statement.ts';
 import type { SessionState } from './session-state.ts';
@@ -28,6 +27,9 @@ type Outcome = 'next' | 'break' | 'continue' | 'return';
 
 /** Ends the batch: its error has been told already. */
 class BatchEnd extends Error {}
+
+/** Ends the batch, but not the one that called it with EXEC. */
+class ScopeEnd extends Error {}
 
 export interface RunnerOptions {
   readonly session: SessionState;
@@ -47,8 +49,11 @@ export class BatchRunner {
   readonly cache: BatchCache;
   readonly depth: number;
   status = 0;
+  /** How many TRY blocks stand around, those of the batches outside included. */
   #tryDepth = 0;
+  #outerTries = 0;
   #text = '';
+  readonly #binding = new BatchBinding(this);
 
   constructor(options: RunnerOptions) {
     this.session = options.session;
@@ -62,21 +67,33 @@ export class BatchRunner {
   /** Runs a whole batch. Errors go to the sink; only an attention and errors inside an outer TRY are thrown. */
   async run(batch: PreparedBatch): Promise<void> {
     try {
-      this.#prepare(batch);
+      const refused = await this.#binding.prepare(batch);
+      if (refused !== null) {
+        this.#notCompiled(refused);
+        return;
+      }
       this.#text = batch.text;
       await this.#sequence(batch.statements, batch.text.length);
     } catch (error) {
+      if (error instanceof ScopeEnd) {
+        return;
+      }
+      if (this.depth > 0 && error instanceof SqlError && this.#binding.isOwn(error) && this.#outerTries === 0) {
+        this.tell(error);
+        this.#failed(error);
+        return;
+      }
       if (this.depth > 0 || !(error instanceof SqlError || error instanceof BatchEnd)) {
         throw error;
       }
       if (error instanceof SqlError) {
-        this.#refused(error);
+        this.refused(error);
       }
     }
   }
 
-  /** An error before the first statement. */
-  #refused(error: SqlError): void {
+  /** An error that no statement of a batch has: told, with what it does to the transaction. */
+  refused(error: SqlError): void {
     this.tell(error);
     try {
       this.#failed(error);
@@ -102,8 +119,12 @@ export class BatchRunner {
       depth: this.depth + 1,
     });
     inner.#tryDepth = this.#tryDepth;
+    inner.#outerTries = this.#tryDepth;
     try {
-      await inner.run(this.cache.get(text));
+      const batch = inner.#parsed(text);
+      if (batch !== null) {
+        await inner.run(batch);
+      }
     } finally {
       for (const name of [...this.session.tempTables.keys()]) {
         if (!temps.has(name)) {
@@ -151,16 +172,27 @@ export class BatchRunner {
     this.done({ rowCount: result.columns.length > 0 ? (counted ?? null) : counted, select: result.select });
   }
 
-  #prepare(batch: PreparedBatch): void {
-    for (const declaration of batch.declarations) {
-      declareVariables(this.frame, declaration, this.session.database.collation);
-    }
-    for (const source of batch.changeTables) {
-      const object = source.table.server === null ? findObject(this.session, source.table) : undefined;
-      if (object?.kind === 'table' && object.tracker === null && !object.temporary) {
-        throw notTracked(describeName(source.table), source.line);
+  /** The batch of a text that is run in this one's place; null when its errors have been told. @throws SqlError into a TRY outside */
+  #parsed(text: string): PreparedBatch | null {
+    try {
+      return this.cache.get(text);
+    } catch (error) {
+      if (!(error instanceof SqlError)) {
+        throw error;
       }
+      this.#notCompiled(error);
+      return null;
     }
+  }
+
+  /** A batch that does not compile does nothing: XACT_ABORT is not asked. @throws SqlError into a TRY outside */
+  #notCompiled(error: SqlError): void {
+    this.session.errorNumber = error.number;
+    if (this.#outerTries > 0) {
+      throw error;
+    }
+    this.tell(error);
+    this.done({ error: true });
   }
 
   async #sequence(statements: readonly Statement[], end: number): Promise<Outcome> {
@@ -181,8 +213,14 @@ export class BatchRunner {
       if (held !== undefined) {
         await held;
       }
+      await this.#binding.reach(statement);
+      const calls = statement.kind === 'execute' || statement.kind === 'executeText';
+      if (calls) {
+        this.session.errorNumber = 0;
+      }
       const outcome = await this.#statement(statement, end);
-      this.session.errorNumber = 0;
+      // After EXEC it is what the last statement of that text left.
+      this.session.errorNumber = calls ? this.session.errorNumber : 0;
       return outcome;
     } catch (caught) {
       const error = caught instanceof SqlError ? caught : null;
@@ -199,6 +237,9 @@ export class BatchRunner {
       }
       this.tell(error);
       this.#failed(error);
+      if (this.#binding.isOwn(error)) {
+        throw new ScopeEnd();
+      }
       return 'next';
     }
   }
@@ -214,7 +255,7 @@ export class BatchRunner {
       }
     }
     this.done({ error: true });
-    if (endsBatch(error) || rollsBack) {
+    if (rollsBack || (endsBatch(error) && !this.#binding.isOwn(error))) {
       throw new BatchEnd();
     }
   }
@@ -296,7 +337,7 @@ export class BatchRunner {
         await declare(this, statement);
         return 'next';
       case 'declareTable':
-        await this.atomic((context) => declareTable(context, statement));
+        // It has been there since the batch began.
         return 'next';
       case 'setVariable':
         await this.atomic((context) => setVariable(context, statement));
@@ -348,7 +389,7 @@ export class BatchRunner {
     try {
       return await this.#sequence(statement.body, statement.handler[0]?.position ?? end);
     } catch (error) {
-      if (!(error instanceof SqlError)) {
+      if (!(error instanceof SqlError) || this.#binding.isOwn(error)) {
         throw error;
       }
       this.#tryDepth -= 1;

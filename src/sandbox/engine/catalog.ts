@@ -56,6 +56,8 @@ export interface CheckConstraint {
   readonly expression: Expression;
   readonly text: string;
   enabled: boolean;
+  /** Every row is known to satisfy it. */
+  trusted: boolean;
 }
 
 export interface ForeignKey {
@@ -67,6 +69,8 @@ export interface ForeignKey {
   readonly onDelete: ReferentialRule;
   readonly onUpdate: ReferentialRule;
   enabled: boolean;
+  /** Every row is known to satisfy it. */
+  trusted: boolean;
 }
 
 export type ReferentialRule = 'noAction' | 'cascade' | 'setNull' | 'setDefault';
@@ -115,6 +119,9 @@ export interface Synonym {
 
 export type CatalogObject = Table | View | Synonym;
 
+/** Who may come in, as sys.databases names it. */
+export type UserAccess = 'MULTI_USER' | 'SINGLE_USER' | 'RESTRICTED_USER';
+
 export interface Schema {
   readonly id: number;
   readonly name: string;
@@ -132,6 +139,13 @@ export class Database {
   readonly objects = new Map<string, CatalogObject>();
   snapshotAllowed = false;
   readCommittedSnapshot = false;
+  readOnly = false;
+  offline = false;
+  access: UserAccess = 'MULTI_USER';
+  /** The session that has a SINGLE_USER database for itself; null: whoever comes first. */
+  holder: number | null = null;
+  /** Shared with its backups: what a restore may replace without being told to. */
+  readonly family: object;
   /** Options that are remembered and shown but change nothing here. */
   readonly options = new Map<string, string>();
   /** @@DBTS: the last rowversion handed out. */
@@ -149,6 +163,8 @@ export class Database {
     tracking: DatabaseTracking;
     locks: TableLocks;
     system: boolean;
+    family?: object;
+    lastObjectId?: number;
   }) {
     this.id = options.id;
     this.name = options.name;
@@ -158,7 +174,8 @@ export class Database {
     this.tracking = options.tracking;
     this.locks = options.locks;
     this.system = options.system;
-    this.#lastObjectId = 245_575_913;
+    this.family = options.family ?? {};
+    this.#lastObjectId = options.lastObjectId ?? 245_575_913;
     for (const [id, name] of [
       [1, 'dbo'],
       [2, 'guest'],
@@ -167,6 +184,10 @@ export class Database {
     ] as const) {
       this.schemas.set(name.toLowerCase(), { id, name });
     }
+  }
+
+  get lastObjectId(): number {
+    return this.#lastObjectId;
   }
 
   nextObjectId(): number {

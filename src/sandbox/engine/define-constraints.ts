@@ -105,6 +105,7 @@ export function addCheck(context: StatementContext, draft: TableDraft, constrain
     expression: constraint.expression,
     text: constraint.text,
     enabled: true,
+    trusted: true,
   });
 }
 
@@ -176,6 +177,7 @@ export function addForeignKey(
     onDelete: constraint.onDelete,
     onUpdate: constraint.onUpdate,
     enabled: true,
+    trusted: true,
   });
 }
 

@@ -17,6 +17,7 @@ import type { OutputRows } from './output-clause.ts';
 import type { PlanColumn } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
 import type { StatementResult } from './statement-result.ts';
+import { NO_RESULT } from './statement-result.ts';
 import { cellValue, valueRows } from './insert-values.ts';
 import { TableWriter } from './table-writer.ts';
 
@@ -31,16 +32,37 @@ export interface RowBuilder {
   insert(values: readonly (SqlValue | undefined)[]): ReturnType<TableWriter['insert']>;
 }
 
+/** How the rows of a bulk load are taken. */
+export interface BulkRules {
+  /** The identity column's values are the stream's, where it has them. */
+  readonly keepsIdentity: boolean;
+  /** Whether CHECK and FOREIGN KEY constraints are tested. */
+  readonly tests: boolean;
+}
+
 /** @throws SqlError 207, 264, 271, 273, 544, 545, 8101 */
-export function rowBuilder(env: PlanEnvironment, table: Table, names: readonly string[], line: number): RowBuilder {
+export function rowBuilder(
+  env: PlanEnvironment,
+  table: Table,
+  names: readonly string[],
+  line: number,
+  bulk: BulkRules | null = null,
+): RowBuilder {
   const { context } = env;
   const { session } = context;
-  const writer = new TableWriter(env, table);
+  const writer = new TableWriter(env, table, bulk?.tests ?? true);
   const identityAt = table.columns.findIndex((column) => column.identity !== null);
   const identityColumn = table.columns[identityAt];
-  const explicit = session.identityInsert === table;
-  const columns = names.length === 0 ? implicitColumns(table, explicit, line) : names.map((name) => namedColumn(table, name, line));
-  refuseColumns(table, columns, explicit, line);
+  const explicit = bulk?.keepsIdentity ?? session.identityInsert === table;
+  const columns =
+    names.length === 0 && bulk === null
+      ? implicitColumns(table, explicit && !context.binding, line)
+      : names.map((name) => namedColumn(table, name, line));
+  // Whether IDENTITY_INSERT is on shows when the statement runs.
+  refuseColumns(table, columns, context.binding ? null : explicit, line, bulk !== null);
+  if (bulk !== null) {
+    columns.forEach((column) => refuseRowVersion(column, line));
+  }
   const scope = emptyScope(env);
   const defaults = table.columns.map((column) => defaultOf(table, column, scope));
   /** Where the value of each of the table's columns is found. */
@@ -100,13 +122,17 @@ function noteIdentity(column: Column, value: SqlValue): void {
   }
 }
 
+function explicitIdentity(table: Table, line: number): SqlError {
+  return new SqlError(
+    8101,
+    `An explicit value for the identity column in table '${table.name}' can only be specified when a column list is used and IDENTITY_INSERT is ON.`,
+    { line },
+  );
+}
+
 function implicitColumns(table: Table, explicit: boolean, line: number): Column[] {
   if (explicit) {
-    throw new SqlError(
-      8101,
-      `An explicit value for the identity column in table '${table.name}' can only be specified when a column list is used and IDENTITY_INSERT is ON.`,
-      { line },
-    );
+    throw explicitIdentity(table, line);
   }
   return table.columns.filter((column) => column.identity === null && column.computed === null && column.type.name !== 'rowversion');
 }
@@ -119,7 +145,8 @@ function namedColumn(table: Table, name: string, line: number): Column {
   return column;
 }
 
-function refuseColumns(table: Table, columns: readonly Column[], explicit: boolean, line: number): void {
+/** @param explicit IDENTITY_INSERT; null: not known yet */
+function refuseColumns(table: Table, columns: readonly Column[], explicit: boolean | null, line: number, bulk: boolean): void {
   columns.forEach((column, index) => {
     if (columns.indexOf(column) !== index) {
       throw new SqlError(
@@ -135,7 +162,7 @@ function refuseColumns(table: Table, columns: readonly Column[], explicit: boole
         { line },
       );
     }
-    if (column.identity !== null && !explicit) {
+    if (column.identity !== null && explicit === false) {
       throw new SqlError(
         544,
         `Cannot insert explicit value for identity column in table '${table.name}' when IDENTITY_INSERT is set to OFF.`,
@@ -144,7 +171,7 @@ function refuseColumns(table: Table, columns: readonly Column[], explicit: boole
     }
   });
   const identity = table.columns.find((column) => column.identity !== null);
-  if (explicit && identity !== undefined && !columns.includes(identity)) {
+  if (explicit === true && !bulk && identity !== undefined && !columns.includes(identity)) {
     throw new SqlError(
       545,
       `Explicit value must be specified for identity column in table '${table.name}' either when IDENTITY_INSERT is set to ON or when a replication user is inserting into a NOT FOR REPLICATION identity column.`,
@@ -181,7 +208,7 @@ export function insertInto(
   output: OutputRows | null = null,
 ): number {
   const builder = rowBuilder(env, table, source.names, source.line);
-  refuseCount(builder.columns.length, source.described.length, source.names.length > 0, 'query', source.line);
+  refuseCount(builder, source.described.length, source.names.length > 0, 'query', source.line);
   const ctx = env.context.eval;
   let current: readonly SqlValue[] = [];
   const convert = builder.columns.map((column, index) => {
@@ -199,6 +226,9 @@ export function insertInto(
     return assignTo(table, column, value);
   });
   let count = 0;
+  if (env.context.binding) {
+    return count;
+  }
   // The source may read the table itself: all its rows come before the first is written.
   const rows = Array.isArray(source.rows) ? source.rows : [...source.rows];
   for (const row of rows) {
@@ -221,11 +251,16 @@ function refuseRowVersion(column: Column, line: number): void {
   }
 }
 
-function refuseCount(wanted: number, given: number, named: boolean, source: 'values' | 'query', line: number): void {
+function refuseCount(builder: RowBuilder, given: number, named: boolean, source: 'values' | 'query', line: number): void {
+  const wanted = builder.columns.length;
   if (wanted === given) {
     return;
   }
   if (!named) {
+    const { table } = builder.writer;
+    if (given === wanted + 1 && table.columns.some((column) => column.identity !== null)) {
+      throw explicitIdentity(table, line);
+    }
     throw new SqlError(213, 'Column name or number of supplied values does not match table definition.', { line });
   }
   const more = wanted > given;
@@ -243,6 +278,9 @@ export function runInsert(env: PlanEnvironment, statement: InsertStatement, outp
   const { source, line } = statement;
   const table = targetTable(env, statement.target, 'INSERT');
   if (source.kind === 'execute') {
+    if (env.context.binding) {
+      return { ...NO_RESULT, count: 0 };
+    }
     throw new UnsupportedError('INSERT … EXEC', line);
   }
   if (statement.top !== null) {
@@ -251,20 +289,31 @@ export function runInsert(env: PlanEnvironment, statement: InsertStatement, outp
   let count = 0;
   if (source.kind === 'query') {
     const plan = env.planQuery(env, source.query, null);
-    count = insertInto(env, table, { names: statement.columns, described: plan.columns, rows: plan.run(), line }, output);
+    count = insertInto(
+      env,
+      table,
+      { names: statement.columns, described: plan.columns, rows: env.context.binding ? [] : plan.run(), line },
+      output,
+    );
   } else {
     const builder = rowBuilder(env, table, statement.columns, line);
     const scope = emptyScope(env);
     const ctx = env.context.eval;
     const rows = source.kind === 'values' ? source.rows : [builder.columns.map(() => ({ kind: 'default', line, position: 0 }) as const)];
     for (const row of rows) {
-      refuseCount(builder.columns.length, row.length, statement.columns.length > 0, 'values', line);
+      refuseCount(builder, row.length, statement.columns.length > 0, 'values', line);
     }
     builder.columns.forEach((column, index) => {
       if (rows.some((row) => row[index]?.kind !== 'default')) {
         refuseRowVersion(column, line);
       }
     });
+    if (env.context.binding) {
+      // Constants are like each other: those of the first row stand for all.
+      const told = rows.filter((row, index) => index === 0 || row.some((value) => value.kind !== 'literal'));
+      valueRows(table, builder.columns, told, scope);
+      return { count, columns: [], rows: output?.finish() ?? [], select: false };
+    }
     for (const row of valueRows(table, builder.columns, rows, scope)) {
       const written = builder.insert(row.map((cell) => cellValue(cell, ctx)));
       output?.add(written.row, null);

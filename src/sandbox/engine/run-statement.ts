@@ -4,6 +4,7 @@ import type { Statement, WithPrefix } from '../sql/ast.ts';
 import { SqlError } from '../session.ts';
 import type { PlanEnvironment } from './bind-source.ts';
 import { emptyScope } from './bind-source.ts';
+import { prepareBulk } from './bulk-insert.ts';
 import { truncate } from './define-tracking.ts';
 import { createEnvironment, refineEnvironment } from './environment.ts';
 import { compileExpression } from './expressions.ts';
@@ -25,6 +26,7 @@ import { runDelete, runUpdate } from './update-rows.ts';
 const ATOMIC = [
   'select',
   'insert',
+  'insertBulk',
   'update',
   'delete',
   'merge',
@@ -66,7 +68,7 @@ function environmentOf(context: StatementContext, statement: WithPrefix & { read
     if (!value.untyped && value.type.name !== 'varbinary' && value.type.name !== 'binary') {
       throw wrongContext();
     }
-    const bytes = value.evaluate(context.eval);
+    const bytes = context.binding ? Buffer.alloc(0) : value.evaluate(context.eval);
     if (bytes === null) {
       throw wrongContext();
     }
@@ -112,6 +114,9 @@ export function runStatement(context: StatementContext, statement: AtomicStateme
       const output = statement.output === null ? null : outputRows(env, statement.output, targetTable(env, statement.target, 'INSERT'));
       return runInsert(env, statement, output);
     }
+    case 'insertBulk':
+      context.session.bulk = prepareBulk(context, statement);
+      return NO_RESULT;
     case 'update':
       return runUpdate(environmentOf(context, statement), statement);
     case 'delete':

@@ -4,7 +4,9 @@ import { UnsupportedError } from '../sql/unsupported.ts';
 import type { EnvironmentChange, IsolationLevel } from '../session.ts';
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
+import type { PendingBulk } from './bulk-insert.ts';
 import type { Database, Table } from './catalog.ts';
+import { enterDatabase } from './database-access.ts';
 import type { Instance, Login } from './instance.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -57,10 +59,14 @@ export class SessionState {
   errorNumber = 0;
   readonly caught: CaughtError[] = [];
   contextInfo: Buffer | null = null;
+  /** The INSERT BULK that was executed last and whose rows come next. */
+  bulk: PendingBulk | null = null;
   readonly context = new Map<string, { readonly type: SqlType; readonly value: SqlValue }>();
   /** A stack of EXECUTE AS: the principal on top is who the session is. */
   readonly impersonated: { readonly user: string; readonly administrator: boolean }[] = [];
   running = false;
+  /** It has been ended: what still runs stops at its next step. */
+  closed = false;
 
   constructor(options: { id: number; instance: Instance; login: Login; database: Database; appName: string; hostName: string }) {
     this.id = options.id;
@@ -93,6 +99,7 @@ export class SessionState {
     this.context.clear();
     this.contextInfo = null;
     this.identityInsert = null;
+    this.bulk = null;
   }
 
   beginTransaction(): Transaction {
@@ -161,6 +168,13 @@ export class SessionState {
     this.transaction.savepoints.push({ name, length: this.transaction.log.length });
   }
 
+  /** Another session may have the database for itself now. */
+  leaveDatabase(): void {
+    if (this.database.holder === this.id && this.database.access !== 'SINGLE_USER') {
+      this.database.holder = null;
+    }
+  }
+
   /** @throws SqlError 911 for an unknown database, 916 for one that the login may not open. */
   use(name: string): EnvironmentChange {
     const database = this.instance.database(name);
@@ -170,7 +184,9 @@ export class SessionState {
     if (this.impersonated.length > 0) {
       throw new UnsupportedError('USE inside EXECUTE AS');
     }
+    enterDatabase(this.instance, database, this);
     const from = this.database.name;
+    this.leaveDatabase();
     this.database = database;
     return { kind: 'database', from, to: database.name };
   }

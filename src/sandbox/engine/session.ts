@@ -1,9 +1,10 @@
 /** A session as the protocol sees it: batches, procedure calls, transaction requests. */
-import type { BackendSession, IsolationLevel, Parameter, ResultSink } from '../session.ts';
+import type { BackendSession, BulkRows, IsolationLevel, Parameter, ResultSink } from '../session.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
 import { BatchCache } from './batch-cache.ts';
 import { BatchRunner } from './batch-runner.ts';
+import { bulkInsert } from './bulk-insert.ts';
 import { declareVariable } from './declarations.ts';
 import { objectNameOf } from './object-names.ts';
 import { callProcedure } from './procedures.ts';
@@ -77,6 +78,7 @@ export class SandboxSession implements BackendSession, ConnectedSession {
     sql: string,
     options: { readonly parameters?: readonly Parameter[]; readonly sink: ResultSink; readonly signal: AbortSignal },
   ): Promise<Answer> {
+    this.#state.bulk = null;
     const frame = createFrame();
     const { parameters } = options;
     for (const parameter of parameters ?? []) {
@@ -105,6 +107,7 @@ export class SandboxSession implements BackendSession, ConnectedSession {
     name: string,
     options: { readonly parameters: readonly Parameter[]; readonly sink: ResultSink; readonly signal: AbortSignal },
   ): Promise<Answer> {
+    this.#state.bulk = null;
     const outputs = new Map<string, SqlValue>();
     return await this.#running(options, createFrame(), async (runner) => {
       try {
@@ -130,6 +133,28 @@ export class SandboxSession implements BackendSession, ConnectedSession {
         runner.done({ error: true });
       }
       return outputs;
+    });
+  }
+
+  async bulkLoad(load: BulkRows, options: { readonly sink: ResultSink; readonly signal: AbortSignal }): Promise<void> {
+    const pending = this.#state.bulk;
+    this.#state.bulk = null;
+    await this.#running(options, createFrame(), async (runner) => {
+      try {
+        if (pending === null) {
+          throw new SqlError(4002, 'The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly.');
+        }
+        await this.#state.instance.gate.beforeStatement(this.#state.appName, 'INSERT BULK', options.signal);
+        const count = await runner.atomic((context) => bulkInsert(context, pending, load));
+        this.#state.rowCount = BigInt(count);
+        runner.done({ rowCount: count });
+      } catch (error) {
+        if (!(error instanceof SqlError) || options.signal.aborted) {
+          throw error;
+        }
+        runner.refused(error);
+      }
+      return new Map();
     });
   }
 

@@ -190,6 +190,7 @@ export interface FunctionTable extends Node {
 export type Statement =
   | SelectStatement
   | InsertStatement
+  | InsertBulkStatement
   | UpdateStatement
   | DeleteStatement
   | MergeStatement
@@ -235,6 +236,24 @@ export interface InsertStatement extends Node, WithPrefix {
   readonly output: OutputClause | null;
   readonly source: InsertSource;
   readonly options: readonly string[];
+}
+
+/** One column of INSERT BULK … WITH (ORDER (…)). */
+export interface BulkOrder {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+/** INSERT BULK table (column type, …) WITH (…): the rows follow in a message of their own. */
+export interface InsertBulkStatement extends Node {
+  readonly kind: 'insertBulk';
+  readonly table: ObjectName;
+  readonly columns: readonly (Node & { readonly name: string; readonly type: TypeName })[];
+  readonly checkConstraints: boolean;
+  readonly keepIdentity: boolean;
+  readonly keepNulls: boolean;
+  readonly lockTable: boolean;
+  readonly order: readonly BulkOrder[];
 }
 
 export type InsertSource =

@@ -16,6 +16,7 @@ import type {
   WithPrefix,
 } from './ast.ts';
 import type { Cursor } from './cursor.ts';
+import { parseInsertBulk } from './parse-bulk.ts';
 import { parseExecute } from './parse-execute.ts';
 import { parseCondition, parseExpression } from './parse-expression.ts';
 import { parseOptions, parseQuery, parseSelectItem, parseTop, parseWith, takeAssignment } from './parse-query.ts';
@@ -30,7 +31,7 @@ export function parseDml(cursor: Cursor): Statement {
     return parseSelect(cursor, at, prefix);
   }
   if (cursor.takeWord('INSERT')) {
-    return parseInsert(cursor, at, prefix);
+    return cursor.isWord('BULK') ? parseInsertBulk(cursor, at) : parseInsert(cursor, at, prefix);
   }
   if (cursor.takeWord('UPDATE')) {
     if (cursor.isWord('STATISTICS')) {
@@ -63,9 +64,6 @@ function parseSelect(cursor: Cursor, at: Node, prefix: WithPrefix): SelectStatem
 }
 
 function parseInsert(cursor: Cursor, at: Node, prefix: WithPrefix): InsertStatement {
-  if (cursor.isWord('BULK')) {
-    throw new UnsupportedError('INSERT BULK', at.line);
-  }
   const top = parseTop(cursor);
   cursor.takeWord('INTO');
   const target = parseTargetName(cursor);

@@ -18,22 +18,22 @@ export function readValue(reader: ByteReader, wire: WireType): SqlValue {
   }
   switch (wire.form) {
     case 'fixed':
-      return decode(reader, wire, fixedBytes(wire.type));
+      return readValueOf(reader, wire, fixedBytes(wire.type));
     case 'byte': {
       const bytes = reader.u8();
-      return bytes === 0 ? null : decode(reader, wire, bytes);
+      return bytes === 0 ? null : readValueOf(reader, wire, bytes);
     }
     case 'short': {
       const bytes = reader.u16();
-      return bytes === LENGTH_MAX ? null : decode(reader, wire, bytes);
+      return bytes === LENGTH_MAX ? null : readValueOf(reader, wire, bytes);
     }
     case 'long': {
       const bytes = reader.u32();
-      return bytes === LONG_NULL ? null : decode(reader, wire, bytes);
+      return bytes === LONG_NULL ? null : readValueOf(reader, wire, bytes);
     }
     case 'plp': {
       const data = readChunks(reader);
-      return data === null ? null : decode(new ByteReader(data), wire, data.length);
+      return data === null ? null : readValueOf(new ByteReader(data), wire, data.length);
     }
     default:
       return wire.form satisfies never;
@@ -56,7 +56,8 @@ function readChunks(reader: ByteReader): Buffer | null {
   return data;
 }
 
-function decode(reader: ByteReader, wire: WireType, bytes: number): SqlValue {
+/** Reads the value of a type of which the length has been read. @throws ProtocolError as readValue() */
+export function readValueOf(reader: ByteReader, wire: WireType, bytes: number): SqlValue {
   const type: SqlType = wire.type;
   checkValueLength(type, bytes);
   switch (type.name) {

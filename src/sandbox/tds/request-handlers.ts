@@ -5,6 +5,7 @@
 import type { BackendSession } from '../session.ts';
 import { SqlError } from '../session.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
+import { readBulkRows } from './bulk-stream.ts';
 import { messageOf } from './handshake.ts';
 import type { MessageWriter } from './message-writer.ts';
 import type { Message } from './packets.ts';
@@ -47,8 +48,7 @@ export async function serveRequest(message: Message, context: RequestContext): P
       await serveTransaction(readTransactionRequest(message.data), context);
       return;
     default:
-      writeError(context, new UnsupportedError('BULK LOAD messages'));
-      writeFinalDone(context, TOKEN.done, DONE.error);
+      await serveBulkLoad(message.data, context);
   }
 }
 
@@ -69,6 +69,17 @@ async function serveBatch(sql: string, context: RequestContext): Promise<void> {
   const sink = new StatementSink({ out, inProcedure: false, signal, serverName });
   try {
     await session.execute(sql, { sink, signal });
+  } catch (error) {
+    report(error, sink, signal);
+  }
+  sink.endBatch(session.transactionId !== 0n);
+}
+
+async function serveBulkLoad(data: Buffer, context: RequestContext): Promise<void> {
+  const { out, session, signal, serverName } = context;
+  const sink = new StatementSink({ out, inProcedure: false, signal, serverName });
+  try {
+    await session.bulkLoad(readBulkRows(data, session.collation), { sink, signal });
   } catch (error) {
     report(error, sink, signal);
   }

@@ -3,7 +3,15 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SqlError } from '../../../src/sandbox/session.ts';
-import type { BackendSession, IsolationLevel, LoginRequest, Parameter, ResultSink, ServerBackend } from '../../../src/sandbox/session.ts';
+import type {
+  BackendSession,
+  BulkRows,
+  IsolationLevel,
+  LoginRequest,
+  Parameter,
+  ResultSink,
+  ServerBackend,
+} from '../../../src/sandbox/session.ts';
 import { DEFAULT_COLLATION } from '../../../src/sandbox/sql-types.ts';
 import type { ResultColumn, SqlMessage, SqlValue } from '../../../src/sandbox/sql-types.ts';
 
@@ -83,6 +91,13 @@ export class ToySession implements BackendSession {
       throw new SqlError(2812, `Could not find stored procedure '${name}'.`, { state: 62 });
     }
     return { outputs: (await answer({ session: this, ...options })) ?? new Map<string, SqlValue>(), status: 7 };
+  }
+
+  bulkLoad(load: BulkRows, options: { sink: ResultSink; signal: AbortSignal }): Promise<void> {
+    const rows = [...load.rows].length;
+    this.log.push(`bulk ${load.columns.map(({ name }) => name).join(', ')}: ${rows}`);
+    options.sink.done({ rowCount: rows, select: false, error: false, inTransaction: this.transactionId !== 0n });
+    return Promise.resolve();
   }
 
   begin(level: IsolationLevel | null, name: string): bigint {
