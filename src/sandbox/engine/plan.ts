@@ -13,6 +13,10 @@ export interface PlanColumn {
   readonly nullable: boolean;
   readonly identity?: boolean;
   readonly computed?: boolean;
+  /** It is JSON already: FOR JSON puts it in as it stands. */
+  readonly json?: boolean;
+  /** The exposed name of the table that it comes from; what FOR JSON AUTO nests by. */
+  readonly table?: string;
 }
 
 /** A named row of a query: a table, a derived table, `inserted`. */

@@ -159,7 +159,21 @@ function outputItems(items: readonly SelectItem[], source: Source | null, scope:
           : item.expression.kind === 'column'
             ? (column?.name ?? item.expression.name)
             : '';
-      return [{ column: { ...flagsOf(column), name, type: value.type, nullable: value.nullable }, value, expression: item.expression }];
+      const { table } = column ?? {};
+      return [
+        {
+          column: {
+            ...flagsOf(column),
+            name,
+            type: value.type,
+            nullable: value.nullable,
+            json: column?.json ?? isJson(item.expression),
+            ...(table === undefined ? {} : { table }),
+          },
+          value,
+          expression: item.expression,
+        },
+      ];
     }
     if (source === null) {
       throw new SqlError(263, 'Must specify table to select from.', { line: item.line });
@@ -174,7 +188,7 @@ function outputItems(items: readonly SelectItem[], source: Source | null, scope:
           position: item.position,
         };
         const value = grouped ? compileExpression(expression, scope) : slotValue(table.slot, table.columns.indexOf(column), column);
-        return { column, value, expression };
+        return { column: { ...column, table: table.name }, value, expression };
       }),
     );
   });
@@ -189,7 +203,19 @@ function sourceColumn(expression: Extract<Expression, { kind: 'column' }>, sourc
     return null;
   }
   const found = scope.resolveColumn(expression.qualifier, expression.name, expression);
-  return source?.tables.find((table) => table.slot === found.slot)?.columns[found.index] ?? null;
+  const table = source?.tables.find((each) => each.slot === found.slot);
+  const column = table?.columns[found.index];
+  return table === undefined || column === undefined ? null : { ...column, table: table.name };
+}
+
+const JSON_MAKERS = new Set(['JSON_QUERY', 'JSON_MODIFY', 'JSON_OBJECT', 'JSON_ARRAY']);
+
+/** What FOR JSON does not escape. Source: learn.microsoft.com "JSON_QUERY (Transact-SQL)", remarks; "Remove square brackets", on nested queries. */
+function isJson(expression: Expression): boolean {
+  if (expression.kind === 'subquery') {
+    return expression.query.forJson?.withoutArrayWrapper === false;
+  }
+  return expression.kind === 'call' && JSON_MAKERS.has(expression.name.name.toUpperCase());
 }
 
 function flagsOf(column: PlanColumn | null): Partial<PlanColumn> {

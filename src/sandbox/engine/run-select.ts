@@ -11,9 +11,13 @@ export function runSelect(env: PlanEnvironment, statement: SelectStatement): Sta
   const { query } = statement;
   const body = query.body.kind === 'specification' ? query.body : null;
   if (body?.items.some((item) => item.kind === 'assign') === true) {
-    return { count: planAssignment(env, query, body)(), columns: [], rows: [], select: true };
+    const assign = planAssignment(env, query, body);
+    return { count: env.context.binding ? 0 : assign(), columns: [], rows: [], select: true };
   }
   const plan = env.planQuery(env, query, null);
+  if (env.context.binding) {
+    return { count: 0, columns: plan.columns, rows: [], select: true };
+  }
   if (body !== null && body.into !== null) {
     const table = tableForInto(env.context, body.into, plan.columns);
     const rows = [...plan.run()];
@@ -28,7 +32,19 @@ export function runSelect(env: PlanEnvironment, statement: SelectStatement): Sta
       break;
     }
   }
+  if (query.forJson !== null) {
+    return { count: rows.length, columns: plan.columns, rows: rows.flatMap((row) => pieces(row[0] ?? null)), select: true };
+  }
   return { count: rows.length, columns: plan.columns, rows, select: true };
+}
+
+/** A long text of FOR JSON comes in several rows. Source: learn.microsoft.com "Use FOR JSON output in SQL Server and in client apps". */
+const PIECE = 2033;
+
+function pieces(value: SqlValue): SqlValue[][] {
+  const text = typeof value === 'string' ? value : '';
+  const count = Math.max(1, Math.ceil(text.length / PIECE));
+  return Array.from({ length: count }, (_, index) => [text.slice(index * PIECE, (index + 1) * PIECE)]);
 }
 
 function insertedCount(count: number): StatementResult {

@@ -171,6 +171,11 @@ export function parseJsonPath(text: string): JsonPath {
   return { strict: match[1]?.toLowerCase() === 'strict', steps };
 }
 
+/** A text as a JSON string, escaped as FOR JSON and STRING_ESCAPE do: the slash too. */
+export function jsonString(text: string): string {
+  return JSON.stringify(text).replaceAll('/', String.raw`\/`);
+}
+
 /** The node that a path leads to, or null. */
 export function selectJson(node: JsonNode, path: JsonPath): JsonNode | null {
   let current: JsonNode | null = node;
