@@ -1,15 +1,24 @@
-/** Parsed batches by their text, and what has to be known of a batch before its first statement runs. */
-import type { ChangesTable, Statement, VersionTable } from '../sql/ast.ts';
-import type { DeclareStatement } from '../sql/ast-control.ts';
+/** Parsed batches by their text, what has to be known of a batch before its first statement runs, and against what it was bound last. */
+import type { Statement } from '../sql/ast.ts';
 import { parse } from '../sql/parser.ts';
+import type { BatchSurvey } from './batch-survey.ts';
+import { surveyBatch } from './batch-survey.ts';
+import type { Database } from './catalog.ts';
 
-export interface PreparedBatch {
+export interface PreparedBatch extends BatchSurvey {
   readonly text: string;
   readonly statements: readonly Statement[];
-  /** Every CHANGETABLE in it: an untracked table refuses the whole batch. */
-  readonly changeTables: readonly (ChangesTable | VersionTable)[];
-  /** A variable is known in the whole batch, whether its DECLARE was reached or not. */
-  readonly declarations: readonly DeclareStatement[];
+  /** What was bound without an error, by the database that it ran in. */
+  readonly bound: WeakMap<Database, BoundBatch>;
+}
+
+/** A batch whose names were found, but for those of some statements, which are bound when they are reached. */
+export interface BoundBatch {
+  /** definitionStamp() of that moment: it holds as long as that does. */
+  readonly stamp: number;
+  /** Names and types of the parameters. */
+  readonly parameters: string;
+  readonly deferred: ReadonlySet<Statement>;
 }
 
 const LIMIT = 500;
@@ -26,9 +35,7 @@ export class BatchCache {
       return known;
     }
     const { statements } = parse(text);
-    // Looking through the tree of a giant INSERT costs as much as running it.
-    const surveyed = /changetable|declare/i.test(text) ? survey(statements) : { changeTables: [], declarations: [] };
-    const prepared = { text, statements, ...surveyed };
+    const prepared = { text, statements, bound: new WeakMap<Database, BoundBatch>(), ...surveyBatch(text, statements) };
     if (text.length <= LONGEST) {
       if (this.#batches.size >= LIMIT) {
         const oldest = this.#batches.keys().next().value;
@@ -40,37 +47,4 @@ export class BatchCache {
     }
     return prepared;
   }
-}
-
-function survey(statements: readonly Statement[]): Pick<PreparedBatch, 'changeTables' | 'declarations'> {
-  const changeTables: (ChangesTable | VersionTable)[] = [];
-  const declarations: DeclareStatement[] = [];
-  const visit = (node: unknown): void => {
-    if (Array.isArray(node)) {
-      for (const each of node) {
-        visit(each);
-      }
-      return;
-    }
-    if (typeof node !== 'object' || node === null) {
-      return;
-    }
-    const kind: unknown = 'kind' in node ? node.kind : null;
-    if (kind === 'literal') {
-      return;
-    }
-    if (kind === 'changes' || kind === 'version') {
-      changeTables.push(node as ChangesTable | VersionTable);
-    }
-    if (kind === 'declare') {
-      declarations.push(node as DeclareStatement);
-    }
-    for (const value of Object.values(node)) {
-      if (typeof value === 'object') {
-        visit(value);
-      }
-    }
-  };
-  visit(statements);
-  return { changeTables, declarations };
 }

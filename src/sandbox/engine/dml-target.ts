@@ -22,6 +22,9 @@ export function targetTable(env: PlanEnvironment, target: DmlTarget, permission:
   const table = findTable(context.session, target.name);
   if (!table.temporary) {
     table.locks.pass(context.transaction, 'schema stability');
+    if (context.binding) {
+      return table;
+    }
     if (context.isSnapshot && table.definedSeq > context.view(table.database)) {
       throw errors.definitionChanged(table.database.name);
     }
@@ -32,7 +35,7 @@ export function targetTable(env: PlanEnvironment, target: DmlTarget, permission:
 
 /** A write looks at the newest rows and locks them, but for SNAPSHOT, which looks at its view and conflicts with what is newer. */
 export function writeMode(context: StatementContext, table: Table, hints: readonly string[]): ReadMode {
-  if (table.temporary) {
+  if (table.temporary || context.binding) {
     return { kind: 'locking' };
   }
   if (context.isSnapshot) {

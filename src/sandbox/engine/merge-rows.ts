@@ -51,7 +51,8 @@ export function runMerge(env: PlanEnvironment, statement: MergeStatement): State
   const [slot = 0] = target.slots;
   const planned: Planned[] = [];
   const seen = new Set<RowChain>();
-  for (const _ of joined.prepare([], known)()) {
+  const rows = joined.prepare([], known);
+  for (const _ of context.binding ? [] : rows()) {
     const row = ctx.rows[slot] ?? [];
     const chain = target.chainOf(row);
     const fromSource = source.tables.every((each) => ctx.rows[each.slot]?.length === 0 || !isMissing(ctx.rows[each.slot] ?? []));

@@ -61,8 +61,10 @@ export function trackedTable(context: StatementContext, source: ChangesTable | V
   if (object.tracker === null || key === null) {
     throw notTracked(describeName(name), line);
   }
-  requirePermission(context.session, object, 'VIEW CHANGE TRACKING');
-  requirePermission(context.session, object, 'SELECT');
+  if (!context.binding) {
+    requirePermission(context.session, object, 'VIEW CHANGE TRACKING');
+    requirePermission(context.session, object, 'SELECT');
+  }
   const keyColumns = indexPositions(object, key).flatMap((position) => {
     const column = object.columns[position];
     return column === undefined ? [] : [{ name: column.name, type: column.type, nullable: false }];

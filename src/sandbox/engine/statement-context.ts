@@ -57,6 +57,8 @@ export class StatementContext {
   readonly now: number;
   /** CHANGE_TRACKING_CONTEXT of the statement. */
   trackingContext: Buffer | null = null;
+  /** The statement is only bound (bind-batch.ts): nothing is read, written, locked or asked for rights. */
+  binding = false;
   #slots = 0;
   #statementSeq: number | null = null;
 
@@ -110,7 +112,9 @@ export class StatementContext {
 
   /** How rows of a table are read by this statement. @throws WaitSignal, SqlError 229, 3951, 3952, 3961 */
   readMode(table: Table, hints: readonly string[]): ReadMode {
-    requirePermission(this.session, table, 'SELECT');
+    if (!this.binding) {
+      requirePermission(this.session, table, 'SELECT');
+    }
     const has = (...names: string[]): boolean => names.some((name) => hints.includes(name));
     for (const hint of hints) {
       if (!READ_HINTS.has(hint) && !IGNORED_HINTS.has(hint) && !hint.startsWith('INDEX') && !hint.startsWith('FORCESEEK')) {
@@ -121,6 +125,9 @@ export class StatementContext {
       return { kind: 'locking' };
     }
     table.locks.pass(this.transaction, 'schema stability');
+    if (this.binding) {
+      return { kind: 'locking' };
+    }
     const isolation = this.session.isolation;
     if (has('TABLOCKX', 'XLOCK')) {
       table.locks.hold(this.transaction, 'exclusive');
@@ -179,9 +186,9 @@ export class StatementContext {
     return this.statementSeq();
   }
 
-  /** The rows that a write looks at are never read from the past: it locks them. @throws like readMode */
+  /** The rows that a write looks at are never read from the past: it locks them. @throws like readMode, SqlError 3906 */
   claimTable(table: Table): void {
-    if (!table.temporary) {
+    if (!table.temporary && !this.binding) {
       table.locks.hold(this.transaction, 'intent exclusive');
     }
   }

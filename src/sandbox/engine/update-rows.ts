@@ -112,7 +112,7 @@ function eachTarget(
   const seen = new Set<RowChain>();
   const slot = bound.stored.slots[0] ?? 0;
   const single = bound.source === bound.stored;
-  if (limit <= 0) {
+  if (limit <= 0 || env.context.binding) {
     return;
   }
   for (const _ of rows()) {
@@ -133,7 +133,8 @@ function topCount(env: PlanEnvironment, expression: Expression, percent: boolean
   if (percent) {
     throw new UnsupportedError('TOP PERCENT in UPDATE and DELETE', expression.line);
   }
-  const value = compileExpression(expression, emptyScope(env)).evaluate(env.context.eval);
+  const compiled = compileExpression(expression, emptyScope(env));
+  const value = env.context.binding ? null : compiled.evaluate(env.context.eval);
   return value === null || typeof value === 'object' ? 0 : Number(value);
 }
 

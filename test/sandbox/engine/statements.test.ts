@@ -125,7 +125,7 @@ describe('a definition', () => {
   test('is undone with its transaction', async () => {
     await db.rows('CREATE TABLE dbo.d (id int NOT NULL PRIMARY KEY); INSERT INTO dbo.d VALUES (1)');
     await db.rows(
-      `BEGIN TRAN; ALTER TABLE dbo.d ADD z int NOT NULL DEFAULT 1; UPDATE dbo.d SET z = 2; EXEC sp_rename 'dbo.d.z', 'y', 'COLUMN'; CREATE TABLE dbo.e (id int); ROLLBACK`,
+      `BEGIN TRAN; ALTER TABLE dbo.d ADD z int NOT NULL DEFAULT 1; EXEC('UPDATE dbo.d SET z = 2'); EXEC sp_rename 'dbo.d.z', 'y', 'COLUMN'; CREATE TABLE dbo.e (id int); ROLLBACK`,
     );
     expect(await db.rows('SELECT * FROM dbo.d')).toEqual([{ id: 1 }]);
     expect(await db.rows("SELECT OBJECT_ID(N'dbo.e') AS o")).toEqual([{ o: null }]);
