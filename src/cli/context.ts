@@ -1,5 +1,6 @@
 /** What every command gets: the global options, the configuration on demand, the output, and the signal that ends it. */
-import { loadConfig } from '../config/load.ts';
+import { delimiter } from 'node:path';
+import { type LoadedConfig, readConfig } from '../config/load.ts';
 import { flagOverride, type Override } from '../config/overrides.ts';
 import { secretsOf } from '../config/print.ts';
 import type { Config } from '../config/schema.ts';
@@ -7,7 +8,7 @@ import { PatchwireError } from '../model/errors.ts';
 import { Output } from './output.ts';
 
 export interface GlobalOptions {
-  readonly config: string;
+  readonly config?: readonly string[];
   readonly set?: readonly string[];
   readonly logLevel?: string;
   readonly json?: boolean;
@@ -23,24 +24,32 @@ export interface ProcessControl {
 
 export interface CommandContext {
   readonly output: Output;
-  readonly configPath: string;
+  /** The configuration files as they were named, later ones over earlier ones; one at least. */
+  readonly configPaths: readonly string[];
   readonly control: ProcessControl;
   /** Loads the configuration; its secrets are kept out of the output from then on. @throws PatchwireError PW-C101 to PW-C104, PW-C109 */
   readonly config: () => Config;
+  /** The same with the origin of every value; `paths`: of other files. @throws PatchwireError PW-C101 to PW-C104, PW-C109 */
+  readonly loaded: (paths?: readonly string[]) => LoadedConfig;
+  /** What goes over the files: `--set` and `--log-level`. @throws PatchwireError PW-C109 */
+  readonly flags: () => readonly Override[];
 }
 
 export function createContext(options: GlobalOptions, control: ProcessControl): CommandContext {
   const output = new Output({ json: options.json ?? false, debug: options.debug ?? false });
-  return {
-    output,
-    configPath: options.config,
-    control,
-    config() {
-      const config = loadConfig({ path: options.config, env: control.env, flags: flagsOf(options) });
-      output.keepSecret(secretsOf(config));
-      return config;
-    },
+  const configPaths = pathsOf(options, control.env);
+  const loaded = (paths: readonly string[] = configPaths): LoadedConfig => {
+    const found = readConfig({ path: paths, env: control.env, flags: flagsOf(options) });
+    output.keepSecret(secretsOf(found.config));
+    return found;
   };
+  return { output, configPaths, control, config: () => loaded().config, loaded, flags: () => flagsOf(options) };
+}
+
+/** `--config` (repeatable), else PATCHWIRE_CONFIG (several separated as in PATH), else cdc.config.yaml. */
+function pathsOf({ config = [] }: GlobalOptions, env: ProcessControl['env']): readonly string[] {
+  const named = config.length > 0 ? config : (env['PATCHWIRE_CONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
+  return named.length > 0 ? named : ['cdc.config.yaml'];
 }
 
 function flagsOf({ set = [], logLevel }: GlobalOptions): Override[] {

@@ -67,7 +67,7 @@ function buildProgram(bind: Bind): Command {
     .description('Follows SQL Server change tracking and publishes JSON Patches through Redis.')
     .version(packageVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .option('-c, --config <file>', 'the configuration', 'cdc.config.yaml')
+    .option('-c, --config <file>', 'the configuration (default: cdc.config.yaml); repeatable, later files go over earlier ones', collect)
     .option('--set <path=value>', 'set a key of the configuration, before environment and file (repeatable)', collect)
     .option('--log-level <level>', 'the same as --set log.level=…')
     .option('--json', 'results as JSON on stdout, errors as JSON on stderr')
@@ -82,7 +82,7 @@ Examples:
   $ patchwire run                               the daemon, until a signal
   $ patchwire tail orders                       patches as they come
 
-Environment: PATCHWIRE_LOG__LEVEL=debug sets log.level; a double underscore is one level.
+Environment: PATCHWIRE_LOG__LEVEL=debug sets log.level; a double underscore is one level. PATCHWIRE_CONFIG names the configuration.
 
 Exit codes:
 ${EXIT_CODE_TABLE.map(({ code, meaning }) => `  ${String(code).padStart(3)}  ${meaning}`).join('\n')}`,

@@ -1,13 +1,10 @@
 /**
- * Changes the list of tables in the configuration file and nothing else: comments, order and spelling of the rest stay. Writes beside the
- * file, fsyncs and renames, so that a crash leaves the old file or the new one. What is written was parsed first.
+ * Changes the list of tables in the text of a configuration and nothing else: comments, order and spelling of the rest stay. Knows texts,
+ * no files: those are replaced by replace-file.ts.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Document, isMap, isScalar, isSeq, parseDocument, visit, YAMLSeq } from 'yaml';
 import { PatchwireError } from '../model/errors.ts';
-import { unreadable } from './load.ts';
 import { formatTableName, parseTableName, sameTableName, type TableName } from './table-name.ts';
 
 /** A table's entry as it is written: only what differs from the defaults. */
@@ -38,14 +35,19 @@ export function withTable(text: string, entry: TableEntry): string {
   return sameValue(spliced, document) ? spliced : print(document, text);
 }
 
-/** The text without the table's entry; comments above it stay. @throws PatchwireError PW-C106 when it has none, PW-C102, PW-C103 */
-export function withoutTable(text: string, table: TableName): string {
+/**
+ * The text without the table's entry; comments above it stay.
+ * @param source the entry's source where the table may be there more than once; an entry without one is any source's
+ * @throws PatchwireError PW-C106 when it has none, PW-C102, PW-C103
+ */
+export function withoutTable(text: string, table: TableName, source?: string): string {
   const document = parse(text);
   const list = tableList(document);
   const index = list.items.findIndex((item) => {
     const name: unknown = isMap(item) ? item.get('table') : null;
+    const named: unknown = isMap(item) ? (item.get('source') ?? source) : null;
     const parsed = typeof name === 'string' ? parseTableName(name) : null;
-    return parsed !== null && sameTableName(parsed, table);
+    return parsed !== null && sameTableName(parsed, table) && (source === undefined || named === source);
   });
   if (index < 0) {
     throw new PatchwireError('PW-C106', `the table ${formatTableName(table)} is not in the configuration`);
@@ -110,44 +112,10 @@ function lineBreak(text: string): string {
   return text.includes('\r\n') ? '\r\n' : '\n';
 }
 
-/**
- * Applies `change` to the file's text.
- * @throws PatchwireError PW-C101 when it cannot be read, PW-C107 when it cannot be written, and what `change` throws: the file is as it was
- */
-export function editFile(path: string, change: (text: string) => string): void {
-  let before: string;
-  let target: string;
-  try {
-    target = realpathSync(path);
-    before = readFileSync(target, 'utf8');
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-  const after = change(before);
-  const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.new`);
-  try {
-    const file = openSync(temporary, 'wx', statSync(target).mode & 0o777);
-    try {
-      writeFileSync(file, after);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, target);
-    const folder = openSync(dirname(target), 'r');
-    try {
-      fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    throw new PatchwireError('PW-C107', `the configuration file ${path} cannot be written (${code})`, {
-      cause: error,
-      details: { path, reason: code },
-    });
-  }
+/** Whether the text has a key `tables`, whatever stands behind it. @throws PatchwireError PW-C102 */
+export function hasTables(text: string): boolean {
+  const document = parse(text);
+  return isMap(document.contents) && document.has('tables');
 }
 
 function parse(text: string): Document.Parsed {

@@ -33,6 +33,30 @@ export function takesIndex(path: ConfigPath): boolean {
   return schemasAt(path).some(({ type }) => type === 'array');
 }
 
+/** The paths of the file that end with this key, whatever its case and its dashes: where a key belongs that stands at the wrong place. */
+export function placesOfKey(key: string): string[] {
+  const same = (text: string): string => text.replaceAll(/[_-]/gu, '').toLowerCase();
+  return allPaths().filter((path) => same(path.split('.').at(-1) ?? '') === same(key));
+}
+
+/** Every key of the file as its path, `<name>` where any name may stand and `[]` for an entry of a list of maps; maps before what is in them. */
+export function allPaths(): string[] {
+  const walk = (definitions: readonly Definition[], prefix: string): string[] =>
+    definitions.flatMap((definition) => {
+      if (definition.type === 'record' && definition.valueType !== undefined) {
+        return walk(unwrap(definition.valueType), `${prefix}.<name>`);
+      }
+      if (definition.type === 'array' && definition.element !== undefined) {
+        return walk(unwrap(definition.element), `${prefix}[]`);
+      }
+      return Object.entries(definition.shape ?? {}).flatMap(([key, inner]) => {
+        const path = prefix === '' ? key : `${prefix}.${key}`;
+        return [path, ...walk(unwrap(inner), path)];
+      });
+    });
+  return walk(unwrap(configSchema), '');
+}
+
 function schemasAt(path: ConfigPath): Definition[] {
   let found = unwrap(configSchema);
   for (const part of path) {

@@ -1,52 +1,50 @@
 /**
- * From file, environment and flags to the one frozen Config, or to an error that lists every problem at once. Precedence: defaults < file <
+ * From files, environment and flags to the one frozen Config, or to an error that lists every problem at once. Precedence: defaults < files <
  * PATCHWIRE_* < flags. Reads and judges; it writes nothing and knows no server.
  */
-import { readFileSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
-import { isMap as isYamlMap, isNode, LineCounter, parseDocument, type Document } from 'yaml';
+import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
-import { PatchwireError } from '../model/errors.ts';
-import { knownKeys } from './known-keys.ts';
+import { knownKeys, placesOfKey } from './known-keys.ts';
+import { type LayerText, lineOf, type Merged, mergeLayers, parseLayers } from './layers.ts';
 import { applyOverrides, environmentOverrides, type Override } from './overrides.ts';
 import { configError, type ConfigPath, type ConfigProblem, formatPath, nearestOf, showValue } from './problems.ts';
 import { resolveReferences, type ReferenceContext } from './references.ts';
 import { checkRules } from './rules.ts';
 import { configSchema, type Config } from './schema.ts';
+import { readTextFile } from './text-file.ts';
 
 export interface LoadOptions {
-  /** The file; a relative path begins at the working directory. */
-  readonly path: string;
+  /** The file, or several: later ones go over earlier ones. A relative path begins at the working directory. */
+  readonly path: string | readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly flags?: readonly Override[];
 }
 
-/**
- * Reads the configuration.
- * @throws PatchwireError PW-C101 when the file cannot be read, PW-C102 when it is no YAML, PW-C103 with every problem, PW-C104 when only
- * references lack a value
- */
-export function loadConfig({ path, env, flags = [] }: LoadOptions): Config {
-  const file = resolve(path);
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-  return parseConfig(text, { origin: basename(path), env, flags, folder: dirname(file) });
+/** A configuration, and where each of its values comes from. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** `default`, `cdc.config.yaml:12`, `environment PATCHWIRE_…` or `flag --set …`. */
+  readonly originOf: (path: ConfigPath) => string;
+  /** What stands at a path before references are put in; undefined where nothing does. May hold secrets. */
+  readonly writtenAt: (path: ConfigPath) => unknown;
 }
 
-/** What a file that cannot be read is refused with: PW-C101 with the system's own word for it. */
-export function unreadable(path: string, error: unknown): PatchwireError {
-  const { code = 'unknown' } = error as NodeJS.ErrnoException;
-  const told = code === 'ENOENT' ? 'is not there' : `cannot be read (${code})`;
-  const hint = code === 'ENOENT' ? {} : { hint: 'Check that it is a file, and its rights.' };
-  return new PatchwireError('PW-C101', `the configuration file ${path} ${told}`, {
-    cause: error,
-    details: { path, reason: code },
-    ...hint,
-  });
+/**
+ * Reads the configuration.
+ * @throws PatchwireError PW-C101 when a file cannot be read, PW-C102 when one is no YAML, PW-C103 with every problem, PW-C104 when only
+ * references lack a value
+ */
+export function loadConfig(options: LoadOptions): Config {
+  return readConfig(options).config;
+}
+
+/** The same with the origin of every value. @throws PatchwireError as loadConfig */
+export function readConfig({ path, env, flags = [] }: LoadOptions): LoadedConfig {
+  const paths = typeof path === 'string' ? [path] : path;
+  return readLayers(
+    paths.map((each) => ({ name: each, folder: dirname(resolve(each)), text: readTextFile(each).text })),
+    { env, flags },
+  );
 }
 
 export interface ParseOptions extends ReferenceContext {
@@ -56,57 +54,31 @@ export interface ParseOptions extends ReferenceContext {
 }
 
 /** The same for a text. @throws PatchwireError PW-C102, PW-C103, PW-C104 */
-export function parseConfig(text: string, options: ParseOptions): Config {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
-  const [syntax] = document.errors;
-  if (syntax !== undefined) {
-    const line = syntax.linePos?.[0].line ?? lines.linePos(syntax.pos[0]).line;
-    const message = syntax.message.split('\n')[0]?.replace(/ at line .*$/u, '') ?? 'not YAML';
-    throw new PatchwireError('PW-C102', `${options.origin}:${line} ${message}`, { details: { line } });
-  }
-  const raw = withoutEmpty(valuesOf(document, options.origin), []) ?? {};
-  const overrides = [...environmentOverrides(options.env, raw), ...(options.flags ?? [])];
-  return interpret(raw, { ...options, overrides, document, lines });
+export function parseConfig(text: string, { origin, folder, env, flags = [] }: ParseOptions): Config {
+  return readLayers([{ name: origin, folder, text }], { env, flags }).config;
 }
 
-/** @throws PatchwireError PW-C102 for an alias without its anchor, or one that unfolds without end: the parser finds them only here */
-function valuesOf(document: Document, origin: string): unknown {
-  try {
-    return document.toJS() as unknown;
-  } catch (error) {
-    throw new PatchwireError('PW-C102', `${origin} ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
+/** The same for texts that go over each other. @throws PatchwireError as loadConfig */
+export function readLayers(
+  texts: readonly LayerText[],
+  { env, flags }: { readonly env: LoadOptions['env']; readonly flags: readonly Override[] },
+): LoadedConfig {
+  const merged = mergeLayers(parseLayers(texts));
+  return interpret(merged, env, [...environmentOverrides(env, merged.value), ...flags]);
 }
 
-/** Without the known keys that have nothing behind them, as `tables:` once all its entries are comments: they are not set. */
-function withoutEmpty(value: unknown, path: ConfigPath): unknown {
-  if (Array.isArray(value)) {
-    return value.map((inner: unknown, i) => withoutEmpty(inner, [...path, i]));
-  }
-  if (typeof value !== 'object' || value === null) {
-    return value;
-  }
-  const known = new Set(knownKeys(path));
-  const set = Object.entries(value).filter(([key, inner]) => inner !== null || !known.has(key));
-  return Object.fromEntries(set.map(([key, inner]: [string, unknown]) => [key, withoutEmpty(inner, [...path, key])]));
-}
-
-interface Interpretation extends ParseOptions {
-  readonly overrides: readonly Override[];
-  readonly document: Document;
-  readonly lines: LineCounter;
-}
-
-function interpret(raw: unknown, context: Interpretation): Config {
+function interpret(merged: Merged, env: LoadOptions['env'], overrides: readonly Override[]): LoadedConfig {
   const problems: ConfigProblem[] = [];
-  const written = applyOverrides(raw, context.overrides);
+  const written = applyOverrides(merged.value, overrides);
+  const overrideOf = (path: ConfigPath): Override | undefined =>
+    overrides.findLast((item) => item.path.every((part, i) => part === path[i]));
   const problem = (path: ConfigPath, rule: string, more: Partial<ConfigProblem> = {}): void => {
-    const override = context.overrides.findLast((item) => item.path.every((part, i) => part === path[i]));
+    const override = overrideOf(path);
+    const place = merged.placeOf(path);
     problems.push({
       code: 'PW-C103',
-      origin: override?.origin ?? context.origin,
-      line: override === undefined ? lineOf(path, context) : null,
+      origin: override?.origin ?? place.layer.name,
+      line: override === undefined ? lineOf(place) : null,
       path: formatPath(path),
       value: showValue(path, valueAt(written, path)),
       rule,
@@ -115,18 +87,18 @@ function interpret(raw: unknown, context: Interpretation): Config {
     });
   };
   const unresolved: ConfigPath[] = [];
-  const fromFile = resolveTree(raw, [], (path, text) => {
-    const resolved = resolveReferences(text, context);
+  const fromFile = resolveTree(merged.value, [], (path, text) => {
+    const resolved = resolveReferences(text, { env, folder: merged.placeOf(path).layer.folder });
     if ('text' in resolved) {
       return resolved.text;
     }
-    if (!context.overrides.some((item) => item.path.length === path.length && item.path.every((part, i) => part === path[i]))) {
+    if (!overrides.some((item) => item.path.length === path.length && item.path.every((part, i) => part === path[i]))) {
       unresolved.push(path);
       problem(path, resolved.problem, { code: resolved.code });
     }
     return text;
   });
-  const values = applyOverrides(fromFile, context.overrides);
+  const values = applyOverrides(fromFile, overrides);
   const parsed = configSchema.safeParse(values, { error: describeIssue });
   for (const issue of parsed.error?.issues ?? []) {
     const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
@@ -134,9 +106,8 @@ function interpret(raw: unknown, context: Interpretation): Config {
       continue;
     }
     if (issue.code === 'unrecognized_keys') {
-      const known = knownKeys(path);
       for (const key of issue.keys) {
-        problem([...path, key], 'unknown key', { nearest: nearestOf(key, known) });
+        problem([...path, key], ...unknownKey(path, key));
       }
     } else {
       problem(path, issue.message);
@@ -147,13 +118,39 @@ function interpret(raw: unknown, context: Interpretation): Config {
     problem(path, rule);
   }
   if (parsed.data === undefined || problems.length > 0) {
-    throw configError(problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)));
+    throw configError(sorted(problems));
   }
   const { tables, ...rest } = parsed.data;
-  return deepFreeze({
-    ...rest,
-    tables: tables.map((table, i) => ({ ...table, source: defaults.get(i)?.source ?? '', section: defaults.get(i)?.section ?? '' })),
-  });
+  return {
+    config: deepFreeze({
+      ...rest,
+      tables: tables.map((table, i) => ({ ...table, source: defaults.get(i)?.source ?? '', section: defaults.get(i)?.section ?? '' })),
+    }),
+    originOf(path) {
+      const override = overrideOf(path);
+      const place = merged.placeOf(path);
+      return override?.origin ?? (merged.isWritten(path) ? `${place.layer.name}:${lineOf(place)}` : 'default');
+    },
+    writtenAt: (path) => valueAt(written, path),
+  };
+}
+
+/** By file in the order in which they are given, then by line: the order in which someone mends them. */
+function sorted(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  const origins = [...new Set(problems.map(({ origin }) => origin))];
+  return problems.toSorted((a, b) => origins.indexOf(a.origin) - origins.indexOf(b.origin) || (a.line ?? 0) - (b.line ?? 0));
+}
+
+/** The rule that an unknown key breaks, and the nearest key: one of its own map, or the place where just this key belongs. */
+function unknownKey(path: ConfigPath, key: string): [string, Partial<ConfigProblem>] {
+  if (key === '<<') {
+    return ['merge keys are not read: write the keys here, or put another file over this one with a second --config', {}];
+  }
+  const near = nearestOf(key, knownKeys(path));
+  const elsewhere = placesOfKey(key);
+  const [only] = elsewhere;
+  const far = only !== undefined && (near === null || near.toLowerCase() !== key.toLowerCase());
+  return ['unknown key', { nearest: far ? elsewhere.join(' or ') : near }];
 }
 
 /** What zod's own messages do not say in the words of a configuration. */
@@ -192,22 +189,6 @@ function valueAt(value: unknown, path: ConfigPath): unknown {
       typeof at === 'object' && at !== null && Object.hasOwn(at, part) ? (at as Record<string | number, unknown>)[part] : undefined,
     value,
   );
-}
-
-/** The line of the key at `path`, or of the nearest thing above it that the file has. */
-function lineOf(path: ConfigPath, { document, lines }: Interpretation): number {
-  for (let length = path.length; length > 0; length -= 1) {
-    const parent: unknown = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-    const last = path[length - 1];
-    const key = isYamlMap(parent)
-      ? parent.items.find((pair) => String(isNode(pair.key) ? pair.key.toJS(document) : pair.key) === last)?.key
-      : null;
-    const node: unknown = key ?? document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range) {
-      return lines.linePos(node.range[0]).line;
-    }
-  }
-  return 1;
 }
 
 function deepFreeze<T>(value: T): T {

@@ -1,6 +1,6 @@
 /**
  * What is wrong with a configuration: every problem of it at once, each with its place, its value, the rule it breaks and the nearest known
- * key. Never prints a secret: values are shown as they stand in the file, so a reference stays a reference, and secret paths are masked.
+ * key. Never prints a secret: values are shown as they stand in the file, so a reference stays a reference, and what may be a secret is masked.
  */
 import type { ErrorCode } from '../model/error-catalogue.ts';
 import { PatchwireError } from '../model/errors.ts';
@@ -31,23 +31,50 @@ export function isSecretPath(path: ConfigPath): boolean {
   return SECRET_PATHS.some((secret) => secret.length <= path.length && secret.every((part, i) => part === '*' || part === String(path[i])));
 }
 
-/** A value as a problem shows it: JSON, at most 80 characters. `path` decides whether it is masked, references alone are not secret. */
+/**
+ * Whether a value is masked: a secret's own place, a text where the map that holds a secret is wanted, a key that is likely to be meant as
+ * one (`passwort`, `connectionString`), and a text that looks like one wherever it stands.
+ */
+function mayBeSecret(path: ConfigPath, value: unknown): boolean {
+  if (typeof value === 'string' && /^\$\{(?:env|file):[^}]*\}$/u.test(value)) {
+    return false;
+  }
+  const above = SECRET_PATHS.some(
+    (secret) => path.length > 0 && path.length < secret.length && path.every((part, i) => secret[i] === '*' || secret[i] === String(part)),
+  );
+  return (
+    isSecretPath(path) ||
+    path.some((part) => typeof part === 'string' && isSecretName(part)) ||
+    (typeof value === 'string' && (above || /\b(?:password|pwd)\s*=|:\/\/[^/\s]*@/iu.test(value)))
+  );
+}
+
+function isSecretName(key: string): boolean {
+  const plain = key.toLowerCase().replaceAll(/[^a-z]/gu, '');
+  const names = SECRET_PATHS.map((secret) => (secret.at(-1) ?? '').toLowerCase());
+  return (
+    /passw|pwd|secret|token|credential|connection|apikey/u.test(plain) ||
+    names.some((name) => name.length > 3 && editDistance(plain, name) <= 2)
+  );
+}
+
+/** A value as a problem shows it: JSON, at most 80 characters, masked where it may be a secret; a reference alone is none. */
 export function showValue(path: ConfigPath, value: unknown): string | null {
   if (value === undefined) {
     return null;
   }
-  if (isSecretPath(path) && !(typeof value === 'string' && /^\$\{[^}]*\}$/u.test(value))) {
-    return '***';
-  }
-  const shown = JSON.stringify(typeof value === 'object' && value !== null ? mask(path, value) : value) ?? 'null';
-  return shown.length > 80 ? `${shown.slice(0, 79)}…` : shown;
+  const shown = JSON.stringify(masked(path, value)) ?? 'null';
+  return shown === '"***"' ? '***' : shown.length > 80 ? `${shown.slice(0, 79)}…` : shown;
 }
 
-function mask(path: ConfigPath, value: object): unknown {
-  const entries = Object.entries(value).map(([key, inner]: [string, unknown]) => {
-    const at = [...path, key];
-    return [key, isSecretPath(at) ? '***' : typeof inner === 'object' && inner !== null ? mask(at, inner) : inner] as const;
-  });
+function masked(path: ConfigPath, value: unknown): unknown {
+  if (mayBeSecret(path, value)) {
+    return '***';
+  }
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  const entries = Object.entries(value).map(([key, inner]: [string, unknown]) => [key, masked([...path, key], inner)] as const);
   return Array.isArray(value) ? entries.map(([, inner]) => inner) : Object.fromEntries(entries);
 }
 

@@ -16,7 +16,7 @@ export type Resolved = { readonly text: string } | { readonly problem: string; r
 /** The text with its references replaced, or what is wrong with the first one that cannot be. */
 export function resolveReferences(text: string, context: ReferenceContext): Resolved {
   let failure: Resolved | null = null;
-  const resolved = text.replaceAll(/\$\$\{|\$\{([^}]*)(\}?)/gu, (whole, body: string | undefined, close: string) => {
+  const resolved = text.replaceAll(/\$\$\{|\$\{([^}]*)(\}?)/gu, (_whole, body: string | undefined, close: string) => {
     if (body === undefined) {
       return '${';
     }
@@ -24,7 +24,7 @@ export function resolveReferences(text: string, context: ReferenceContext): Reso
     if (typeof value === 'string') {
       return value;
     }
-    failure ??= value ?? { problem: `a reference is \${env:NAME} or \${file:PATH}, not ${whole}`, code: 'PW-C103' };
+    failure ??= value ?? { problem: 'a reference is ${env:NAME} or ${file:PATH}; $${ stands for ${', code: 'PW-C103' };
     return '';
   });
   return failure ?? { text: resolved };

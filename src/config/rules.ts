@@ -47,7 +47,7 @@ export function isMap(value: unknown): value is Readonly<Record<string, unknown>
 /** Everything that the rules between keys find, and what each table gets by default (where it could be said). */
 export function checkRules(raw: unknown): { readonly breaks: readonly RuleBreak[]; readonly defaults: ReadonlyMap<number, TableDefaults> } {
   const root = isMap(raw) ? raw : {};
-  const breaks = [...sourceRules(root['sources']), ...managerRules(root['manager'])];
+  const breaks = [...sourceRules(root['sources']), ...managerRules(root['manager']), ...shapingRules(root)];
   const defaults = new Map<number, TableDefaults>();
   const tables = rawTables(root, breaks);
   const sections = new Map<string, number>();
@@ -124,6 +124,20 @@ function managerRules(manager: unknown): RuleBreak[] {
   const heartbeat = ms('heartbeat') ?? 5000;
   const lease = ms('lease') ?? 10_000;
   return heartbeat * 2 > lease ? [{ path: ['manager', 'lease'], rule: 'at least twice the heartbeat, which renews it' }] : [];
+}
+
+/** Hashes need their key. */
+function shapingRules(root: Readonly<Record<string, unknown>>): RuleBreak[] {
+  const list: readonly unknown[] = Array.isArray(root['tables']) ? root['tables'] : [];
+  const hashed = list.flatMap((entry, i) => {
+    const shape = isMap(entry) && isMap(entry['shape']) ? Object.entries(entry['shape']) : [];
+    return shape.flatMap(([column, how]) => (isMap(how) && how['hash'] !== undefined ? [`tables[${i}].shape.${column}`] : []));
+  });
+  const shaping = root['shaping'];
+  const missing = shaping === undefined || shaping === null || (isMap(shaping) && (shaping['hashKey'] ?? null) === null);
+  return missing && hashed.length > 0
+    ? [{ path: ['shaping', 'hashKey'], rule: `needed, since ${hashed.join(', ')} hashes: at least 32 characters, such as \${env:PATCHWIRE_HASH_KEY}` }]
+    : [];
 }
 
 function rawTables(root: Readonly<Record<string, unknown>>, breaks: RuleBreak[]): RawTable[] {

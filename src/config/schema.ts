@@ -22,6 +22,10 @@ import {
 export const NAME_PATTERN = /^[A-Za-z0-9_.-]+$/;
 export const NAME_RULE = 'a name of letters, digits, dot, dash and underscore';
 
+/** Shorter secrets can be guessed. */
+const HASH_KEY_MIN = 32;
+const HASH_KEY_RULE = `a secret of at least ${HASH_KEY_MIN} characters, such as \${env:PATCHWIRE_HASH_KEY}`;
+
 const name = z.string({ error: NAME_RULE }).regex(NAME_PATTERN, NAME_RULE);
 const text = z.string().min(1, 'a text that is not empty');
 
@@ -135,6 +139,26 @@ export const sourceSchema = z.strictObject({
   limits: sourceLimits.prefault({}),
 });
 
+const anyCharacters = count(0, 1000);
+
+/** How one column stands in the documents. */
+const columnShape = z.strictObject({
+  /** Its property's name. */
+  as: text.optional(),
+  exclude: z.literal(true, { error: 'true; otherwise leave the key out' }).optional(),
+  /** Keyed and stable; columns of one domain give equal values equal hashes. */
+  hash: z
+    .union([z.literal(true), z.strictObject({ domain: text })], { error: 'true, or { domain: a name that columns share }' })
+    .optional(),
+  mask: z
+    .union([z.literal(true), z.strictObject({ keepFirst: anyCharacters.optional(), keepLast: anyCharacters.optional() })], {
+      error: 'true, or { keepFirst: characters, keepLast: characters }',
+    })
+    .optional(),
+  /** The first so many characters. */
+  truncate: count(1, 1_000_000).optional(),
+});
+
 export const tableSchema = z.strictObject({
   table: z.string({ error: TABLE_NAME_RULE }).refine((value) => parseTableName(value) !== null, TABLE_NAME_RULE),
   /** May be left out when there is one source. */
@@ -149,6 +173,8 @@ export const tableSchema = z.strictObject({
     .default('all'),
   /** Columns whose text is nested JSON in the document. */
   json: z.array(text).default([]),
+  /** By column: rename, exclude, hash, mask or truncate. */
+  shape: z.record(z.string(), columnShape, { error: 'a map of columns' }).default({}),
   /** A row filter in the documented grammar. */
   filter: text.optional(),
   initial: choice(['full'], { none: 'every table is loaded whole first; leave the key out or say full' }).default('full'),
@@ -198,6 +224,12 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   tables: z.array(tableSchema, { error: 'a list of tables' }).default([]),
+  shaping: z
+    .strictObject({
+      /** The secret of hashed columns: another one makes other hashes, so it is kept like the data. */
+      hashKey: z.string({ error: HASH_KEY_RULE }).min(HASH_KEY_MIN, HASH_KEY_RULE).optional(),
+    })
+    .prefault({}),
   /** How long a stop may take. */
   daemon: z.strictObject({ shutdown: duration({ min: '1s', max: '10m' }).prefault('25s') }).prefault({}),
   http: z.strictObject({ host: text.default('127.0.0.1'), port: count(0, 65_535).default(9464) }).prefault({}),
@@ -229,4 +261,5 @@ export const SECRET_PATHS: readonly (readonly string[])[] = [
   ['sources', '*', 'password'],
   ['manager', 'redis', 'url'],
   ['manager', 'redis', 'password'],
+  ['shaping', 'hashKey'],
 ];

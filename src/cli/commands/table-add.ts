@@ -1,8 +1,6 @@
 /** `patchwire table add`: looks the table up in SQL Server, then writes its entry into the configuration. */
-import { basename, dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { editFile, type TableEntry, withTable } from '../../config/edit.ts';
-import { parseConfig } from '../../config/load.ts';
+import type { TableEntry } from '../../config/edit.ts';
 import type { Config } from '../../config/schema.ts';
 import { NAME_PATTERN } from '../../config/schema.ts';
 import { formatTableName, parseTableName, sameTableName, type TableName } from '../../config/table-name.ts';
@@ -12,6 +10,7 @@ import { parseList, parseTableArgument } from '../arguments.ts';
 import { enablingStatements } from '../enabling.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Bind } from '../program.ts';
+import { addTables } from '../registration.ts';
 import { untilSignal } from '../signals.ts';
 
 interface AddOptions {
@@ -44,8 +43,9 @@ Examples:
   $ patchwire table add sales.OrderLines --section lines --exclude RowVersion,Notes
   $ patchwire table add dbo.Products --json-columns Attributes --filter "Discontinued = 0"`,
     );
-  bind(command, ({ config: load, configPath, control, output }) =>
+  bind(command, (context) =>
     untilSignal(async (signal) => {
+      const { config: load, output } = context;
       const [table] = command.processedArgs as [TableName];
       const options = command.opts<AddOptions>();
       if (options.columns !== undefined && options.exclude !== undefined) {
@@ -66,18 +66,13 @@ Examples:
         ...(options.jsonColumns === undefined ? {} : { json: options.jsonColumns }),
         ...(options.filter === undefined ? {} : { filter: options.filter }),
       };
-      const file = resolve(configPath);
-      editFile(file, (text) => {
-        const after = withTable(text, entry);
-        parseConfig(after, { origin: basename(file), env: control.env, folder: dirname(file) });
-        return after;
-      });
+      const file = addTables(context, [entry]);
       const key = described.key.map(({ name }) => name);
       const columns = described.columns.map(({ name }) => name);
       output.result(
-        { table: entry.table, source, section, key, columns, warnings: described.warnings },
+        { table: entry.table, source, section, key, columns, warnings: described.warnings, file },
         [
-          `registered ${entry.table} as section ${section} (key: ${key.join(', ')}; ${columns.length} columns)`,
+          `registered ${entry.table} as section ${section} in ${file} (key: ${key.join(', ')}; ${columns.length} columns)`,
           ...described.warnings.map((warning) => `  warning: ${warning}`),
           'a running daemon takes it up when it is restarted',
         ].join('\n'),

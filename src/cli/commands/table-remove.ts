@@ -1,11 +1,11 @@
 /** `patchwire table remove`: takes a table out of the configuration; with --purge also its keys out of Redis. */
 import type { Command } from 'commander';
-import { editFile, withoutTable } from '../../config/edit.ts';
 import { parseTableName } from '../../config/table-name.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { findTable } from '../arguments.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Bind } from '../program.ts';
+import { removeTable } from '../registration.ts';
 import { untilSignal } from '../signals.ts';
 
 const PATIENCE_MS = 120_000;
@@ -26,7 +26,7 @@ Examples:
   $ patchwire table remove dbo.Orders
   $ patchwire table remove orders --purge --yes`,
     );
-  bind(command, ({ config: load, configPath, output }) =>
+  bind(command, ({ config: load, configPaths, output }) =>
     untilSignal(async (signal) => {
       const { purge = false, yes = false } = command.opts<{ purge?: boolean; yes?: boolean }>();
       const config = load();
@@ -61,12 +61,12 @@ Examples:
               });
         purged = { by: answer.by, documents };
       }
-      editFile(configPath, (text) => withoutTable(text, name));
+      const files = removeTable(configPaths, name, table.source);
       output.result(
-        { table: table.table, section: table.section, purged },
+        { table: table.table, section: table.section, purged, files },
         purged === null
-          ? `removed ${table.table}; its documents stay in Redis (section ${table.section}); a running daemon follows it until it is restarted`
-          : `removed ${table.table} and purged section ${table.section} (${purged.documents} documents)`,
+          ? `removed ${table.table} from ${files.join(' and ')}; its documents stay in Redis (section ${table.section}); a running daemon follows it until it is restarted`
+          : `removed ${table.table} from ${files.join(' and ')} and purged section ${table.section} (${purged.documents} documents)`,
       );
       return EXIT.ok;
     }),

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, statSync, writeFileSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { editFile, withTable, withoutTable } from '../../../src/config/edit.ts';
+import { withTable, withoutTable } from '../../../src/config/edit.ts';
+import { editFile } from '../../../src/config/replace-file.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const TEXT = `# What this daemon follows
