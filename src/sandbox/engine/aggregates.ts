@@ -5,7 +5,8 @@ import { asDecimal, isCharacter, isFloat, isInteger, isMoney } from '../sql/type
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
-import { compileExpression, valueHasher, valueOrder } from './expressions.ts';
+import type { CompiledExpression } from './expressions.ts';
+import { coerce, compileExpression, valueHasher, valueOrder } from './expressions.ts';
 import type { QueryScope } from './query-scope.ts';
 
 /** The running state of one aggregate over one group. */
@@ -20,8 +21,9 @@ export interface Aggregate {
   start(): Accumulator;
 }
 
-const NAMES = new Set(['count', 'count_big', 'sum', 'avg', 'min', 'max', 'string_agg']);
-const UNSUPPORTED = new Set(['stdev', 'stdevp', 'var', 'varp', 'checksum_agg', 'grouping', 'grouping_id', 'approx_count_distinct']);
+const STATISTICS = new Set(['stdev', 'stdevp', 'var', 'varp']);
+const NAMES = new Set(['count', 'count_big', 'sum', 'avg', 'min', 'max', 'string_agg', ...STATISTICS]);
+const UNSUPPORTED = new Set(['checksum_agg', 'approx_count_distinct', 'percentile_cont', 'percentile_disc']);
 
 export function isAggregateCall(call: CallExpression): boolean {
   const name = call.name.name.toLowerCase();
@@ -67,6 +69,9 @@ export function compileAggregate(call: CallExpression, scope: QueryScope): Aggre
       },
     };
   }
+  if (STATISTICS.has(name)) {
+    return deviation(name, call, value, seen);
+  }
   const summing = sumOf(call, type);
   return {
     type: name === 'sum' ? summing.type : summing.averageType,
@@ -96,6 +101,45 @@ export function compileAggregate(call: CallExpression, scope: QueryScope): Aggre
             return null;
           }
           return name === 'sum' ? summing.total(exact, float) : summing.average(exact, float, count);
+        },
+      };
+    },
+  };
+}
+
+/** STDEV and VAR of a sample are NULL for a single value. */
+function deviation(name: string, call: CallExpression, value: CompiledExpression, seen: () => (value: SqlValue) => boolean): Aggregate {
+  if (asDecimal(value.type) === null && !isFloat(value.type)) {
+    throw new SqlError(8117, `Operand data type ${value.type.name} is invalid for ${name} operator.`, { line: call.line });
+  }
+  const type: SqlType = { name: 'float' };
+  const number = coerce(value, type);
+  const population = name.endsWith('p');
+  return {
+    type,
+    nullable: true,
+    start: () => {
+      const fresh = seen();
+      let count = 0;
+      let mean = 0;
+      let squares = 0;
+      return {
+        add: (ctx) => {
+          const next = number.evaluate(ctx);
+          if (next === null || !fresh(next)) {
+            return;
+          }
+          count += 1;
+          const distance = Number(next) - mean;
+          mean += distance / count;
+          squares += distance * (Number(next) - mean);
+        },
+        result: () => {
+          const over = population ? count : count - 1;
+          if (over <= 0) {
+            return null;
+          }
+          return name.startsWith('var') ? squares / over : Math.sqrt(squares / over);
         },
       };
     },

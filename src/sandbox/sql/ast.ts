@@ -61,6 +61,8 @@ export interface QuerySpecification extends Node {
   readonly from: TableSource | null;
   readonly where: Expression | null;
   readonly groupBy: readonly Expression[];
+  /** Of ROLLUP, CUBE and GROUPING SETS: the sets that the rows are grouped by, as positions in `groupBy`; null for a plain GROUP BY. */
+  readonly groupingSets: readonly (readonly number[])[] | null;
   readonly having: Expression | null;
 }
 
@@ -250,7 +252,6 @@ export interface InsertBulkStatement extends Node {
   readonly table: ObjectName;
   readonly columns: readonly (Node & { readonly name: string; readonly type: TypeName })[];
   readonly checkConstraints: boolean;
-  readonly keepIdentity: boolean;
   readonly keepNulls: boolean;
   readonly lockTable: boolean;
   readonly order: readonly BulkOrder[];

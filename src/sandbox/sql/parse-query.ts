@@ -123,24 +123,98 @@ function parseSpecification(cursor: Cursor): QuerySpecification {
   const into = cursor.takeWord('INTO') ? cursor.objectName() : null;
   const from = cursor.takeWord('FROM') ? parseSources(cursor) : null;
   const where = cursor.takeWord('WHERE') ? parseCondition(cursor) : null;
-  const groupBy = cursor.isWord('GROUP') ? parseGroupBy(cursor) : [];
+  const grouping = cursor.isWord('GROUP') ? parseGroupBy(cursor) : { items: [], sets: null };
   const having = cursor.takeWord('HAVING') ? parseCondition(cursor) : null;
-  return { ...at, kind: 'specification', distinct, top, items, into, from, where, groupBy, having };
+  return {
+    ...at,
+    kind: 'specification',
+    distinct,
+    top,
+    items,
+    into,
+    from,
+    where,
+    groupBy: grouping.items,
+    groupingSets: grouping.sets,
+    having,
+  };
 }
 
-function parseGroupBy(cursor: Cursor): Expression[] {
+interface GroupBy {
+  readonly items: Expression[];
+  readonly sets: (readonly number[])[] | null;
+}
+
+/**
+ * GROUP BY with ROLLUP, CUBE and GROUPING SETS, written out as sets of the items: GROUP BY a, ROLLUP (b) is ((a, b), (a)). Source:
+ * learn.microsoft.com "SELECT - GROUP BY (Transact-SQL)".
+ */
+function parseGroupBy(cursor: Cursor): GroupBy {
   cursor.expectWord('GROUP', 'BY');
-  if (cursor.isSymbol('(') && cursor.isSymbol(')', 1)) {
-    throw new UnsupportedError('GROUP BY ()', cursor.token.line);
+  const items: Expression[] = [];
+  let extended = false;
+  const single = (): number => {
+    items.push(parseExpression(cursor));
+    return items.length - 1;
+  };
+  /** An item of ROLLUP, CUBE or GROUPING SETS: an expression, or several in brackets. */
+  const composite = (): number[] => (cursor.isSymbol('(') && isList(cursor) ? cursor.bracketed(single) : [single()]);
+  const element = (inSets: boolean): number[][] => {
+    extended ||= cursor.isAnyWord('ROLLUP', 'CUBE', 'GROUPING');
+    if (cursor.isWord('ROLLUP') && cursor.isSymbol('(', 1)) {
+      cursor.next();
+      return rollup(cursor.bracketed(composite));
+    }
+    if (cursor.isWord('CUBE') && cursor.isSymbol('(', 1)) {
+      cursor.next();
+      return cube(cursor.bracketed(composite));
+    }
+    if (!inSets && cursor.takeWord('GROUPING')) {
+      cursor.expectWord('SETS');
+      return cursor.bracketed(() => element(true)).flat();
+    }
+    if (cursor.isSymbol('(') && cursor.isSymbol(')', 1)) {
+      cursor.next();
+      cursor.next();
+      extended = true;
+      return [[]];
+    }
+    return inSets ? [composite()] : [[single()]];
+  };
+  let sets: number[][] = [[]];
+  do {
+    const more = element(false);
+    sets = sets.flatMap((set) => more.map((each) => [...set, ...each]));
+  } while (cursor.takeSymbol(','));
+  if (cursor.takeWord('WITH')) {
+    const all = items.map((_, index) => [index]);
+    const rolled = cursor.takeWord('ROLLUP');
+    if (extended || (!rolled && !cursor.takeWord('CUBE'))) {
+      cursor.fail();
+    }
+    return { items, sets: rolled ? rollup(all) : cube(all) };
   }
-  if (cursor.isAnyWord('ROLLUP', 'CUBE', 'GROUPING')) {
-    throw new UnsupportedError(`GROUP BY ${cursor.token.value}`, cursor.token.line);
-  }
-  const items = cursor.list(() => parseExpression(cursor));
-  if (cursor.isWord('WITH')) {
-    throw new UnsupportedError('GROUP BY … WITH ROLLUP or CUBE', cursor.token.line);
-  }
-  return items;
+  return { items, sets: extended ? sets : null };
+}
+
+/** Whether the bracket that opens here holds a list of columns, not the beginning of an expression. */
+function isList(cursor: Cursor): boolean {
+  let depth = 0;
+  let ahead = 0;
+  do {
+    depth += cursor.isSymbol('(', ahead) ? 1 : cursor.isSymbol(')', ahead) ? -1 : 0;
+    ahead += 1;
+  } while (depth > 0 && cursor.peek(ahead).type !== 'end');
+  return cursor.isSymbol(',', ahead) || cursor.isSymbol(')', ahead);
+}
+
+function rollup(items: readonly (readonly number[])[]): number[][] {
+  return [...items, []].map((_, index) => items.slice(0, items.length - index).flat());
+}
+
+function cube(items: readonly (readonly number[])[]): number[][] {
+  const [first, ...rest] = items;
+  return first === undefined ? [[]] : [...cube(rest).map((set) => [...first, ...set]), ...cube(rest)];
 }
 
 /** TOP (n) | TOP n [PERCENT] [WITH TIES]; null without TOP. */
