@@ -4,10 +4,11 @@
 import type { ResultColumn, SqlMessage, SqlType, SqlValue } from '../sql-types.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import { wireCollation } from './collation.ts';
+import { bodyOfFixedSize } from './encode-body.ts';
 import type { ValueEncoder } from './encode-value.ts';
 import { valueEncoder } from './encode-value.ts';
 import { ENVIRONMENT, TOKEN } from './protocol.ts';
-import { ROWVERSION_USER_TYPE, hasTableName, writeTypeInfo } from './type-info.ts';
+import { ROWVERSION_USER_TYPE, fixedTypeId, hasTableName, writeTypeInfo } from './type-info.ts';
 
 const COLUMN = { nullable: 0x01, updatableUnknown: 0x08, identity: 0x10, computed: 0x20 } as const;
 const MESSAGE_CHARACTERS = 4000;
@@ -148,7 +149,7 @@ export function writeColumnMetadata(writer: ByteWriter, columns: readonly Result
         (column.identity === true ? COLUMN.identity : 0) |
         (column.computed === true ? COLUMN.computed : COLUMN.updatableUnknown),
     );
-    writeTypeInfo(writer, column.type);
+    writeColumnType(writer, column);
     if (hasTableName(column.type)) {
       // One part, empty: which table it came from is not said.
       writer.u8(1);
@@ -158,9 +159,26 @@ export function writeColumnMetadata(writer: ByteWriter, columns: readonly Result
   }
 }
 
+/** The type of fixed length where the column has one: for columns that cannot be NULL. */
+function fixedColumnId({ nullable, type }: ResultColumn): number | null {
+  return nullable ? null : fixedTypeId(type);
+}
+
+function writeColumnType(writer: ByteWriter, column: ResultColumn): void {
+  const id = fixedColumnId(column);
+  if (id === null) {
+    writeTypeInfo(writer, column.type);
+  } else {
+    writer.u8(id);
+  }
+}
+
 /** Makes the writer of a result set's rows: ROW, or NBCROW with a bit per column where a row has a NULL. */
 export function rowWriter(columns: readonly ResultColumn[]): (writer: ByteWriter, values: readonly SqlValue[]) => void {
-  const encoders: readonly ValueEncoder[] = columns.map((column) => valueEncoder(column.type));
+  const encoders: readonly ValueEncoder[] = columns.map((column) => {
+    const fixed = fixedColumnId(column) === null ? null : bodyOfFixedSize(column.type);
+    return fixed?.write ?? valueEncoder(column.type);
+  });
   const bitmap = Buffer.alloc(Math.ceil(columns.length / 8));
   return (writer, values) => {
     if (values.length !== encoders.length) {

@@ -1,6 +1,7 @@
 /**
  * How a type is described on the wire (TYPE_INFO), written for columns and return values and read for parameters.
- * Results always use the nullable forms (INTN, BITN …): they say the same to a client, and null rows need them.
+ * A column that cannot be NULL has the type of fixed length where there is one (INT4, BIT …), as on SQL Server: Microsoft.Data.SqlClient
+ * takes the nullable form (INTN, BITN …) of such a column for it and reads the length as data.
  * Source: MS-TDS 2.2.5.4 to 2.2.5.6.
  */
 import type { SqlType } from '../sql-types.ts';
@@ -39,7 +40,12 @@ function writeLength(writer: ByteWriter, id: number, length: number | 'max', byt
   writer.u16(length === 'max' ? LENGTH_MAX : Math.max(1, length) * bytesEach);
 }
 
-/** Writes a type's description. */
+/** The type id that stands for exactly this type's length and has no NULL; null for types without one. */
+export function fixedTypeId(type: SqlType): number | null {
+  return FIXED_IDS.get(type.name) ?? null;
+}
+
+/** Writes a type's description, in its nullable form. */
 export function writeTypeInfo(writer: ByteWriter, type: SqlType): void {
   switch (type.name) {
     case 'bit':
@@ -202,6 +208,8 @@ const FIXED_TYPES: ReadonlyMap<number, SqlType> = new Map<number, SqlType>([
   [FIXED.datetime, { name: 'datetime' }],
   [FIXED.smalldatetime, { name: 'smalldatetime' }],
 ]);
+
+const FIXED_IDS: ReadonlyMap<SqlType['name'], number> = new Map([...FIXED_TYPES].map(([id, { name }]) => [name, id]));
 
 /**
  * Reads the description of a parameter's type.
