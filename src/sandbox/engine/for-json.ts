@@ -4,10 +4,8 @@
  * under it.
  */
 import type { ForJson } from '../sql/ast.ts';
-import { compileConversion } from '../sql/convert.ts';
 import { jsonString } from '../sql/json.ts';
-import { isBinary, isCharacter, isDateTime } from '../sql/types.ts';
-import { UnsupportedError } from '../sql/unsupported.ts';
+import { jsonWriter } from '../sql/json-text.ts';
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
 import type { PlanColumn, QueryPlan } from './plan.ts';
@@ -163,42 +161,5 @@ function objectOf(members: readonly Member[], row: Row, nulls: boolean): string 
 }
 
 function writer(column: PlanColumn): (value: SqlValue) => string {
-  if (column.json === true) {
-    return (value) => String(value);
-  }
-  return valueWriter(column.type);
-}
-
-/** Source: learn.microsoft.com "How FOR JSON converts SQL Server data types to JSON data types". */
-function valueWriter(type: SqlType): (value: SqlValue) => string {
-  if (isCharacter(type) || type.name === 'uniqueidentifier' || type.name === 'xml') {
-    return (value) => jsonString(String(value));
-  }
-  if (isBinary(type)) {
-    return (value) => jsonString(Buffer.isBuffer(value) ? value.toString('base64') : '');
-  }
-  if (type.name === 'bit') {
-    return (value) => (value === true ? 'true' : 'false');
-  }
-  if (type.name === 'sql_variant') {
-    return (value) => {
-      if (typeof value !== 'object' || value === null || !('variant' in value)) {
-        throw new UnsupportedError('FOR JSON of this sql_variant');
-      }
-      return valueWriter(value.type)(value.variant);
-    };
-  }
-  const style = isDateTime(type)
-    ? 126
-    : type.name === 'float' || type.name === 'money' || type.name === 'smallmoney'
-      ? 2
-      : type.name === 'real'
-        ? 1
-        : null;
-  const text: SqlType = { name: 'varchar', length: 60, collation: 'Latin1_General_BIN2' };
-  const convert = compileConversion(type, text, style === null ? { explicit: true } : { explicit: true, style });
-  return (value) => {
-    const written = value === null ? 'null' : String(convert(value, 'mdy'));
-    return isDateTime(type) ? jsonString(written) : written;
-  };
+  return column.json === true ? (value) => (typeof value === 'string' ? value : 'null') : jsonWriter(column.type);
 }

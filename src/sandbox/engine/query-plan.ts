@@ -4,6 +4,7 @@
  */
 import type { Expression } from '../sql/ast-expression.ts';
 import type { Query, QuerySpecification, SelectItem } from '../sql/ast.ts';
+import { isJsonExpression } from '../sql/json-text.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
 import type { PlanEnvironment } from './bind-source.ts';
@@ -167,7 +168,7 @@ function outputItems(items: readonly SelectItem[], source: Source | null, scope:
             name,
             type: value.type,
             nullable: value.nullable,
-            json: column?.json ?? isJson(item.expression),
+            json: column?.json ?? isJsonExpression(item.expression),
             ...(table === undefined ? {} : { table }),
           },
           value,
@@ -206,16 +207,6 @@ function sourceColumn(expression: Extract<Expression, { kind: 'column' }>, sourc
   const table = source?.tables.find((each) => each.slot === found.slot);
   const column = table?.columns[found.index];
   return table === undefined || column === undefined ? null : { ...column, table: table.name };
-}
-
-const JSON_MAKERS = new Set(['JSON_QUERY', 'JSON_MODIFY', 'JSON_OBJECT', 'JSON_ARRAY']);
-
-/** What FOR JSON does not escape. Source: learn.microsoft.com "JSON_QUERY (Transact-SQL)", remarks; "Remove square brackets", on nested queries. */
-function isJson(expression: Expression): boolean {
-  if (expression.kind === 'subquery') {
-    return expression.query.forJson?.withoutArrayWrapper === false;
-  }
-  return expression.kind === 'call' && JSON_MAKERS.has(expression.name.name.toUpperCase());
 }
 
 function flagsOf(column: PlanColumn | null): Partial<PlanColumn> {

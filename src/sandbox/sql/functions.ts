@@ -5,7 +5,7 @@ import type { CompiledExpression, Compiler } from './compiled.ts';
 import { coerce, compiled, unify } from './compiled.ts';
 import { CATALOG_FUNCTIONS } from './functions-catalog.ts';
 import { DATE_FUNCTIONS, compilePartFunction } from './functions-date.ts';
-import { JSON_FUNCTIONS } from './functions-json.ts';
+import { JSON_FUNCTIONS, compileIsJson } from './functions-json.ts';
 import { MATH_FUNCTIONS } from './functions-math.ts';
 import { STRING_FUNCTIONS } from './functions-string.ts';
 import { SYSTEM_FUNCTIONS } from './functions-system.ts';
@@ -131,8 +131,8 @@ const FAMILIES: readonly FunctionTable[] = [
 /** Functions of SQL Server that the sandbox has not. */
 const ABSENT = new Set(
   (
-    'FORMAT FORMATMESSAGE TRANSLATE SOUNDEX DIFFERENCE CHECKSUM BINARY_CHECKSUM COMPRESS DECOMPRESS JSON_MODIFY JSON_OBJECT JSON_ARRAY ' +
-    'JSON_PATH_EXISTS CERTENCODED ENCRYPTBYKEY DECRYPTBYKEY PWDENCRYPT PWDCOMPARE COLLATIONPROPERTY FULLTEXTSERVICEPROPERTY ' +
+    'FORMAT FORMATMESSAGE TRANSLATE SOUNDEX DIFFERENCE CHECKSUM BINARY_CHECKSUM COMPRESS DECOMPRESS ' +
+    ' CERTENCODED ENCRYPTBYKEY DECRYPTBYKEY PWDENCRYPT PWDCOMPARE COLLATIONPROPERTY FULLTEXTSERVICEPROPERTY ' +
     'GROUPING GROUPING_ID STATS_DATE SIGN_BY_CERT TIMEFROMPARTS DATETIMEOFFSETFROMPARTS SMALLDATETIMEFROMPARTS DATE_BUCKET ATN2 COT ' +
     'MIN_ACTIVE_ROWVERSION CURRENT_TIMEZONE CURRENT_TRANSACTION_ID SUSER_SID CONNECTIONPROPERTY'
   ).split(' '),
@@ -150,7 +150,7 @@ export function compileFunction(call: CallExpression, compiler: Compiler): Compi
       `Cannot find either column "${schema}" or the user-defined function or aggregate "${schema}.${name}", or the name is ambiguous.`,
     );
   }
-  const parted = compilePartFunction(call, compiler);
+  const parted = compilePartFunction(call, compiler) ?? compileIsJson(call, compiler);
   if (parted !== null) {
     return parted;
   }

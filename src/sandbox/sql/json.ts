@@ -8,11 +8,13 @@ export interface JsonNode {
   readonly kind: 'object' | 'array' | 'string' | 'number' | 'true' | 'false' | 'null';
   /** The text as it stands, without spaces around it. */
   readonly raw: string;
+  /** Where it begins in the whole text. */
+  readonly start: number;
   /** The characters of a string, the digits of a number, true, false, null. */
   readonly value: string;
   readonly items: readonly JsonNode[];
   /** Of an object, in order; a repeated name is there twice. */
-  readonly members: readonly { readonly name: string; readonly node: JsonNode }[];
+  readonly members: readonly { readonly name: string; readonly start: number; readonly node: JsonNode }[];
 }
 
 const SPACE = /[ \t\r\n]*/y;
@@ -77,14 +79,14 @@ function readValue(reader: Reader, depth: number): JsonNode | null {
   }
   if (char === '"') {
     const raw = takeString(reader);
-    return raw === null ? null : leaf('string', raw, unquote(raw));
+    return raw === null ? null : leaf('string', raw, unquote(raw), from);
   }
   const word = take(reader, WORD);
   if (word === 'true' || word === 'false' || word === 'null') {
-    return leaf(word, word, word);
+    return leaf(word, word, word, from);
   }
   const number = take(reader, NUMBER);
-  return number === null ? null : leaf('number', number, number);
+  return number === null ? null : leaf('number', number, number, from);
 }
 
 function unquote(raw: string): string {
@@ -92,16 +94,17 @@ function unquote(raw: string): string {
   return typeof parsed === 'string' ? parsed : '';
 }
 
-function leaf(kind: JsonNode['kind'], raw: string, value: string): JsonNode {
-  return { kind, raw, value, items: [], members: [] };
+function leaf(kind: JsonNode['kind'], raw: string, value: string, start: number): JsonNode {
+  return { kind, raw, value, start, items: [], members: [] };
 }
 
 function readObject(reader: Reader, from: number, depth: number): JsonNode | null {
-  const members: { name: string; node: JsonNode }[] = [];
+  const members: { name: string; start: number; node: JsonNode }[] = [];
   reader.at += 1;
   if (!takeChar(reader, '}')) {
     do {
       take(reader, SPACE);
+      const start = reader.at;
       const name = takeString(reader);
       if (name === null || !takeChar(reader, ':')) {
         return null;
@@ -110,14 +113,14 @@ function readObject(reader: Reader, from: number, depth: number): JsonNode | nul
       if (node === null) {
         return null;
       }
-      members.push({ name: unquote(name), node });
+      members.push({ name: unquote(name), start, node });
     } while (takeChar(reader, ','));
     if (!takeChar(reader, '}')) {
       return null;
     }
   }
   const raw = reader.text.slice(from, reader.at);
-  return { kind: 'object', raw, value: raw, items: [], members };
+  return { kind: 'object', raw, value: raw, start: from, items: [], members };
 }
 
 function readArray(reader: Reader, from: number, depth: number): JsonNode | null {
@@ -136,7 +139,7 @@ function readArray(reader: Reader, from: number, depth: number): JsonNode | null
     }
   }
   const raw = reader.text.slice(from, reader.at);
-  return { kind: 'array', raw, value: raw, items, members: [] };
+  return { kind: 'array', raw, value: raw, start: from, items, members: [] };
 }
 
 export interface JsonPath {
