@@ -32,7 +32,9 @@ export function secretsOf(config: Config): string[] {
   if (inUrl !== undefined) {
     found.push(inUrl, decode(inUrl));
   }
-  return [...new Set([...found, password, config.shaping.hashKey])].filter((secret) => secret !== undefined && secret.length >= 4) as string[];
+  return [...new Set([...found, password, config.shaping.hashKey])].filter(
+    (secret) => secret !== undefined && secret.length >= 4,
+  ) as string[];
 }
 
 function decode(text: string): string {

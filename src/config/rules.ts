@@ -136,7 +136,12 @@ function shapingRules(root: Readonly<Record<string, unknown>>): RuleBreak[] {
   const shaping = root['shaping'];
   const missing = shaping === undefined || shaping === null || (isMap(shaping) && (shaping['hashKey'] ?? null) === null);
   return missing && hashed.length > 0
-    ? [{ path: ['shaping', 'hashKey'], rule: `needed, since ${hashed.join(', ')} hashes: at least 32 characters, such as \${env:PATCHWIRE_HASH_KEY}` }]
+    ? [
+        {
+          path: ['shaping', 'hashKey'],
+          rule: `needed, since ${hashed.join(', ')} hashes: at least 32 characters, such as \${env:PATCHWIRE_HASH_KEY}`,
+        },
+      ]
     : [];
 }
 

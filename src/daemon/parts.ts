@@ -67,6 +67,7 @@ export function createTracker(
         requestTimeoutMs: limits.requestTimeout,
       },
       maxDocumentBytes: config.limits.maxDocument,
+      ...definedFields({ hashKey: config.shaping.hashKey }),
       clock,
       logger: log,
       ...(jsonKept === undefined ? {} : { onJsonKept: jsonKept }),
@@ -128,12 +129,28 @@ export function sectionOptions(
   };
 }
 
-export function selectionOf({ table, columns, json, filter }: Pick<TableConfig, 'table' | 'columns' | 'json' | 'filter'>): TableSelection {
+export function selectionOf({
+  table,
+  columns,
+  json,
+  filter,
+  shape,
+}: Pick<TableConfig, 'table' | 'columns' | 'json' | 'filter' | 'shape'>): TableSelection {
   const name = parseTableName(table);
   if (name === null) {
     throw new PatchwireError('PW-C103', `${table} is no table name`);
   }
-  return { ...name, columns, json, filter: filter ?? null };
+  return { ...name, columns, json, filter: filter ?? null, shape: shapeOf(shape) };
+}
+
+/** Without the keys that were left out. */
+function shapeOf(shape: TableConfig['shape']): NonNullable<TableSelection['shape']> {
+  return Object.fromEntries(
+    Object.entries(shape).map(([column, { mask, ...how }]) => [
+      column,
+      { ...definedFields(how), ...(mask === undefined ? {} : { mask: mask === true ? mask : definedFields(mask) }) },
+    ]),
+  );
 }
 
 /**

@@ -119,6 +119,16 @@ export const CATALOGUE = {
     'The database does not allow SNAPSHOT isolation.',
     'ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON, or isolation: readCommitted for the source.',
   ),
+  'PW-S228': entry(
+    'never',
+    'A column of the primary key cannot be excluded, masked, hashed or truncated: the data key of every message shows it.',
+    'Take the column out of exclude and shape; to keep it out of Redis, give the table a surrogate key, or filter the rows.',
+  ),
+  'PW-S229': entry(
+    'never',
+    'A column cannot be shaped as asked, or two columns would have one property name.',
+    'Correct shape of the table: the message names the column.',
+  ),
 
   'PW-M301': entry('reconnect', 'Redis cannot be reached or the connection was lost.', 'Check the url; the daemon goes on trying.'),
   'PW-M302': entry('backoff', 'Redis refused the user or password.', 'Check username and password.'),

@@ -3,6 +3,26 @@ import type { KeyCollation } from './row-key.ts';
 
 export type ColumnSelection = 'all' | readonly string[] | { readonly exclude: readonly string[] };
 
+/**
+ * How one column stands in the documents. At most one of exclude, hash, mask and truncate; all but `exclude` may stand beside `as`.
+ * null stays null whatever is asked.
+ */
+export interface ColumnShape {
+  /** The name of its property; default: the column's name. */
+  readonly as?: string;
+  /** It is not published. */
+  readonly exclude?: true;
+  /**
+   * HMAC-SHA-256 of the published text under the deployment's key, as base64url. Columns of one `domain` give equal values equal hashes;
+   * by default each column of each table is a domain of its own.
+   */
+  readonly hash?: true | { readonly domain: string };
+  /** Characters become `*`, but for the first and the last ones named; where no more would be hidden, all do. */
+  readonly mask?: true | { readonly keepFirst?: number; readonly keepLast?: number };
+  /** The first so many characters (code points). */
+  readonly truncate?: number;
+}
+
 /** What an operator asks to have published of one table. */
 export interface TableSelection {
   readonly schema: string;
@@ -10,6 +30,8 @@ export interface TableSelection {
   readonly columns: ColumnSelection;
   /** Columns whose text is nested JSON in the document. */
   readonly json: readonly string[];
+  /** By column name. */
+  readonly shape?: Readonly<Record<string, ColumnShape>>;
   /** A row filter in the documented grammar, or null. */
   readonly filter: string | null;
 }
@@ -25,6 +47,14 @@ export interface TableColumn {
   readonly scale: number;
   readonly nullable: boolean;
   readonly collation: string | null;
+}
+
+/** A column of the documents. */
+export interface PublishedColumn extends TableColumn {
+  /** The name of its property in the documents. */
+  readonly property: string;
+  /** What becomes of its values; null: they are published as they are. */
+  readonly shaped: 'hash' | 'mask' | 'truncate' | null;
 }
 
 export interface KeyColumn extends TableColumn {
@@ -49,7 +79,7 @@ export interface TrackedTable {
   readonly fullName: string;
   readonly identity: SourceIdentity;
   /** The published columns in table order. */
-  readonly columns: readonly TableColumn[];
+  readonly columns: readonly PublishedColumn[];
   /** The primary key in key order, whether published or not. */
   readonly key: readonly KeyColumn[];
   /** The version that was current when identity was read: identity, version, identity again, equal (L3). */

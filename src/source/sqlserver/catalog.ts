@@ -13,16 +13,21 @@ import { parseFilter, type Filter, type FilterColumn } from './filter.ts';
 import type { Run } from './guest.ts';
 import type { DriverRow } from './plan.ts';
 import { describeQuery, tableName, type Isolation, type RequestSettings } from './queries.ts';
+import { findColumn, refuseKeyColumn, shapeColumns, type ShapedColumn } from './shape.ts';
 import { isCharacterType, isPublishable, SERIALISER_FORMAT } from './values.ts';
 
 export interface DescribeOptions {
   readonly source: string;
   readonly isolation: 'auto' | 'snapshot' | 'readCommitted';
   readonly request: RequestSettings;
+  /** The secret of hashed columns; null: none. */
+  readonly hashKey: string | null;
 }
 
 export interface Description {
   readonly table: TrackedTable;
+  /** What becomes of the values of `table.columns`, in their order. */
+  readonly shaped: readonly ShapedColumn[];
   readonly filter: Filter | null;
   /** The quoted name as the catalog spells it. */
   readonly name: string;
@@ -60,7 +65,7 @@ interface CatalogColumn extends FilterColumn {
 /** How often an identity that changes under our eyes is read again. */
 const TRIES = 3;
 
-/** @throws PatchwireError PW-S204 to PW-S210, PW-S214, PW-S215, PW-S219, PW-S227 */
+/** @throws PatchwireError PW-S204 to PW-S210, PW-S214, PW-S215, PW-S219, PW-S227 to PW-S229, PW-C103 (hashes without a key) */
 export async function describeTable(run: Run, selection: TableSelection, options: DescribeOptions): Promise<Description> {
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const reading = await readCatalog(run, selection, options);
@@ -149,7 +154,10 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
     });
   }
 
-  const published = selectColumns(reading.columns, selection, fullName);
+  const keyIds = new Set(keyColumns.map(({ columnId }) => columnId));
+  const selected = selectColumns(reading.columns, selection, fullName, keyIds);
+  const shaped = shapeColumns(selected, { table: fullName, keyIds, selection, hashKey: options.hashKey });
+  const published = selected.filter(({ columnId }) => shaped.some(({ column }) => column.columnId === columnId));
   for (const column of [...published, ...keyColumns]) {
     if (!isPublishable(column.type)) {
       throw new PatchwireError(
@@ -163,12 +171,13 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
   }
   const json = selection.json.map((name) => findColumn(published, name, fullName)).map((column) => jsonName(column, fullName));
   const filter = selection.filter === null ? null : parseFilterOf(fullName, selection.filter, reading.columns);
-  const columns = published.map(plainColumn);
+  const columns = shaped.map(({ column }) => column);
   const key = keyColumns.map(keyColumn);
   const { isolation, warnings } = isolationOf(database, options.isolation);
   return {
     name,
     filter,
+    shaped,
     table: {
       source: options.source,
       selection,
@@ -178,7 +187,7 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
         database: database.name,
         objectId: facts.objectId,
         beginVersion: beginVersion.toString(),
-        fingerprint: fingerprintOf({ columns, key, json, filter }),
+        fingerprint: fingerprintOf({ columns, key, json, filter, shaped }),
         recorded: { serverName: database.serverName, databaseId: database.databaseId, createDate: database.createDate },
       },
       columns,
@@ -190,28 +199,25 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
   };
 }
 
-function selectColumns(columns: readonly CatalogColumn[], selection: TableSelection, table: string): readonly CatalogColumn[] {
+function selectColumns(
+  columns: readonly CatalogColumn[],
+  selection: TableSelection,
+  table: string,
+  keyIds: ReadonlySet<number>,
+): readonly CatalogColumn[] {
   if (selection.columns === 'all') {
     return columns;
   }
   if ('exclude' in selection.columns) {
-    const excluded = new Set(selection.columns.exclude.map((name) => findColumn(columns, name, table).columnId));
-    return columns.filter(({ columnId }) => !excluded.has(columnId));
+    const excluded = selection.columns.exclude.map((name) => findColumn(columns, name, table));
+    const keyColumn = excluded.find(({ columnId }) => keyIds.has(columnId));
+    if (keyColumn !== undefined) {
+      throw refuseKeyColumn(table, keyColumn.name, 'excluded');
+    }
+    return columns.filter((column) => !excluded.includes(column));
   }
   const wanted = new Set(selection.columns.map((name) => findColumn(columns, name, table).columnId));
   return columns.filter(({ columnId }) => wanted.has(columnId));
-}
-
-/** By its exact name, else without case where that names one. */
-function findColumn(columns: readonly CatalogColumn[], name: string, table: string): CatalogColumn {
-  const similar = columns.filter((column) => column.name.toLowerCase() === name.toLowerCase());
-  const found = columns.find((column) => column.name === name) ?? (similar.length === 1 ? similar[0] : undefined);
-  if (found === undefined) {
-    throw new PatchwireError('PW-S208', `${table} has no column ${name} among those that are published.`, {
-      details: { table, column: name, columns: columns.map((column) => column.name) },
-    });
-  }
-  return found;
 }
 
 function jsonName(column: CatalogColumn, table: string): string {
@@ -280,6 +286,7 @@ function fingerprintOf(projection: {
   readonly key: readonly TableColumn[];
   readonly json: readonly string[];
   readonly filter: Filter | null;
+  readonly shaped: readonly ShapedColumn[];
 }): string {
   const column = ({ name, columnId, type, maxLength, precision, scale, collation }: TableColumn): unknown => [
     name,
@@ -290,12 +297,15 @@ function fingerprintOf(projection: {
     scale,
     collation,
   ];
+  const shape = projection.shaped.flatMap(({ mark }) => (mark === null ? [] : [mark]));
   const text = JSON.stringify({
     format: SERIALISER_FORMAT,
     columns: projection.columns.map(column),
     key: projection.key.map(column),
     json: projection.json.toSorted(),
     filter: projection.filter?.sql ?? null,
+    // Left out where there is none: a section that was loaded before there was shaping keeps its fingerprint.
+    ...(shape.length === 0 ? {} : { shape }),
   });
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }

@@ -11,6 +11,7 @@ import type { Filter } from './filter.ts';
 import { keyPlan, type KeyPlan } from './key-parameters.ts';
 import type { Isolation } from './queries.ts';
 import { quoteName } from './quote.ts';
+import type { ShapedColumn, Transform } from './shape.ts';
 import { columnCodec, isCharacterType, jsonCodec, keyText, type ColumnCodec, type DriverValue } from './values.ts';
 
 export type DriverRow = Readonly<Record<string, DriverValue>>;
@@ -40,7 +41,7 @@ export interface PlanOptions {
   /** The table's quoted name. */
   readonly name: string;
   readonly isolation: Isolation;
-  readonly columns: readonly TableColumn[];
+  readonly shaped: readonly ShapedColumn[];
   readonly key: readonly KeyColumn[];
   readonly json: readonly string[];
   readonly filter: Filter | null;
@@ -48,7 +49,9 @@ export interface PlanOptions {
 }
 
 interface Published {
-  readonly name: string;
+  readonly property: string;
+  /** What becomes of a value that is not null; null: it stays. */
+  readonly transform: Transform | null;
   readonly codec: ColumnCodec;
   readonly alias: string;
   /** The alias of DATALENGTH where the column is unbounded. */
@@ -60,7 +63,8 @@ function isRespellable({ type }: TableColumn): boolean {
   return isCharacterType(type) || type === 'varbinary' || type === 'datetimeoffset';
 }
 
-export function tablePlan({ name, isolation, columns, key, json, filter, onJsonKept }: PlanOptions): TablePlan {
+export function tablePlan({ name, isolation, shaped, key, json, filter, onJsonKept }: PlanOptions): TablePlan {
+  const columns = shaped.map(({ column }) => column);
   const keys = key.map(keyPlan);
   const collations = key.map(({ keyCollation }) => keyCollation);
   const codecs = columns.map((column) => (json.includes(column.name) ? jsonCodec(column, onJsonKept) : columnCodec(column)));
@@ -73,11 +77,12 @@ export function tablePlan({ name, isolation, columns, key, json, filter, onJsonK
       return codec === undefined || taken(column) ? [] : selectColumn(column, codec, i);
     });
   const published = (alias: (column: TableColumn, i: number) => string): Published[] =>
-    columns.flatMap((column, i) => {
+    shaped.flatMap(({ column, transform }, i) => {
       const codec = codecs[i];
+      const { property } = column;
       return codec === undefined
         ? []
-        : [{ name: column.name, codec, alias: alias(column, i), lengthAlias: codec.unbounded ? `b${i}` : null }];
+        : [{ property, transform, codec, alias: alias(column, i), lengthAlias: codec.unbounded ? `b${i}` : null }];
     });
 
   // In a window the key comes from change tracking; what cannot be spelled in two ways is not selected twice.
@@ -212,7 +217,7 @@ const GONE: Content = { document: null, oversizeBytes: 0 };
 function documentOf(row: DriverRow, columns: readonly Published[], size: { bytes: number }): Content {
   const document: Record<string, JsonValue> = {};
   let oversizeBytes = 0;
-  for (const { name, codec, alias, lengthAlias } of columns) {
+  for (const { property, transform, codec, alias, lengthAlias } of columns) {
     const value = row[alias] ?? null;
     if (value === null) {
       const length = lengthAlias === null ? null : row[lengthAlias];
@@ -221,11 +226,12 @@ function documentOf(row: DriverRow, columns: readonly Published[], size: { bytes
       }
     }
     size.bytes += typeof value === 'string' || Buffer.isBuffer(value) ? value.length + 16 : 16;
-    const json = value === null ? null : codec.convert(value);
-    if (name === '__proto__') {
-      Object.defineProperty(document, name, { value: json, enumerable: true, configurable: true, writable: true });
+    const published = value === null ? null : codec.convert(value);
+    const json = transform === null || published === null ? published : transform(published);
+    if (property === '__proto__') {
+      Object.defineProperty(document, property, { value: json, enumerable: true, configurable: true, writable: true });
     } else {
-      document[name] = json;
+      document[property] = json;
     }
   }
   return { document: oversizeBytes > 0 ? null : document, oversizeBytes };

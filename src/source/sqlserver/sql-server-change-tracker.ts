@@ -34,6 +34,8 @@ export interface SqlServerChangeTrackerOptions {
   readonly limits?: Partial<SqlServerLimits>;
   /** A value above it is not read at all. Default 1 MiB. */
   readonly maxDocumentBytes?: number;
+  /** The secret of hashed columns, at least 32 characters; needed where a table hashes one. */
+  readonly hashKey?: string;
   readonly clock?: Clock;
   readonly logger: Logger;
   /** Called when a value of a json column stays text because nesting it would change a number or lose a member. */
@@ -124,15 +126,20 @@ class SqlServerChangeTracker implements ChangeTracker {
 
   async describe(selection: TableSelection, { signal }: { readonly signal: AbortSignal }): Promise<TrackedTable> {
     const asked = tableName(selection.schema, selection.name);
-    const { table, filter, name } = await this.#read('describing a table', asked, signal, (run) =>
-      describeTable(run, selection, { source: this.source, isolation: this.#options.isolation ?? 'auto', request: this.#limits }),
+    const { table, filter, name, shaped } = await this.#read('describing a table', asked, signal, (run) =>
+      describeTable(run, selection, {
+        source: this.source,
+        isolation: this.#options.isolation ?? 'auto',
+        request: this.#limits,
+        hashKey: this.#options.hashKey ?? null,
+      }),
     );
     // From here on this database is the one that is meant; a table of another one has its own identity and is found out by it.
     this.#identity = { serviceBrokerGuid: table.identity.serviceBrokerGuid, database: table.identity.database };
     const plan = tablePlan({
       name,
       isolation: table.isolation,
-      columns: table.columns,
+      shaped,
       key: table.key,
       json: table.columns.filter((column) => isNamed(selection.json, column.name)).map((column) => column.name),
       filter,

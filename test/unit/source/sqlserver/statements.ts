@@ -52,7 +52,7 @@ export function samplePlan(isolation: Isolation = 'snapshot', filter: string | n
   return tablePlan({
     name: '[dbo].[Order ]]Lines]',
     isolation,
-    columns: COLUMNS,
+    shaped: COLUMNS.map((each) => ({ column: { ...each, property: each.name, shaped: null }, transform: null, mark: null })),
     key: [REGION, AT, LINE].map(key),
     json: ['Doc'],
     filter:
