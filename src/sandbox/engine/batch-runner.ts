@@ -1,20 +1,20 @@
-/**
- * Runs the statements of a batch one after another: control of flow, errors and TRY, transactions, and what goes to the client when. An
- * error outside TRY goes to the sink; the next statement follows unless the error ends the batch.
- */
+/** Runs the statements of a batch: control of flow, errors and TRY, transactions, and what goes to the client when. An error outside
+ *  TRY goes to the sink; the next statement follows unless the error ends the batch. */
 import type { Statement } from '../sql/ast.ts';
 import type { ResultSink } from '../session.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
 import { atomically } from './atomic-statement.ts';
-import { condition, declare, kill, sleep, transact, useDatabase } from './batch-steps.ts';
+import { condition, declare, kill, print, raise, transact, useDatabase, waitFor } from './batch-steps.ts';
 import { BatchBinding } from './batch-binding.ts';
+import { BatchEnd, ScopeEnd } from './batch-end.ts';
 import type { BatchCache, PreparedBatch } from './batch-cache.ts';
 import { emptyScope } from './bind-source.ts';
+import { describeInstead } from './describe-statement.ts';
 import { createEnvironment } from './environment.ts';
 import { endsBatch, endsTransaction } from './errors.ts';
 import { compileExpression } from './expressions.ts';
-import { delayOf, printText, raisedError, setVariable, thrownError } from './flow-statements.ts';
+import { setVariable, thrownError } from './flow-statements.ts';
 import { runProcedure } from './procedures.ts';
 import { isAtomic, runStatement } from './run-statement.ts';
 import type { SessionState } from './session-state.ts';
@@ -24,12 +24,6 @@ import { createFrame } from './statement-context.ts';
 import type { StatementResult } from './statement-result.ts';
 
 type Outcome = 'next' | 'break' | 'continue' | 'return';
-
-/** Ends the batch: its error has been told already. */
-class BatchEnd extends Error {}
-
-/** Ends the batch, but not the one that called it with EXEC. */
-class ScopeEnd extends Error {}
 
 export interface RunnerOptions {
   readonly session: SessionState;
@@ -205,6 +199,11 @@ export class BatchRunner {
     return 'next';
   }
 
+  /** Runs one statement of this batch out of its turn. */
+  async step(statement: Statement): Promise<void> {
+    await this.#guarded(statement, this.#text.length);
+  }
+
   /** One statement; an error outside TRY is told, and the batch goes on where SQL Server would. */
   async #guarded(statement: Statement, end: number): Promise<Outcome> {
     this.signal.throwIfAborted();
@@ -214,13 +213,10 @@ export class BatchRunner {
         await held;
       }
       await this.#binding.reach(statement);
-      const calls = statement.kind === 'execute' || statement.kind === 'executeText';
-      if (calls) {
+      const outcome = await this.#statement(statement, end);
+      if (statement.kind !== 'execute' && statement.kind !== 'executeText') {
         this.session.errorNumber = 0;
       }
-      const outcome = await this.#statement(statement, end);
-      // After EXEC it is what the last statement of that text left.
-      this.session.errorNumber = calls ? this.session.errorNumber : 0;
       return outcome;
     } catch (caught) {
       const error = caught instanceof SqlError ? caught : null;
@@ -262,6 +258,9 @@ export class BatchRunner {
 
   async #statement(statement: Statement, end: number): Promise<Outcome> {
     const { session } = this;
+    if (session.options.formatOnly && (await describeInstead(this, statement))) {
+      return 'next';
+    }
     if (isAtomic(statement)) {
       const result = await this.atomic((context) => runStatement(context, statement));
       session.rowCount = BigInt(result.count ?? 0);
@@ -269,6 +268,8 @@ export class BatchRunner {
       return 'next';
     }
     switch (statement.kind) {
+      // A table variable has been there since the batch began.
+      case 'declareTable':
       case 'empty':
         return 'next';
       case 'block':
@@ -311,33 +312,17 @@ export class BatchRunner {
         }
         throw error;
       }
-      case 'raiseError': {
-        const error = await this.atomic((context) => raisedError(context, statement));
-        if (error.class > 10) {
-          throw error;
-        }
-        this.tell(error);
-        this.done();
+      case 'raiseError':
+        await raise(this, statement);
         return 'next';
-      }
-      case 'print': {
-        const text = await this.atomic((context) => printText(context, statement));
-        this.sink.message({ number: 0, state: 1, class: 0, message: text, procedure: '', line: statement.line });
-        session.rowCount = 0n;
-        this.done();
+      case 'print':
+        await print(this, statement);
         return 'next';
-      }
-      case 'waitFor': {
-        const delay = await this.atomic((context) => delayOf(context, statement));
-        await sleep(this, delay);
-        this.done();
+      case 'waitFor':
+        await waitFor(this, statement);
         return 'next';
-      }
       case 'declare':
         await declare(this, statement);
-        return 'next';
-      case 'declareTable':
-        // It has been there since the batch began.
         return 'next';
       case 'setVariable':
         await this.atomic((context) => setVariable(context, statement));
@@ -360,23 +345,25 @@ export class BatchRunner {
         setIsolation(session, statement.level);
         this.done();
         return 'next';
-      case 'use': {
+      case 'use':
         useDatabase(this, statement);
-        this.done();
-        return 'next';
-      }
-      case 'checkpoint':
         this.done();
         return 'next';
       case 'kill':
         kill(this, statement.session);
         this.done();
         return 'next';
+      case 'checkpoint':
+        this.done();
+        return 'next';
+      // @@ERROR is then what the last statement of the text left.
       case 'execute':
+        session.errorNumber = 0;
         await runProcedure(this, statement);
         return 'next';
       case 'executeText': {
         const text = await this.evaluate(statement.text);
+        session.errorNumber = 0;
         await this.nested(typeof text === 'string' ? text : '');
         return 'next';
       }

@@ -18,7 +18,7 @@ import { definitionStamp } from './definition-log.ts';
 import { createEnvironment } from './environment.ts';
 import { coerce, compileCondition, compileExpression } from './expressions.ts';
 import { findObject } from './object-names.ts';
-import { runStatement } from './run-statement.ts';
+import { isAtomic, runStatement } from './run-statement.ts';
 import type { Frame } from './statement-context.ts';
 import { StatementContext } from './statement-context.ts';
 import type { SessionState } from './session-state.ts';
@@ -117,78 +117,84 @@ function isDeferred(error: SqlError): boolean {
 }
 
 /** The statements inside a statement. */
-function partsOf(statement: Statement): readonly Statement[] {
-  switch (statement.kind) {
-    case 'block':
-      return statement.statements;
-    case 'if':
-      return statement.otherwise === null ? [statement.then] : [statement.then, statement.otherwise];
-    case 'while':
-      return [statement.body];
-    case 'try':
-      return [...statement.body, ...statement.handler];
-    default:
-      return [];
+export function partsOf(statement: Statement): readonly Statement[] {
+  if (statement.kind === 'block') {
+    return statement.statements;
   }
+  if (statement.kind === 'if') {
+    return statement.otherwise === null ? [statement.then] : [statement.then, statement.otherwise];
+  }
+  if (statement.kind === 'while') {
+    return [statement.body];
+  }
+  return statement.kind === 'try' ? [...statement.body, ...statement.handler] : [];
 }
+
+const ROWS = new Set<Statement['kind']>(['select', 'insert', 'update', 'delete', 'merge']);
 
 /** Binds one statement without those inside it. @throws SqlError, WaitSignal */
 export function bindStatement(session: SessionState, transaction: Transaction, frame: Frame, statement: Statement): void {
+  const { kind } = statement;
+  if (!ROWS.has(kind) && !HOLDS_EXPRESSIONS.has(kind)) {
+    return;
+  }
   const context = new StatementContext(session, transaction, frame);
   context.binding = true;
-  const scope = (): ReturnType<typeof emptyScope> => emptyScope(createEnvironment(context));
-  const values = (...expressions: readonly (Expression | null)[]): void => {
-    for (const expression of expressions) {
-      if (expression !== null && expression.kind !== 'default') {
-        compileExpression(expression, scope());
-      }
-    }
-  };
-  switch (statement.kind) {
-    case 'select':
-    case 'insert':
-    case 'update':
-    case 'delete':
-    case 'merge':
-      runStatement(context, statement);
-      return;
-    case 'if':
-    case 'while':
-      compileCondition(statement.condition, scope());
-      return;
-    case 'declare':
-      for (const { name, initial } of statement.variables) {
-        const place = frame.variables.get(name.toLowerCase());
-        if (initial !== null && place !== undefined) {
-          coerce(compileExpression(initial, scope()), place.type);
-        }
-      }
-      return;
-    case 'setVariable': {
-      const place = scope().resolveVariable(statement.variable, statement);
-      const value = compileExpression(statement.expression, scope());
-      if (statement.operator === '=') {
-        coerce(value, place.type);
-      }
-      return;
-    }
-    case 'print':
-      values(statement.message);
-      return;
-    case 'raiseError':
-      values(statement.message, statement.severity, statement.state, ...statement.args);
-      return;
-    case 'throw':
-      values(statement.number, statement.message, statement.state);
-      return;
-    case 'return':
-      values(statement.value);
-      return;
-    case 'executeText':
-      values(statement.text);
-      return;
-    default:
+  if (isAtomic(statement)) {
+    runStatement(context, statement);
+    return;
   }
+  const scope = emptyScope(createEnvironment(context));
+  if (kind === 'if' || kind === 'while') {
+    compileCondition(statement.condition, scope);
+  } else if (kind === 'declare') {
+    for (const { name, initial } of statement.variables) {
+      const place = frame.variables.get(name.toLowerCase());
+      if (initial !== null && place !== undefined) {
+        coerce(compileExpression(initial, scope), place.type);
+      }
+    }
+  } else if (kind === 'setVariable') {
+    const place = scope.resolveVariable(statement.variable, statement);
+    const value = compileExpression(statement.expression, scope);
+    if (statement.operator === '=') {
+      coerce(value, place.type);
+    }
+  } else {
+    for (const expression of expressionsOf(statement)) {
+      if (expression !== null) {
+        compileExpression(expression, scope);
+      }
+    }
+  }
+}
+
+const HOLDS_EXPRESSIONS = new Set<Statement['kind']>([
+  'if',
+  'while',
+  'declare',
+  'setVariable',
+  'print',
+  'raiseError',
+  'throw',
+  'return',
+  'executeText',
+]);
+
+function expressionsOf(statement: Statement): readonly (Expression | null)[] {
+  if (statement.kind === 'print') {
+    return [statement.message];
+  }
+  if (statement.kind === 'raiseError') {
+    return [statement.message, statement.severity, statement.state, ...statement.args];
+  }
+  if (statement.kind === 'throw') {
+    return [statement.number, statement.message, statement.state];
+  }
+  if (statement.kind === 'return') {
+    return [statement.value];
+  }
+  return statement.kind === 'executeText' ? [statement.text] : [];
 }
 
 /** Whether a statement names a table that is not there: then nothing of it is bound yet, whatever else is wrong with it. */

@@ -47,10 +47,15 @@ export function prepareBulk(context: StatementContext, statement: InsertBulkStat
     }
     return { column, type };
   });
-  const names = columns.filter(({ column }) => column.identity === null).map(({ column }) => column.name);
+  const names = columns.map(({ column }) => column.name);
   // For its refusals: computed and doubled columns, rowversions.
-  rowBuilder(env, table, names, statement.line, { keepsIdentity: false, tests: false });
-  requireAlter(context, table, statement);
+  rowBuilder(env, table, names, statement.line, { tests: false });
+  requireAlter(
+    context,
+    table,
+    statement,
+    columns.some(({ column }) => column.identity !== null),
+  );
   for (const { column } of statement.order) {
     if (columnByName(table, column) === undefined) {
       throw invalidColumn(column, statement.line);
@@ -73,9 +78,9 @@ function invalidColumnType(index: number): SqlError {
 }
 
 /** What leaves constraints behind, or sets identities, takes more than INSERT. Source: learn.microsoft.com "BULK INSERT", Permissions. */
-function requireAlter(context: StatementContext, table: Table, statement: InsertBulkStatement): void {
+function requireAlter(context: StatementContext, table: Table, statement: InsertBulkStatement, setsIdentity: boolean): void {
   const bypasses = !statement.checkConstraints && (table.checks.length > 0 || table.foreignKeys.length > 0);
-  if ((bypasses || statement.keepIdentity) && !table.temporary && !isMemberOf(context.session, table.database, 'db_owner')) {
+  if ((bypasses || setsIdentity) && !table.temporary && !isMemberOf(context.session, table.database, 'db_owner')) {
     throw new SqlError(
       1088,
       `Cannot find the object "${describeName(statement.table)}" because it does not exist or you do not have permissions.`,
@@ -84,7 +89,10 @@ function requireAlter(context: StatementContext, table: Table, statement: Insert
   }
 }
 
-/** Inserts the rows. @returns their number. @throws SqlError 245, 515, 547, 2601, 2627, 2628, 4816, 4819, 4891; what the rows' iterator throws */
+/**
+ * Inserts the rows. An identity column that is among the columns takes the values of the stream: clients that want new ones leave it out.
+ * @returns their number. @throws SqlError 245, 515, 547, 2601, 2627, 2628, 4816, 4819, 4891; what the rows' iterator throws
+ */
 export function bulkInsert(context: StatementContext, pending: PendingBulk, load: BulkRows): number {
   const { statement, table } = pending;
   const env = createEnvironment(context);
@@ -94,22 +102,19 @@ export function bulkInsert(context: StatementContext, pending: PendingBulk, load
   if (statement.lockTable && !table.temporary) {
     table.locks.hold(context.transaction, 'exclusive');
   }
-  const keepsIdentity = statement.keepIdentity || context.session.identityInsert === table;
-  const taken = pending.columns.flatMap(({ column, type }, index) => {
+  pending.columns.forEach(({ column, type }, index) => {
     refuseStream(pending.columns.length, load, index, column, type);
-    // Without KEEP_IDENTITY the values of the stream count for nothing.
-    return column.identity === null || keepsIdentity ? [{ column, index }] : [];
   });
   const builder = rowBuilder(
     env,
     table,
-    taken.map(({ column }) => column.name),
+    pending.columns.map(({ column }) => column.name),
     statement.line,
-    { keepsIdentity, tests: statement.checkConstraints },
+    { tests: statement.checkConstraints },
   );
   const ctx = context.eval;
   let current: readonly SqlValue[] = [];
-  const values = taken.map(({ column, index }) => {
+  const values = pending.columns.map(({ column }, index) => {
     const sent: CompiledExpression = {
       type: load.columns[index]?.type ?? column.type,
       nullable: true,

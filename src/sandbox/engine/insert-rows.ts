@@ -32,10 +32,8 @@ export interface RowBuilder {
   insert(values: readonly (SqlValue | undefined)[]): ReturnType<TableWriter['insert']>;
 }
 
-/** How the rows of a bulk load are taken. */
+/** How the rows of a bulk load are taken. Where it has the identity column, its values are kept, whatever IDENTITY_INSERT is. */
 export interface BulkRules {
-  /** The identity column's values are the stream's, where it has them. */
-  readonly keepsIdentity: boolean;
   /** Whether CHECK and FOREIGN KEY constraints are tested. */
   readonly tests: boolean;
 }
@@ -53,13 +51,13 @@ export function rowBuilder(
   const writer = new TableWriter(env, table, bulk?.tests ?? true);
   const identityAt = table.columns.findIndex((column) => column.identity !== null);
   const identityColumn = table.columns[identityAt];
-  const explicit = bulk?.keepsIdentity ?? session.identityInsert === table;
+  const explicit = session.identityInsert === table;
   const columns =
     names.length === 0 && bulk === null
       ? implicitColumns(table, explicit && !context.binding, line)
       : names.map((name) => namedColumn(table, name, line));
   // Whether IDENTITY_INSERT is on shows when the statement runs.
-  refuseColumns(table, columns, context.binding ? null : explicit, line, bulk !== null);
+  refuseColumns(table, columns, context.binding || bulk !== null ? null : explicit, line);
   if (bulk !== null) {
     columns.forEach((column) => refuseRowVersion(column, line));
   }
@@ -146,7 +144,7 @@ function namedColumn(table: Table, name: string, line: number): Column {
 }
 
 /** @param explicit IDENTITY_INSERT; null: not known yet */
-function refuseColumns(table: Table, columns: readonly Column[], explicit: boolean | null, line: number, bulk: boolean): void {
+function refuseColumns(table: Table, columns: readonly Column[], explicit: boolean | null, line: number): void {
   columns.forEach((column, index) => {
     if (columns.indexOf(column) !== index) {
       throw new SqlError(
@@ -171,7 +169,7 @@ function refuseColumns(table: Table, columns: readonly Column[], explicit: boole
     }
   });
   const identity = table.columns.find((column) => column.identity !== null);
-  if (explicit === true && !bulk && identity !== undefined && !columns.includes(identity)) {
+  if (explicit === true && identity !== undefined && !columns.includes(identity)) {
     throw new SqlError(
       545,
       `Explicit value must be specified for identity column in table '${table.name}' either when IDENTITY_INSERT is set to ON or when a replication user is inserting into a NOT FOR REPLICATION identity column.`,

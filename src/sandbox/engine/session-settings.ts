@@ -25,7 +25,6 @@ const FIXED: Record<string, 'ON' | 'OFF'> = {
   CURSOR_CLOSE_ON_COMMIT: 'OFF',
   NUMERIC_ROUNDABORT: 'OFF',
   ANSI_NULL_DFLT_OFF: 'OFF',
-  FMTONLY: 'OFF',
   NOEXEC: 'OFF',
   PARSEONLY: 'OFF',
   SHOWPLAN_ALL: 'OFF',
@@ -79,6 +78,9 @@ export function setOption(context: StatementContext, statement: SetOptionStateme
     switch (name) {
       case 'NOCOUNT':
         session.options.nocount = on;
+        break;
+      case 'FMTONLY':
+        session.options.formatOnly = on;
         break;
       case 'XACT_ABORT':
         session.options.xactAbort = on;

@@ -13,6 +13,8 @@ import type { Transaction } from './transaction.ts';
 export interface SessionOptions {
   nocount: boolean;
   xactAbort: boolean;
+  /** SET FMTONLY: statements answer with their columns and do nothing. */
+  formatOnly: boolean;
   implicitTransactions: boolean;
   lockTimeoutMs: number;
   deadlockPriority: number;
@@ -28,6 +30,7 @@ function defaultOptions(): SessionOptions {
   return {
     nocount: false,
     xactAbort: false,
+    formatOnly: false,
     implicitTransactions: false,
     lockTimeoutMs: -1,
     deadlockPriority: 0,
@@ -168,13 +171,6 @@ export class SessionState {
     this.transaction.savepoints.push({ name, length: this.transaction.log.length });
   }
 
-  /** Another session may have the database for itself now. */
-  leaveDatabase(): void {
-    if (this.database.holder === this.id && this.database.access !== 'SINGLE_USER') {
-      this.database.holder = null;
-    }
-  }
-
   /** @throws SqlError 911 for an unknown database, 916 for one that the login may not open. */
   use(name: string): EnvironmentChange {
     const database = this.instance.database(name);
@@ -186,7 +182,6 @@ export class SessionState {
     }
     enterDatabase(this.instance, database, this);
     const from = this.database.name;
-    this.leaveDatabase();
     this.database = database;
     return { kind: 'database', from, to: database.name };
   }

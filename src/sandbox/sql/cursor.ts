@@ -171,10 +171,10 @@ export class Cursor {
     return this.next().value;
   }
 
-  /** Up to four parts separated by dots; parts in the middle may be empty (db..t). */
+  /** Up to four parts separated by dots; parts in front and in the middle may be empty (..t, db..t). */
   objectName(): ObjectName {
     const at = this.here();
-    const parts: string[] = [this.name()];
+    const parts: string[] = [this.isSymbol('.') ? '' : this.name()];
     while (this.isSymbol('.')) {
       this.next();
       parts.push(this.isSymbol('.') ? '' : this.name());

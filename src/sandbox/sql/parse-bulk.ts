@@ -8,7 +8,7 @@ import type { Cursor } from './cursor.ts';
 import { parseType } from './parse-type.ts';
 import { UnsupportedError } from './unsupported.ts';
 
-const FLAGS = ['CHECK_CONSTRAINTS', 'FIRE_TRIGGERS', 'KEEP_IDENTITY', 'KEEP_NULLS', 'TABLOCK'] as const;
+const FLAGS = ['CHECK_CONSTRAINTS', 'FIRE_TRIGGERS', 'KEEP_NULLS', 'TABLOCK'] as const;
 type Flag = (typeof FLAGS)[number];
 
 function isFlag(word: string): word is Flag {
@@ -19,6 +19,9 @@ function isFlag(word: string): word is Flag {
 export function parseInsertBulk(cursor: Cursor, at: Node): InsertBulkStatement {
   cursor.expectWord('BULK');
   const table = cursor.objectName();
+  if (!cursor.isSymbol('(')) {
+    throw new UnsupportedError('INSERT BULK without its columns', at.line);
+  }
   const columns = cursor.bracketed(() => {
     const place = cursor.here();
     const name = cursor.name();
@@ -42,7 +45,6 @@ export function parseInsertBulk(cursor: Cursor, at: Node): InsertBulkStatement {
     table,
     columns,
     checkConstraints: flags.has('CHECK_CONSTRAINTS'),
-    keepIdentity: flags.has('KEEP_IDENTITY'),
     keepNulls: flags.has('KEEP_NULLS'),
     lockTable: flags.has('TABLOCK'),
     order,
@@ -50,7 +52,7 @@ export function parseInsertBulk(cursor: Cursor, at: Node): InsertBulkStatement {
 }
 
 function parseOption(cursor: Cursor, flags: Set<Flag>, order: BulkOrder[]): void {
-  const { line } = cursor.token;
+  const { token } = cursor;
   const word = cursor.word();
   if (isFlag(word)) {
     flags.add(word);
@@ -76,6 +78,9 @@ function parseOption(cursor: Cursor, flags: Set<Flag>, order: BulkOrder[]): void
       cursor.integer();
       return;
     default:
-      throw new UnsupportedError(`INSERT BULK WITH (${word})`, line);
+      if (word === 'ALLOW_ENCRYPTED_VALUE_MODIFICATIONS') {
+        throw new UnsupportedError(word, token.line);
+      }
+      cursor.fail(token);
   }
 }
