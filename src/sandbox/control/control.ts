@@ -3,10 +3,15 @@
  * statement. Most of it exists as T-SQL procedures too (schema `sandbox`).
  */
 import { cleanUpDatabase, cleanUpExpired, cleanUpTable } from '../engine/cleanup.ts';
+import type { SavedDatabase } from '../engine/backups.ts';
+import { restoreDatabase, saveDatabase } from '../engine/backups.ts';
 import type { Database } from '../engine/catalog.ts';
+import { endSessions, sessionsIn } from '../engine/database-access.ts';
 import type { Instance, SnapshotProfile } from '../engine/instance.ts';
 import type { Pause, StatementMatch } from '../engine/statement-gate.ts';
+import { WaitSignal } from '../engine/transaction.ts';
 
+export type { SavedDatabase } from '../engine/backups.ts';
 export type { Pause, StatementMatch } from '../engine/statement-gate.ts';
 
 export interface SandboxControl {
@@ -28,6 +33,13 @@ export interface SandboxControl {
   cleanUpExpired(): void;
   /** Moves a database's version counter forward, for versions beyond 2^53. @throws RangeError when it would go back */
   advanceVersion(database: string, version: bigint): void;
+  /** Keeps a database as it is committed now. @throws Error while a definition is uncommitted or a commit is not visible yet */
+  saveState(database: string): SavedDatabase;
+  /**
+   * Takes a database back to a kept state, or makes one of it: rows, definitions, users and change tracking with its version counter, as
+   * RESTORE … WITH REPLACE does. Sessions in it are cut.
+   */
+  restoreState(database: string, state: SavedDatabase): void;
   /** Sessions that are logged in. */
   sessions(): readonly { readonly id: number; readonly appName: string; readonly running: boolean }[];
 }
@@ -77,6 +89,20 @@ export function createControl(instance: Instance, cut: (appName: string | undefi
         throw new RangeError(`version ${version} is behind ${tracking.current}`);
       }
       tracking.current = version;
+    },
+    saveState: (name) => {
+      try {
+        return saveDatabase(instance, databaseOf(name));
+      } catch (error) {
+        throw error instanceof WaitSignal ? new Error(`the database ${name} is being changed: no state to keep`, { cause: error }) : error;
+      }
+    },
+    restoreState: (name, state) => {
+      const existing = instance.database(name);
+      if (existing !== undefined) {
+        endSessions(instance, sessionsIn(instance, existing));
+      }
+      restoreDatabase(instance, name, state);
     },
     sessions: () => [...instance.sessions.values()].map(({ id, appName, running }) => ({ id, appName, running })),
   };

@@ -24,6 +24,9 @@ export async function atomically<T>(
   for (;;) {
     try {
       signal.throwIfAborted();
+      if (session.closed) {
+        throw new Error('the session has been ended');
+      }
       const result = run(new StatementContext(session, transaction, frame));
       if (!own && session.doomed && transaction.log.length > mark) {
         throw new SqlError(

@@ -142,7 +142,7 @@ export class Database {
   readOnly = false;
   offline = false;
   access: UserAccess = 'MULTI_USER';
-  /** The session that has a SINGLE_USER database for itself; null: whoever comes first. */
+  /** The session that made it SINGLE_USER has it for itself until it ends, wherever it is; null: whoever comes first has it. */
   holder: number | null = null;
   /** Shared with its backups: what a restore may replace without being told to. */
   readonly family: object;

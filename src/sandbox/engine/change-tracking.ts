@@ -77,6 +77,23 @@ export class ChangeTracker {
     };
   }
 
+  /** What is visible of it, for a copy of the database. */
+  copy(): ChangeTracker {
+    const copy = new ChangeTracker({
+      tracksColumns: this.tracksColumns,
+      beginVersion: this.beginVersion,
+      identity: this.#identity,
+      horizon: this.#horizon,
+    });
+    copy.#cleanupVersion = this.#cleanupVersion;
+    for (const event of this.#events) {
+      if (!event.gone && event.seq !== Infinity && event.removedSeq === Infinity) {
+        copy.assigned(event.copyFor(copy));
+      }
+    }
+    return copy;
+  }
+
   /** How many changes are stored: one for each key, and more where an older one still says something of its own. */
   get stored(): number {
     return this.#events.length - this.#gone;
@@ -339,11 +356,19 @@ class TrackedEvent implements VersionedEntry {
   /** null when it has ended. */
   #transaction: Transaction | null;
 
-  constructor(tracker: ChangeTracker, transaction: Transaction, counter: VersionCounter, write: TrackedWrite) {
+  constructor(tracker: ChangeTracker, transaction: Transaction | null, counter: VersionCounter, write: TrackedWrite) {
     this.tracker = tracker;
     this.#transaction = transaction;
     this.counter = counter;
     this.write = write;
+  }
+
+  /** The same change, committed, in another tracker. */
+  copyFor(tracker: ChangeTracker): TrackedEvent {
+    const copy = new TrackedEvent(tracker, null, this.counter, this.write);
+    copy.version = this.version;
+    copy.seq = this.seq;
+    return copy;
   }
 
   assign(version: bigint): void {

@@ -5,7 +5,8 @@ import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { Database } from './catalog.ts';
 import { setDatabaseTracking } from './define-tracking.ts';
-import { isMemberOf, requireOwner } from './permissions.ts';
+import { endSessions, sessionsIn } from './database-access.ts';
+import { isMemberOf } from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
 
 function refuseInTransaction(context: StatementContext, what: string): void {
@@ -48,9 +49,10 @@ export function dropDatabase(context: StatementContext, name: string, ifExists: 
   if (database.system) {
     throw new SqlError(3708, `Cannot drop the database '${name}' because it is a system database.`, { line, state: 4 });
   }
-  requireOwner(session, database, 'DROP DATABASE');
-  const used = [...instance.sessions.values()].some((each) => instance.database(each.database) === database);
-  if (used) {
+  if (!isMemberOf(session, database, 'db_owner')) {
+    throw new SqlError(262, `DROP DATABASE permission denied in database '${database.name}'.`, { class: 14 });
+  }
+  if (session.database === database || sessionsIn(instance, database, session.id).length > 0) {
     throw new SqlError(3702, `Cannot drop database "${name}" because it is currently in use.`, { line, state: 3 });
   }
   instance.databases.delete(name.toLowerCase());
@@ -65,7 +67,6 @@ const REMEMBERED = new Set([
   'AUTO_CREATE_STATISTICS',
   'AUTO_UPDATE_STATISTICS',
   'PAGE_VERIFY',
-  'MULTI_USER',
   'ANSI_NULLS',
   'ANSI_PADDING',
   'ANSI_WARNINGS',
@@ -90,13 +91,25 @@ export function alterDatabase(context: StatementContext, statement: AlterDatabas
       line: statement.line,
     });
   }
+  const { instance, session } = context;
+  if (database.holder !== null && database.holder !== session.id) {
+    throw failed(
+      new SqlError(
+        5064,
+        `Changes to the state or options of database '${database.name}' cannot be made at this time. The database is in single-user mode, and a user is currently connected to it.`,
+      ),
+    );
+  }
+  const others = sessionsIn(instance, database, session.id);
   if (statement.termination === 'rollbackImmediate') {
-    const { instance, session } = context;
-    for (const other of [...instance.sessions.values()]) {
-      if (other.id !== session.id && instance.database(other.database) === database) {
-        instance.cut(other.id);
-      }
+    endSessions(instance, others);
+  } else if (others.length > 0 && statement.actions.some((action) => action.kind === 'option' && needsItAlone(action))) {
+    if (statement.termination !== 'noWait') {
+      throw new UnsupportedError('waiting for other sessions to leave a database: add WITH ROLLBACK IMMEDIATE or NO_WAIT', statement.line);
     }
+    throw failed(
+      new SqlError(5070, `Database state cannot be changed while other users are using the database '${database.name}'`, { state: 2 }),
+    );
   }
   for (const action of statement.actions) {
     alter(context, database, action, statement.line);
@@ -129,6 +142,22 @@ function alter(context: StatementContext, database: Database, action: AlterDatab
         case 'READ_COMMITTED_SNAPSHOT':
           database.readCommittedSnapshot = on;
           return;
+        case 'READ_ONLY':
+        case 'READ_WRITE':
+          database.readOnly = action.name === 'READ_ONLY';
+          return;
+        case 'OFFLINE':
+        case 'ONLINE':
+          refuseSystem(database, action.name);
+          database.offline = action.name === 'OFFLINE';
+          return;
+        case 'SINGLE_USER':
+        case 'RESTRICTED_USER':
+        case 'MULTI_USER':
+          refuseSystem(database, action.name);
+          database.access = action.name;
+          database.holder = action.name === 'SINGLE_USER' ? context.session.id : null;
+          return;
         default:
           if (!REMEMBERED.has(action.name)) {
             throw new UnsupportedError(`ALTER DATABASE … SET ${action.name}`, line);
@@ -136,6 +165,17 @@ function alter(context: StatementContext, database: Database, action: AlterDatab
           database.options.set(action.name, action.value);
       }
     }
+  }
+}
+
+/** Options that take effect when nobody else is in the database. */
+function needsItAlone(action: Extract<AlterDatabaseAction, { kind: 'option' }>): boolean {
+  return ['SINGLE_USER', 'OFFLINE', 'READ_ONLY', 'READ_WRITE'].includes(action.name);
+}
+
+function refuseSystem(database: Database, option: string): void {
+  if (database.system) {
+    throw new SqlError(5058, `Option '${option}' cannot be set in database '${database.name}'.`, { state: 5 });
   }
 }
 

@@ -25,5 +25,6 @@ export function logUndo(transaction: Transaction, undo: () => void, committed: (
       undo();
     },
     stamp: committed,
+    definition: true,
   });
 }

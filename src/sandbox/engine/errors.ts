@@ -71,6 +71,10 @@ export function notNull(column: string, table: string, verb: 'INSERT' | 'UPDATE'
   );
 }
 
+export function readOnlyDatabase(name: string): SqlError {
+  return new SqlError(3906, `Failed to update database "${name}" because the database is read-only.`);
+}
+
 export function permissionDenied(permission: string, object: string, database: string, schema: string): SqlError {
   return new SqlError(
     229,

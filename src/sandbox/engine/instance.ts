@@ -4,6 +4,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { DEFAULT_COLLATION } from '../sql-types.ts';
+import type { SavedDatabase } from './backups.ts';
 import { Database } from './catalog.ts';
 import type { SandboxClock } from './clock.ts';
 import type { StatementGate } from './statement-gate.ts';
@@ -40,6 +41,8 @@ export interface ConnectedSession {
   readonly running: boolean;
   readonly isolation: string;
   readonly openTransactions: number;
+  /** Rolls back and leaves. The connection is the business of whoever cuts it. */
+  close(): void;
 }
 
 export class Instance {
@@ -50,6 +53,8 @@ export class Instance {
   readonly databases = new Map<string, Database>();
   readonly logins = new Map<string, Login>();
   readonly sessions = new Map<number, ConnectedSession>();
+  /** What BACKUP has written, by device in lower case. */
+  readonly backups = new Map<string, readonly SavedDatabase[]>();
   readonly startedAt: number;
   profile: SnapshotProfile;
   #lastDatabaseId = 0;
@@ -82,9 +87,8 @@ export class Instance {
 
   /** Makes a database and shows it at once. */
   createDatabase(name: string, options: { collation?: string; system?: boolean } = {}): Database {
-    this.#lastDatabaseId += 1;
     const database = new Database({
-      id: this.#lastDatabaseId,
+      id: this.nextDatabaseId(),
       name,
       collation: options.collation ?? DEFAULT_COLLATION,
       createdAt: this.clock.now(),
@@ -95,6 +99,11 @@ export class Instance {
     });
     this.databases.set(name.toLowerCase(), database);
     return database;
+  }
+
+  nextDatabaseId(): number {
+    this.#lastDatabaseId += 1;
+    return this.#lastDatabaseId;
   }
 
   nextLoginId(): number {

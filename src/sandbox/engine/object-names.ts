@@ -3,6 +3,7 @@ import type { ObjectName } from '../sql/ast-expression.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { CatalogObject, Database, Table, View } from './catalog.ts';
+import { unavailable } from './database-access.ts';
 import { invalidObject } from './errors.ts';
 import type { SessionState } from './session-state.ts';
 
@@ -58,6 +59,10 @@ export function databaseOf(session: SessionState, name: ObjectName): Database {
   const database = session.instance.database(name.database);
   if (database === undefined) {
     throw invalidObject(describeName(name), name.line);
+  }
+  const closed = database === session.database ? null : unavailable(database);
+  if (closed !== null) {
+    throw closed;
   }
   return database;
 }

@@ -3,7 +3,8 @@
  * everything; DENY wins over GRANT. Only what a reader of change tracking can meet is here: object rights and db_owner, db_datareader, db_datawriter.
  */
 import type { Database, Table } from './catalog.ts';
-import { permissionDenied } from './errors.ts';
+import { permissionDenied, readOnlyDatabase } from './errors.ts';
+import type { Login } from './instance.ts';
 import { SqlError } from '../session.ts';
 import type { SessionState } from './session-state.ts';
 
@@ -47,6 +48,16 @@ export function securityOf(database: Database): DatabaseSecurity {
   return security;
 }
 
+/** Gives a copy of a database the users, roles and rights of the original. */
+export function copySecurity(from: Database, to: Database): void {
+  const { users, roles, rules } = securityOf(from);
+  securities.set(to, {
+    users: new Map(users),
+    roles: new Map([...roles].map(([key, role]) => [key, { ...role, members: new Set(role.members) }])),
+    rules: [...rules],
+  });
+}
+
 /** The id of the next user or role: above all of its kind, so that none is used again while another lives. */
 export function nextPrincipalId(principals: ReadonlyMap<string, { readonly id: number }>, first: number): number {
   const ids = [...principals.values()].map((each) => each.id).filter((id) => id < 16_384);
@@ -67,6 +78,12 @@ export function userOf(database: Database, login: string): string | null {
     }
   }
   return database.system ? 'guest' : null;
+}
+
+/** Whether a login owns a database, outside any session: sysadmin, or a user in db_owner. */
+export function isOwnerLogin(database: Database, login: Login): boolean {
+  const user = login.administrator ? 'dbo' : userOf(database, login.name);
+  return user === 'dbo' || (user !== null && securityOf(database).roles.get('db_owner')?.members.has(user.toLowerCase()) === true);
 }
 
 /** The principals whose rights a session has in a database. */
@@ -128,8 +145,11 @@ export function seesDefinition(session: SessionState, table: Table): boolean {
   );
 }
 
-/** DDL is for administrators and db_owner. @throws SqlError 262 */
+/** DDL is for administrators and db_owner, in a database that can be written. @throws SqlError 262, 3906 */
 export function requireOwner(session: SessionState, database: Database, permission: string): void {
+  if (database.readOnly) {
+    throw readOnlyDatabase(database.name);
+  }
   if (!isMemberOf(session, database, 'db_owner')) {
     throw new SqlError(262, `${permission} permission denied in database '${database.name}'.`, { class: 14 });
   }

@@ -4,6 +4,7 @@ import type { ObjectName } from '../sql/ast-expression.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import { alterTable } from './alter-table.ts';
+import { backup, restore } from './backups.ts';
 import { objectKey, sameName } from './catalog.ts';
 import type { Table } from './catalog.ts';
 import { addIndex } from './define-constraints.ts';
@@ -93,8 +94,10 @@ export function runDefinition(context: StatementContext, statement: DefinitionSt
       dropIndex(context, statement);
       return;
     case 'backup':
+      backup(context, statement);
+      return;
     case 'restore':
-      throw new UnsupportedError(statement.kind.toUpperCase(), statement.line);
+      restore(context, statement);
   }
 }
 

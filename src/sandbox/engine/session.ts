@@ -193,8 +193,14 @@ export class SandboxSession implements BackendSession, ConnectedSession {
       return;
     }
     this.#closed = true;
+    this.#state.closed = true;
     const { instance, transaction } = this.#state;
     instance.sessions.delete(this.id);
+    for (const database of instance.databases.values()) {
+      if (database.holder === this.id) {
+        database.holder = null;
+      }
+    }
     if (transaction !== null) {
       this.#state.transaction = null;
       instance.manager.rollback(transaction);
@@ -215,7 +221,7 @@ export class SandboxSession implements BackendSession, ConnectedSession {
       this.#endOfBatch(runner);
       return { outputs, status: runner.status };
     } catch (error) {
-      if (!signal.aborted) {
+      if (!signal.aborted && !this.#closed) {
         throw error;
       }
       return { outputs: new Map(), status: 0 };

@@ -189,6 +189,9 @@ export class StatementContext {
   /** The rows that a write looks at are never read from the past: it locks them. @throws like readMode, SqlError 3906 */
   claimTable(table: Table): void {
     if (!table.temporary && !this.binding) {
+      if (table.database.readOnly) {
+        throw errors.readOnlyDatabase(table.database.name);
+      }
       table.locks.hold(this.transaction, 'intent exclusive');
     }
   }

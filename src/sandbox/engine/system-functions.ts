@@ -136,11 +136,11 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
       }
       switch (key.toLowerCase()) {
         case 'updateability':
-          return property('READ_WRITE', NVARCHAR);
+          return property(database.readOnly ? 'READ_ONLY' : 'READ_WRITE', NVARCHAR);
         case 'status':
-          return property('ONLINE', NVARCHAR);
+          return property(database.offline ? 'OFFLINE' : 'ONLINE', NVARCHAR);
         case 'useraccess':
-          return property('MULTI_USER', NVARCHAR);
+          return property(database.access, NVARCHAR);
         case 'recovery':
           return property(database.options.get('RECOVERY') ?? 'FULL', NVARCHAR);
         case 'collation':

@@ -31,6 +31,7 @@ export class TransactionManager implements Vacuumer {
   readonly #remember: Remember;
   readonly #snapshots = new Set<Snapshot>();
   readonly #gaps = new Set<() => void>();
+  readonly #open = new Set<Transaction>();
   #seq = 1;
   #lastId = 1000n;
   #left: { readonly store: RowStore; readonly chain: RowChain }[] = [];
@@ -47,7 +48,22 @@ export class TransactionManager implements Vacuumer {
 
   begin(options: { priority: () => number; snapshot: boolean }): Transaction {
     this.#lastId += 1n;
-    return new Transaction(this.#lastId, { ...options, startedAt: this.#clock.now() });
+    const transaction = new Transaction(this.#lastId, { ...options, startedAt: this.#clock.now() });
+    this.#open.add(transaction);
+    transaction.onEnd(() => {
+      this.#open.delete(transaction);
+    });
+    return transaction;
+  }
+
+  /** A transaction whose definitions are not committed, or whose commit has its version but cannot be seen yet: no moment for a copy. */
+  unsettled(): Transaction | null {
+    for (const transaction of this.#open) {
+      if (transaction.state === 'committing' || transaction.log.some((entry) => entry.definition === true)) {
+        return transaction;
+      }
+    }
+    return null;
   }
 
   /** Fixes a transaction's view, if that has not happened. */

@@ -9,6 +9,8 @@ export interface LogEntry {
   undo(): void;
   /** Makes it visible to views with `view >= seq`. */
   stamp(seq: number): void;
+  /** It changed the catalog. */
+  readonly definition?: boolean;
 }
 
 /** A view of the past: everything stamped up to `seq`. Whoever opened it closes it with `TransactionManager.release`. */

@@ -50,6 +50,18 @@ export class DatabaseTracking implements VersionCounter {
     return this.current;
   }
 
+  /** The counter, the settings and the commits that are visible, for a copy of the database. */
+  copy(): DatabaseTracking {
+    const copy = new DatabaseTracking(this.#clock);
+    copy.on = this.on;
+    copy.retention = this.retention;
+    copy.autoCleanup = this.autoCleanup;
+    copy.current = this.current;
+    copy.commits = this.commits.filter((commit) => commit.seq !== Infinity).map((commit) => ({ ...commit }));
+    copy.history.push(...this.history);
+    return copy;
+  }
+
   stamp(version: bigint, seq: number): void {
     const commit = this.commits.findLast((each) => each.version === version);
     if (commit !== undefined) {

@@ -185,20 +185,27 @@ export interface DropIndexStatement extends Node {
   readonly table: ObjectName;
 }
 
-/** BACKUP DATABASE name TO DISK = 'device'. */
+/** A word of WITH (…), in upper case, with what stands behind its `=`. */
+export interface BackupOption {
+  readonly name: string;
+  readonly value: string | null;
+}
+
+/** BACKUP DATABASE name TO DISK = 'device' [WITH INIT, …]. */
 export interface BackupStatement extends Node {
   readonly kind: 'backup';
   readonly database: string;
-  readonly device: string;
+  /** A text or a variable. */
+  readonly device: Expression;
+  readonly options: readonly BackupOption[];
 }
 
 /** RESTORE DATABASE name FROM DISK = 'device' [WITH REPLACE, …]. */
 export interface RestoreStatement extends Node {
   readonly kind: 'restore';
   readonly database: string;
-  readonly device: string;
-  /** Upper case, as written. */
-  readonly options: readonly string[];
+  readonly device: Expression;
+  readonly options: readonly BackupOption[];
 }
 
 // --- Logins and rights ---------------------------------------------------------------------------------------------------------------

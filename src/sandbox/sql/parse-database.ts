@@ -1,7 +1,7 @@
 /** The grammar of CREATE and ALTER DATABASE, BACKUP, RESTORE. */
 import { SqlError } from '../session.ts';
-import type { AlterDatabaseAction, AlterDatabaseStatement, ChangeTrackingOption } from './ast-definition.ts';
-import type { Node } from './ast-expression.ts';
+import type { AlterDatabaseAction, AlterDatabaseStatement, BackupOption, ChangeTrackingOption } from './ast-definition.ts';
+import type { Expression, Node } from './ast-expression.ts';
 import type { Statement } from './ast.ts';
 import type { Cursor } from './cursor.ts';
 import { UnsupportedError } from './unsupported.ts';
@@ -33,7 +33,8 @@ const BARE = new Set([
 export function parseCreateDatabase(cursor: Cursor, at: Node): Statement {
   const name = cursor.name();
   if (cursor.isWord('ON') || cursor.isWord('AS') || cursor.isWord('CONTAINMENT')) {
-    throw new UnsupportedError(`CREATE DATABASE … ${cursor.token.value}`, cursor.token.line);
+    const snapshot = /\bAS\s+SNAPSHOT\b/i.test(cursor.text.slice(cursor.token.position));
+    throw new UnsupportedError(`CREATE DATABASE … ${snapshot ? 'AS SNAPSHOT OF' : cursor.token.value}`, cursor.token.line);
   }
   return { ...at, kind: 'createDatabase', name, collation: cursor.takeWord('COLLATE') ? cursor.name() : null };
 }
@@ -144,22 +145,38 @@ function parseOption(cursor: Cursor): ChangeTrackingOption {
 export function parseBackup(cursor: Cursor): Statement {
   const at = cursor.here();
   const kind = cursor.word() === 'BACKUP' ? 'backup' : 'restore';
+  const verb = kind.toUpperCase();
   if (!cursor.takeWord('DATABASE')) {
-    throw new UnsupportedError(`${kind.toUpperCase()} ${cursor.token.value}`, at.line);
+    throw new UnsupportedError(`${verb} ${cursor.token.value}`, at.line);
   }
   const database = cursor.name();
-  cursor.expectWord(kind === 'backup' ? 'TO' : 'FROM', 'DISK');
+  if (!cursor.takeWord(kind === 'backup' ? 'TO' : 'FROM')) {
+    throw new UnsupportedError(`${verb} DATABASE … without a device`, at.line);
+  }
+  if (!cursor.takeWord('DISK')) {
+    throw new UnsupportedError(`${verb} DATABASE … ${cursor.token.value}`, at.line);
+  }
   cursor.expectSymbol('=');
-  const device = cursor.string();
+  const device = parseDevice(cursor);
+  if (cursor.isSymbol(',')) {
+    throw new UnsupportedError(`${verb} DATABASE with several devices`, at.line);
+  }
   const options = cursor.takeWord('WITH') ? cursor.list(() => parseBackupOption(cursor)) : [];
-  return kind === 'backup' ? { ...at, kind, database, device } : { ...at, kind, database, device, options };
+  return { ...at, kind, database, device, options };
 }
 
-function parseBackupOption(cursor: Cursor): string {
+function parseDevice(cursor: Cursor): Expression {
+  const { type } = cursor.token;
+  return type === 'variable' || type === 'string' || type === 'nationalString' ? cursor.grammar.expression(cursor) : cursor.fail();
+}
+
+function parseBackupOption(cursor: Cursor): BackupOption {
   const name = cursor.word();
-  if (!cursor.takeSymbol('=')) {
-    return name;
+  if (name === 'MOVE') {
+    const file = cursor.string();
+    cursor.expectWord('TO');
+    cursor.string();
+    return { name, value: file };
   }
-  const value = cursor.next();
-  return `${name} = ${value.text}`;
+  return { name, value: cursor.takeSymbol('=') ? cursor.next().value : null };
 }

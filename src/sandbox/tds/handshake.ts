@@ -37,7 +37,9 @@ function refusal(message: string): SqlError {
 
 /** The tokens of a login that was refused. The connection is closed after them. */
 export function writeRefusal(writer: ByteWriter, error: SqlError, serverName: string): void {
-  writeMessage(writer, messageOf(error), serverName);
+  for (const each of error.preceding === null ? [error] : [error.preceding, error]) {
+    writeMessage(writer, messageOf(each), serverName);
+  }
   writeDone(writer, TOKEN.done, DONE.error, 0, 0n);
 }
 
