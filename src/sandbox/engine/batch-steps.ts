@@ -3,6 +3,7 @@ import type { Statement } from '../sql/ast.ts';
 import { SqlError } from '../session.ts';
 import type { BatchRunner } from './batch-runner.ts';
 import { emptyScope } from './bind-source.ts';
+import { delayOf, printText, raisedError } from './flow-statements.ts';
 import { declareVariables } from './declarations.ts';
 import { createEnvironment } from './environment.ts';
 import { coerce, compileCondition, compileExpression } from './expressions.ts';
@@ -56,7 +57,29 @@ export async function transact(
   }
 }
 
-export async function sleep(runner: BatchRunner, ms: number): Promise<void> {
+/** RAISERROR: an error from severity 11 up, else a message. @throws SqlError */
+export async function raise(runner: BatchRunner, statement: Extract<Statement, { kind: 'raiseError' }>): Promise<void> {
+  const error = await runner.atomic((context) => raisedError(context, statement));
+  if (error.class > 10) {
+    throw error;
+  }
+  runner.tell(error);
+  runner.done();
+}
+
+export async function print(runner: BatchRunner, statement: Extract<Statement, { kind: 'print' }>): Promise<void> {
+  const text = await runner.atomic((context) => printText(context, statement));
+  runner.sink.message({ number: 0, state: 1, class: 0, message: text, procedure: '', line: statement.line });
+  runner.session.rowCount = 0n;
+  runner.done();
+}
+
+export async function waitFor(runner: BatchRunner, statement: Extract<Statement, { kind: 'waitFor' }>): Promise<void> {
+  await sleep(runner, await runner.atomic((context) => delayOf(context, statement)));
+  runner.done();
+}
+
+async function sleep(runner: BatchRunner, ms: number): Promise<void> {
   let cancel: () => void = () => undefined;
   let stop: () => void = () => undefined;
   try {

@@ -1,12 +1,13 @@
 /** CREATE TABLE: columns, keys, constraints; also the tables of DECLARE @t TABLE and SELECT INTO. */
 import type { ColumnDefinition, CreateTableStatement, TableConstraint } from '../sql/ast-definition.ts';
 import type { ObjectName } from '../sql/ast-expression.ts';
-import { isCharacter, resolveType } from '../sql/types.ts';
+import { isCharacter } from '../sql/types.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { PlanColumn } from './plan.ts';
 import type { CheckConstraint, Column, Database, ForeignKey, IndexDefinition, Schema, Table } from './catalog.ts';
 import { objectKey, sameName } from './catalog.ts';
+import { declaredType } from './declarations.ts';
 import { addCheck, addForeignKey, addKey, constraintName } from './define-constraints.ts';
 import { logUndo } from './definition-log.ts';
 import { compileOver } from './environment.ts';
@@ -40,7 +41,7 @@ export function defineColumn(draft: TableDraft, definition: ColumnDefinition): C
     );
   }
   const collation = definition.collation ?? draft.database.collation;
-  const declared = definition.type === null ? null : resolveType(definition.type, collation);
+  const declared = definition.type === null ? null : declaredType(definition.type, collation, draft.columns.length + 1);
   const inKey = definition.constraints.some((constraint) => constraint.kind === 'primaryKey');
   draft.lastColumnId += 1;
   const identity = definition.identity;

@@ -1,0 +1,7 @@
+/** How a batch ends before its last statement. */
+
+/** Ends the whole request: the error has been told already. */
+export class BatchEnd extends Error {}
+
+/** Ends the batch, but not the one that called it with EXEC. */
+export class ScopeEnd extends Error {}
