@@ -186,7 +186,7 @@ interface Mask {
 
 function mask(text: string, { keepFirst, keepLast, padded }: Mask): string {
   const content = padded ? text.replace(/ +$/u, '') : text;
-  const characters = [...content];
+  const characters = Array.from(content);
   const hidden = characters.length - keepFirst - keepLast;
   const masked =
     hidden <= 0

@@ -131,7 +131,7 @@ describe('mask', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1 }), fc.nat(5), fc.nat(5), (text, keepFirst, keepLast) => {
         const masked = String(transformOf('Phone', { mask: { keepFirst, keepLast } })(text));
-        const [before, after] = [[...text], [...masked]];
+        const [before, after] = [Array.from(text), Array.from(masked)];
         expect(after.length).toBe(before.length);
         const hidden = after.filter((character) => character === '*').length;
         expect(hidden).toBeGreaterThanOrEqual(Math.max(1, before.length - keepFirst - keepLast));
