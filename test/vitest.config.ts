@@ -1,9 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** What holds on any SQL Server, and knows no more of it than its connection string: each file runs once, in the project `conformance`. */
-const conformance = ['test/sandbox/change-tracking/**/*.test.ts', 'test/contract/change-tracker.test.ts'];
-/** Those beside them that steer a sandbox in their own process. */
-const controlled = 'test/sandbox/change-tracking/**/*.control.test.ts';
+const conformance = ['test/sandbox/change-tracking/**/!(*.control).test.ts', 'test/contract/change-tracker.test.ts'];
 
 /**
  * One project a kind of test; what each needs stands in test/README.md. Files of a project run beside each other, but for those that
@@ -18,16 +16,13 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
-      {
-        extends: true,
-        test: { name: 'sandbox', include: ['test/sandbox/{*,tds/**/*,engine/**/*,definitions/**/*}.test.ts', controlled] },
-      },
+      // With the facts that take a sandbox under control: *.control.test.ts beside the others.
+      { extends: true, test: { name: 'sandbox', include: ['test/sandbox/**/*.test.ts'], exclude: conformance } },
       {
         extends: true,
         test: {
           name: 'conformance',
           include: conformance,
-          exclude: [controlled],
           globalSetup: [new URL('./setup/conformance-server.ts', import.meta.url).pathname],
           setupFiles: [new URL('./setup/conformance-environment.ts', import.meta.url).pathname],
         },

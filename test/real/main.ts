@@ -43,7 +43,18 @@ if (missing.includes('PATCHWIRE_TEST_REDIS')) {
 // The containers' reaper removes them when this process ends.
 const { status } = spawnSync(
   process.execPath,
-  ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts', '--project', 'sandbox', '--project', 'contract'],
+  [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--config',
+    'test/vitest.config.ts',
+    '--project',
+    'conformance',
+    '--project',
+    'sandbox',
+    '--project',
+    'contract',
+  ],
   { stdio: 'inherit', env },
 );
 process.exit(status ?? 1);

@@ -1,6 +1,6 @@
 /**
  * A SQL Server for a test: the one that PATCHWIRE_TEST_MSSQL (a connection string of an administrator) names, else a sandbox of its own.
- * Each `freshDatabase` is new and dropped at the end.
+ * Each `freshDatabase` is new and dropped at the end. What needs the sandbox's control API takes `startControlled`: always a sandbox.
  */
 import sql from 'mssql';
 import type { Sandbox, SandboxOptions } from '../../src/sandbox/server.ts';
@@ -24,14 +24,17 @@ export interface TestDatabase {
   rows<T = Record<string, unknown>>(text: string, parameters?: Record<string, unknown>): Promise<T[]>;
   /** Runs a batch and returns the number of the error that it ends with; 0 when it succeeds. */
   errorOf(text: string): Promise<number>;
+  /** The numbers of all errors of a batch, in their order. */
+  errorsOf(text: string): Promise<number[]>;
   /** Another pool with one connection, for a session of its own. */
   session(options?: { readonly appName?: string; readonly user?: string; readonly password?: string }): Promise<sql.ConnectionPool>;
 }
 
-const external = process.env['PATCHWIRE_TEST_MSSQL'];
+const named = process.env['PATCHWIRE_TEST_MSSQL'] ?? '';
+const external = named === '' ? null : named;
 let counter = 0;
 
-export const onSandbox: boolean = external === undefined;
+export const onSandbox: boolean = external === null;
 
 function configOf(connectionString: string, changes: Partial<sql.config>): sql.config {
   const parsed = sql.ConnectionPool.parseConnectionString(connectionString) as sql.config;
@@ -46,15 +49,48 @@ async function connect(config: sql.config): Promise<sql.ConnectionPool> {
   return await pool.connect();
 }
 
+export interface ControlledServer extends TestServer {
+  readonly sandbox: Sandbox;
+}
+
+/** The numbers of the errors that a request ends with, in their order; none when it succeeds. -1: an error of the driver. */
+export async function numbersOf(request: Promise<unknown>): Promise<number[]> {
+  try {
+    await request;
+    return [];
+  } catch (error) {
+    const { number = -1, precedingErrors = [] } = error as { number?: number; precedingErrors?: readonly { readonly number: number }[] };
+    return [...precedingErrors.map((each) => each.number), number];
+  }
+}
+
 /** A sandbox for one test file, or the server of the environment. */
 export async function startServer(options: SandboxOptions = {}): Promise<TestServer> {
-  const sandbox = external === undefined ? await startSandbox(options) : null;
-  const base = external ?? sandbox?.connectionString('master') ?? '';
+  if (external === null) {
+    return await startControlled(options);
+  }
+  return { sandbox: null, ...(await serve(external)) };
+}
+
+/** A sandbox in this process, whatever the environment names. */
+export async function startControlled(options: SandboxOptions = {}): Promise<ControlledServer> {
+  const sandbox = await startSandbox(options);
+  const server = await serve(sandbox.connectionString('master'));
+  return {
+    ...server,
+    sandbox,
+    close: async () => {
+      await server.close();
+      await sandbox.close();
+    },
+  };
+}
+
+async function serve(base: string): Promise<Omit<TestServer, 'sandbox'>> {
   const master = await connect(configOf(base, { database: 'master' }));
   const pools: sql.ConnectionPool[] = [];
   const databases: string[] = [];
   return {
-    sandbox,
     freshDatabase: async ({ tracking = true, snapshot = true } = {}) => {
       counter += 1;
       const name = `pw_test_${process.pid}_${Date.now().toString(36)}_${counter}`;
@@ -86,17 +122,11 @@ export async function startServer(options: SandboxOptions = {}): Promise<TestSer
       };
       return {
         name,
-        connectionString: external === undefined ? (sandbox?.connectionString(name) ?? '') : `${base};Database=${name}`,
+        connectionString: `${base.replace(/;(?:Database|Initial Catalog)=[^;]*/iu, '')};Database=${name}`,
         pool,
         rows,
-        errorOf: async (text) => {
-          try {
-            await pool.request().batch(text);
-            return 0;
-          } catch (error) {
-            return error instanceof sql.RequestError ? (error.number ?? -1) : -1;
-          }
-        },
+        errorOf: async (text) => (await numbersOf(pool.request().batch(text))).at(-1) ?? 0,
+        errorsOf: (text) => numbersOf(pool.request().batch(text)),
         session: ({ appName, user, password } = {}) =>
           open({
             pool: { max: 1, min: 0 },
@@ -111,7 +141,6 @@ export async function startServer(options: SandboxOptions = {}): Promise<TestSer
         await dropDatabase(master, name);
       }
       await master.close();
-      await sandbox?.close();
     },
   };
 }

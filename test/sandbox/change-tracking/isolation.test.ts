@@ -1,8 +1,8 @@
-/** Sessions beside each other: locks, views, conflicts, deadlocks, and the control API that opens gaps between them. */
+/** Sessions beside each other: locks, views, conflicts, deadlocks. Runs on any SQL Server. */
 import sql from 'mssql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
-import { onSandbox, startServer } from '../../support/sandbox.ts';
+import { startServer } from '../../support/sandbox.ts';
 
 let server: TestServer;
 let db: TestDatabase;
@@ -179,49 +179,5 @@ describe('a session', () => {
        BEGIN CATCH SELECT ERROR_NUMBER() AS n, XACT_STATE() AS s; ROLLBACK; END CATCH; SET XACT_ABORT OFF`,
     );
     expect(rows).toEqual([{ n: 2627, s: -1 }]);
-  });
-});
-
-describe.runIf(onSandbox)('the control API', () => {
-  test('in the visibility gap the version is there and the row is not', async () => {
-    const control = server.sandbox!.control;
-    await db.rows('EXEC sandbox.set_visibility_gap @ms = 600000');
-    const [before] = await db.rows<{ v: string }>('SELECT CHANGE_TRACKING_CURRENT_VERSION() AS v');
-    const writer = (await db.session()).request().query('INSERT INTO dbo.t VALUES (60, 1)');
-    await expect
-      .poll(() => db.rows('SELECT CHANGE_TRACKING_CURRENT_VERSION() AS v'), { timeout: 10_000 })
-      .toEqual([{ v: String(BigInt(before!.v) + 1n) }]);
-    const reader = (await db.session()).transaction();
-    await reader.begin(sql.ISOLATION_LEVEL.SNAPSHOT);
-    expect((await reader.request().query('SELECT id FROM dbo.t WHERE id = 60')).recordset).toEqual([]);
-    await reader.commit();
-    control.setVisibilityGap(0);
-    control.closeGaps();
-    await writer;
-    expect(await db.rows('SELECT id FROM dbo.t WHERE id = 60')).toEqual([{ id: 60 }]);
-  });
-
-  test('a session is held before a statement until it is let go', async () => {
-    const pause = server.sandbox!.control.pauseBefore({ appName: 'held', sqlContains: 'FROM dbo.t' });
-    const session = await db.session({ appName: 'held' });
-    const answer = session.request().batch('SELECT CHANGE_TRACKING_CURRENT_VERSION() AS v; SELECT COUNT(*) AS n FROM dbo.t WHERE id = 70');
-    await pause.reached;
-    await db.rows('INSERT INTO dbo.t VALUES (70, 1)');
-    pause.resume();
-    const result = await answer;
-    const [row] = await db.rows<{ v: string }>('SELECT CHANGE_TRACKING_CURRENT_VERSION() AS v');
-    expect((result.recordsets as unknown[][])[0]).toEqual([{ v: String(BigInt(row!.v) - 1n) }]);
-    expect((result.recordsets as unknown[][])[1]).toEqual([{ n: 1 }]);
-  });
-
-  test('connections are cut by application, and their transactions rolled back', async () => {
-    const session = await db.session({ appName: 'to-be-cut' });
-    const transaction = session.transaction();
-    await transaction.begin();
-    await transaction.request().batch('INSERT INTO dbo.t VALUES (80, 1)');
-    await db.rows("EXEC sandbox.cut_connections @app_name = N'to-be-cut'");
-    await expect.poll(() => db.rows('SELECT id FROM dbo.t WITH (NOLOCK) WHERE id = 80'), { timeout: 10_000 }).toEqual([]);
-    // The driver keeps the dead connection with its transaction until it is told.
-    await transaction.rollback().catch(() => undefined);
   });
 });

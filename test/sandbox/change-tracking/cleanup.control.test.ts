@@ -1,9 +1,9 @@
 /** Cleanup by retention, at the pace of a clock that the test holds. On the sandbox only: SQL Server cleans up every thirty minutes or so. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
-import { onSandbox, startServer } from '../../support/sandbox.ts';
+import type { ControlledServer, TestDatabase } from '../../support/sandbox.ts';
+import { startControlled } from '../../support/sandbox.ts';
 
-let server: TestServer;
+let server: ControlledServer;
 let db: TestDatabase;
 let now = Date.parse('2026-01-01T00:00:00Z');
 const MINUTE = 60_000;
@@ -26,9 +26,9 @@ async function minimum(table: string): Promise<bigint> {
 const ids = async (table: string): Promise<number[]> =>
   (await db.rows<{ id: number }>(`SELECT c.id FROM CHANGETABLE(CHANGES ${table}, 0) AS c ORDER BY c.id`)).map((row) => row.id);
 
-describe.runIf(onSandbox)('4.1 automatic cleanup', () => {
+describe('4.1 automatic cleanup', () => {
   beforeAll(async () => {
-    server = await startServer({ clock });
+    server = await startControlled({ clock });
     db = await server.freshDatabase();
     await db.rows('ALTER DATABASE CURRENT SET CHANGE_TRACKING (CHANGE_RETENTION = 10 MINUTES)');
     for (const table of ['t', 'idle']) {
@@ -44,7 +44,7 @@ describe.runIf(onSandbox)('4.1 automatic cleanup', () => {
 
   test('4.1-05 with AUTO_CLEANUP OFF nothing goes, however old', async () => {
     now += 24 * 60 * MINUTE;
-    server.sandbox!.control.cleanUpExpired();
+    server.sandbox.control.cleanUpExpired();
     expect(await ids('dbo.t')).toEqual([1, 2]);
     expect(await minimum('dbo.t')).toBe(0n);
     expect(await db.rows('SELECT COUNT(*) AS n FROM sys.dm_tran_commit_table')).toEqual([{ n: 2 }]);
@@ -62,7 +62,7 @@ describe.runIf(onSandbox)('4.1 automatic cleanup', () => {
     // Data outlives its retention until the cleanup runs.
     now += 6 * MINUTE;
     expect(await ids('dbo.t')).toEqual([1, 2, 3, 4]);
-    server.sandbox!.control.cleanUpExpired();
+    server.sandbox.control.cleanUpExpired();
     expect(await ids('dbo.t')).toEqual([4]);
     expect(await minimum('dbo.t')).toBe(3n);
     expect(await db.rows('SELECT commit_ts AS v FROM sys.dm_tran_commit_table')).toEqual([{ v: '4' }]);
@@ -87,7 +87,7 @@ describe.runIf(onSandbox)('4.1 automatic cleanup', () => {
     await reader.begin(5);
     await reader.request().query('SELECT id FROM dbo.t');
     now += 60 * MINUTE;
-    server.sandbox!.control.cleanUpExpired();
+    server.sandbox.control.cleanUpExpired();
     expect(await minimum('dbo.t')).toBe(5n);
     const seen = await reader.request().query('SELECT c.id FROM CHANGETABLE(CHANGES dbo.t, 0) AS c ORDER BY c.id');
     expect(seen.recordset).toEqual([{ id: 4 }, { id: 5 }]);
