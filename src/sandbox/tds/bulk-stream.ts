@@ -23,7 +23,7 @@ interface StreamColumn extends BulkColumn {
 /**
  * @param collation of the session: for text without its own.
  * @throws ProtocolError when the description of the columns is broken; SqlError 8009 for a type that is not taken. The rows' iterator throws
- *   ProtocolError for broken rows, SqlError 4815 for a value of a wrong length and 4804 where the message ends before its DONE.
+ *   ProtocolError for broken rows, SqlError 4815 for a value of a wrong length.
  */
 export function readBulkRows(data: Buffer, collation: string): BulkRows {
   const reader = new ByteReader(data);
@@ -53,10 +53,8 @@ function readColumn(reader: ByteReader, collation: string): StreamColumn {
 function* readRows(reader: ByteReader, columns: readonly StreamColumn[]): Generator<readonly SqlValue[]> {
   for (;;) {
     if (reader.left === 0) {
-      throw new SqlError(
-        4804,
-        'While reading current row from host, a premature end-of-message was encountered--an incoming data stream was interrupted when the server expected to see more data. The host program may have terminated. Ensure that you are using a supported client application programming interface (API).',
-      );
+      // FreeTDS sends no DONE.
+      return;
     }
     const token = reader.u8();
     if (token === TOKEN.done) {
