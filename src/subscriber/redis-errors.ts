@@ -19,9 +19,16 @@ export function mapSubscriberError(error: unknown, what: string): PatchwireError
   if (error instanceof PatchwireError) {
     return error;
   }
+  const [first] = (error as { readonly previousErrors?: readonly unknown[] } | null)?.previousErrors ?? [];
+  if (first instanceof Error) {
+    // EXECABORT says only that there was an error: this is it.
+    return mapSubscriberError(first, what);
+  }
   if (error instanceof Error && error.name === 'ReplyError') {
-    const code = /^[A-Z]+/.exec(error.message)?.[0] ?? '';
-    return new PatchwireError(CODES[code] ?? 'PW-M316', `${what}: ${error.message}`, { cause: error });
+    // An EXEC that is refused itself says why behind this.
+    const message = error.message.replace(/^EXECABORT Transaction discarded because of: /, '');
+    const code = /^[A-Z]+/.exec(message)?.[0] ?? '';
+    return new PatchwireError(CODES[code] ?? 'PW-M316', `${what}: ${message}`, { cause: error });
   }
   return new PatchwireError('PW-W403', `${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
 }

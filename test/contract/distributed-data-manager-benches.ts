@@ -65,8 +65,8 @@ export async function memoryBench(): Promise<ManagerBench & { readonly store: Me
   };
 }
 
-/** Managers over a partition of its own in a Redis that outlives the bench. */
-export async function redisBench(redis: TestRedis): Promise<ManagerBench & { readonly partition: string }> {
+/** Managers over a partition of its own in a Redis that outlives the bench, connected by `url` where another user is meant. */
+export async function redisBench(redis: TestRedis, { url = redis.url } = {}): Promise<ManagerBench & { readonly partition: string }> {
   const partition = redis.partition();
   const { raw } = redis;
   const managers: AsyncDisposable[] = [];
@@ -83,7 +83,7 @@ export async function redisBench(redis: TestRedis): Promise<ManagerBench & { rea
     partition,
     manager: (options = {}) => {
       const manager = redisDataManager({
-        url: redis.url,
+        url,
         partition,
         leaseMs: 60_000,
         replay: { maxBytes: 1e7, maxAgeMs: 1e9 },
