@@ -2,16 +2,17 @@
 import { SqlError } from '../session.ts';
 import type { DateTimeValue, OffsetValue, SqlType, SqlValue } from '../sql-types.ts';
 import {
+  DAY_1900,
   LAST_DAY,
+  TICKS_PER_DAY,
   TICKS_PER_MINUTE,
   civilFromDays,
   daysFromCivil,
   daysInMonth,
-  isDate,
   normalize,
   roundTicks,
   roundToDatetime,
-  ticksFromClock,
+  totalTicks,
   weekday,
 } from './calendar.ts';
 import type { CompiledExpression, Compiler } from './compiled.ts';
@@ -21,7 +22,7 @@ import { compileConversion, convert } from './convert.ts';
 import { formatOffset } from './date-format.ts';
 import { addPart, countParts, datePart, readPart } from './date-parts.ts';
 import type { CallExpression } from './ast-expression.ts';
-import type { FunctionCall, FunctionDefinition, FunctionTable } from './function-call.ts';
+import type { FunctionDefinition, FunctionTable } from './function-call.ts';
 import { argument, argumentAs, defined, strict } from './function-call.ts';
 import { BIGINT, DATETIME, INT, isCharacter, isDateTime, isInteger, textType } from './types.ts';
 import { asBigint, asDateTime, asNumber, asOffset, asText } from './values.ts';
@@ -149,7 +150,7 @@ function wrongCount(name: string, count: number): SqlError {
 /** Functions whose first argument is the name of a part: it is not compiled. null for any other function. */
 export function compilePartFunction(call: CallExpression, compiler: Compiler): CompiledExpression | null {
   const name = call.name.name.toLowerCase();
-  if (!['dateadd', 'datediff', 'datediff_big', 'datepart', 'datename', 'datetrunc'].includes(name)) {
+  if (!['dateadd', 'datediff', 'datediff_big', 'datepart', 'datename', 'datetrunc', 'date_bucket'].includes(name)) {
     return null;
   }
   const [first, ...rest] = call.args;
@@ -168,9 +169,75 @@ export function compilePartFunction(call: CallExpression, compiler: Compiler): C
       return compileDateDiff(name, args, first.name, name === 'datediff_big');
     case 'datetrunc':
       return compileTruncate(args, first.name);
+    case 'date_bucket':
+      return compileBucket(args, first.name);
     default:
       return compileDatePart(name, args, first.name, compiler.scope.collation);
   }
+}
+
+/** Ticks of the parts of a fixed length. */
+const UNITS: ReadonlyMap<string, bigint> = new Map([
+  ['week', 7n * TICKS_PER_DAY],
+  ['day', TICKS_PER_DAY],
+  ['hour', 60n * TICKS_PER_MINUTE],
+  ['minute', TICKS_PER_MINUTE],
+  ['second', 10_000_000n],
+  ['millisecond', 10_000n],
+]);
+const MONTHS_OF: ReadonlyMap<string, bigint> = new Map([
+  ['month', 1n],
+  ['quarter', 3n],
+  ['year', 12n],
+]);
+
+/**
+ * DATE_BUCKET(part, number, date [, origin]): the start of the bucket, counted from 1900-01-01 or the origin. Source: learn.microsoft.com
+ * "DATE_BUCKET (Transact-SQL)".
+ * @throws SqlError 9834 for a width that is not positive
+ */
+function compileBucket(args: readonly CompiledExpression[], option: string): CompiledExpression {
+  const part = datePart(option, 'date_bucket');
+  const [count, source, from] = args;
+  const unit = UNITS.get(part);
+  const months = MONTHS_OF.get(part);
+  if (count === undefined || source === undefined || args.length > 3) {
+    throw new SqlError(189, 'The date_bucket function requires 3 to 4 arguments.', { class: 15 });
+  }
+  if (unit === undefined && months === undefined) {
+    throw new SqlError(9810, `The datepart ${part} is not supported by date function date_bucket for data type ${source.type.name}.`);
+  }
+  const date = dateArgument(source, DATETIME2);
+  const { type } = date;
+  const start = from === undefined ? compiled(DATETIME2, () => ({ days: DAY_1900, ticks: 0n }), { nullable: false }) : coerce(from, type);
+  return strict(type, [coerce(count, BIGINT), date, start], ([width = null, value = null, first = null]) => {
+    const wide = asBigint(width);
+    if (wide <= 0n) {
+      throw new SqlError(9834, 'Invalid bucket width value passed to date_bucket function. Only positive values are allowed.');
+    }
+    const at = local(value);
+    const origin = local(first);
+    const zero = type.name === 'time' ? { days: 0, ticks: origin.ticks } : origin;
+    const bucket =
+      unit === undefined
+        ? bucketOfMonths(at, zero, wide * (months ?? 1n))
+        : normalize(0, floorTo(totalTicks(at) - totalTicks(zero), wide * unit) + totalTicks(zero));
+    const given = asDateTime(value);
+    return 'offset' in given
+      ? { ...normalize(bucket.days, bucket.ticks - BigInt(at.offset) * TICKS_PER_MINUTE), offset: at.offset }
+      : bucket;
+  });
+}
+
+function floorTo(value: bigint, unit: bigint): bigint {
+  const rest = value % unit;
+  return value - rest - (rest < 0n ? unit : 0n);
+}
+
+function bucketOfMonths(at: DateTimeValue, origin: DateTimeValue, width: bigint): DateTimeValue {
+  const passed = floorTo(countParts('month', origin, at), width);
+  const start = addPart('month', passed, origin);
+  return totalTicks(start) > totalTicks(at) ? addPart('month', passed - width, origin) : start;
 }
 
 /** DATETRUNC(part, date). */
@@ -207,35 +274,6 @@ function compileTruncate(args: readonly CompiledExpression[], option: string): C
       ? { ...normalize(start.days, start.ticks - BigInt(at.offset) * TICKS_PER_MINUTE), offset: at.offset }
       : start;
   });
-}
-
-function numbers(call: FunctionCall, count: number): CompiledExpression[] {
-  return Array.from({ length: count }, (_, index) => argumentAs(call, index, INT));
-}
-
-function fromParts(
-  type: SqlType,
-  name: string,
-  count: number,
-  build: (parts: readonly number[]) => DateTimeValue | OffsetValue | null,
-): FunctionDefinition {
-  return defined(count, count, (call) =>
-    strict(type, numbers(call, count), (values) => {
-      const built = build(values.map(asNumber));
-      if (built === null) {
-        throw new SqlError(289, `Cannot construct data type ${name}, some of the arguments have values which are not valid.`);
-      }
-      return built;
-    }),
-  );
-}
-
-function civil(parts: readonly number[]): DateTimeValue | null {
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts;
-  if (!isDate(year, month, day) || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) {
-    return null;
-  }
-  return { days: daysFromCivil(year, month, day), ticks: ticksFromClock(hour, minute, second, 0) };
 }
 
 /** '+02:00' or minutes. @throws SqlError 9812 */
@@ -285,25 +323,6 @@ export const DATE_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinition>
     part.toUpperCase(),
     defined(1, 1, (call) => strict(INT, [dateArgument(argument(call, 0), OFFSET)], ([value = null]) => readPart(part, local(value), 7, 0))),
   ]),
-  ['DATEFROMPARTS', fromParts(DATE, 'date', 3, civil)],
-  [
-    'DATETIMEFROMPARTS',
-    fromParts(DATETIME, 'datetime', 7, (parts) => {
-      const base = civil(parts);
-      return base === null ? null : rounded({ days: base.days, ticks: base.ticks + BigInt(parts[6] ?? 0) * 10_000n });
-    }),
-  ],
-  [
-    'DATETIME2FROMPARTS',
-    defined(8, 8, (call) => {
-      const scale = call.expression.args[7];
-      const digits = scale?.kind === 'literal' && scale.literal === 'integer' ? Number(scale.text) : 7;
-      return fromParts({ name: 'datetime2', scale: digits }, 'datetime2', 8, (parts) => {
-        const base = civil(parts);
-        return base === null ? null : { days: base.days, ticks: base.ticks + BigInt(parts[6] ?? 0) * 10n ** BigInt(7 - digits) };
-      }).compile(call);
-    }),
-  ],
   [
     'EOMONTH',
     defined(1, 2, (call) => {

@@ -134,6 +134,16 @@ function compilePower(call: FunctionCall): CompiledExpression {
   return coerce(power, type);
 }
 
+/** DEGREES and RADIANS give the type that they take, so that RADIANS(180) is 3. */
+function angle(convert: (value: number) => number): FunctionDefinition {
+  return defined(1, 1, (call) => {
+    const source = numericArgument(call, 0);
+    const type: SqlType = isDecimal(source.type) ? decimalType(38, Math.max(source.type.scale, 18)) : source.type;
+    const float = strict(FLOAT, [coerce(source, FLOAT)], ([value = null]) => finite(convert(asNumber(value))));
+    return isFloat(type) ? float : coerce(float, type);
+  });
+}
+
 export const MATH_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinition>([
   [
     'ABS',
@@ -165,8 +175,17 @@ export const MATH_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinition>
   ['ASIN', floatFunction(Math.asin)],
   ['ACOS', floatFunction(Math.acos)],
   ['ATAN', floatFunction(Math.atan)],
-  ['DEGREES', floatFunction((value) => (value * 180) / Math.PI)],
-  ['RADIANS', floatFunction((value) => (value * Math.PI) / 180)],
+  ['COT', floatFunction((value) => 1 / Math.tan(value))],
+  [
+    'ATN2',
+    defined(2, 2, (call) =>
+      strict(FLOAT, [argumentAs(call, 0, FLOAT), argumentAs(call, 1, FLOAT)], ([y = null, x = null]) =>
+        Math.atan2(asNumber(y), asNumber(x)),
+      ),
+    ),
+  ],
+  ['DEGREES', angle((value) => (value * 180) / Math.PI)],
+  ['RADIANS', angle((value) => (value * Math.PI) / 180)],
   [
     'LOG',
     defined(1, 2, (call) =>

@@ -309,9 +309,6 @@ export const STRING_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinitio
   ['STUFF', defined(4, 4, compileStuff)],
   ['UPPER', mapText((text) => text.toUpperCase())],
   ['LOWER', mapText((text) => text.toLowerCase())],
-  ['LTRIM', mapText((text) => text.replace(/^ +/, ''))],
-  ['RTRIM', mapText((text) => text.replace(/ +$/, ''))],
-  ['TRIM', mapText((text) => text.replace(/^ +| +$/g, ''))],
   ['REVERSE', mapText((text) => Array.from({ length: text.length }, (_, index) => text[text.length - 1 - index]).join(''))],
   [
     'REPLICATE',

@@ -3,12 +3,16 @@ import { SqlError } from '../session.ts';
 import type { CallExpression } from './ast-expression.ts';
 import type { CompiledExpression, Compiler } from './compiled.ts';
 import { coerce, compiled, unify } from './compiled.ts';
+import { BIT_FUNCTIONS } from './functions-bits.ts';
 import { CATALOG_FUNCTIONS } from './functions-catalog.ts';
 import { DATE_FUNCTIONS, compilePartFunction } from './functions-date.ts';
 import { JSON_FUNCTIONS, compileIsJson } from './functions-json.ts';
 import { MATH_FUNCTIONS } from './functions-math.ts';
 import { STRING_FUNCTIONS } from './functions-string.ts';
 import { SYSTEM_FUNCTIONS } from './functions-system.ts';
+import { TEXT_FUNCTIONS } from './functions-text.ts';
+import { FORMAT_FUNCTIONS } from './functions-format.ts';
+import { DATE_BUILDERS } from './functions-date-build.ts';
 import type { FunctionCall, FunctionDefinition, FunctionTable } from './function-call.ts';
 import { argument, argumentAs, defined } from './function-call.ts';
 import { compileComparison, prepareComparison } from './predicate.ts';
@@ -121,8 +125,12 @@ const GENERAL_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinition>([
 const FAMILIES: readonly FunctionTable[] = [
   GENERAL_FUNCTIONS,
   STRING_FUNCTIONS,
+  TEXT_FUNCTIONS,
+  FORMAT_FUNCTIONS,
   MATH_FUNCTIONS,
+  BIT_FUNCTIONS,
   DATE_FUNCTIONS,
+  DATE_BUILDERS,
   JSON_FUNCTIONS,
   CATALOG_FUNCTIONS,
   SYSTEM_FUNCTIONS,
@@ -131,10 +139,10 @@ const FAMILIES: readonly FunctionTable[] = [
 /** Functions of SQL Server that the sandbox has not. */
 const ABSENT = new Set(
   (
-    'FORMAT FORMATMESSAGE TRANSLATE SOUNDEX DIFFERENCE CHECKSUM BINARY_CHECKSUM COMPRESS DECOMPRESS ' +
-    ' CERTENCODED ENCRYPTBYKEY DECRYPTBYKEY PWDENCRYPT PWDCOMPARE COLLATIONPROPERTY FULLTEXTSERVICEPROPERTY ' +
-    'GROUPING GROUPING_ID STATS_DATE SIGN_BY_CERT TIMEFROMPARTS DATETIMEOFFSETFROMPARTS SMALLDATETIMEFROMPARTS DATE_BUCKET ATN2 COT ' +
-    'MIN_ACTIVE_ROWVERSION CURRENT_TIMEZONE CURRENT_TRANSACTION_ID SUSER_SID CONNECTIONPROPERTY'
+    'CHECKSUM BINARY_CHECKSUM COMPRESS DECOMPRESS BASE64_ENCODE BASE64_DECODE CERTENCODED ENCRYPTBYKEY DECRYPTBYKEY PWDENCRYPT PWDCOMPARE ' +
+    'COLLATIONPROPERTY FULLTEXTSERVICEPROPERTY STATS_DATE SIGN_BY_CERT MIN_ACTIVE_ROWVERSION CURRENT_TIMEZONE CURRENT_TIMEZONE_ID ' +
+    'CURRENT_TRANSACTION_ID SUSER_SID CONNECTIONPROPERTY TEXTPTR TEXTVALID GETANSINULL TRIGGER_NESTLEVEL UPDATE CRYPT_GEN_RANDOM ' +
+    'EVENTDATA JSON_CONTAINS REGEXP_LIKE REGEXP_REPLACE REGEXP_SUBSTR REGEXP_COUNT REGEXP_INSTR CURSOR_STATUS'
   ).split(' '),
 );
 
