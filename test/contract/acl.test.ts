@@ -1,6 +1,7 @@
 /** docker/users.acl: the rights that the daemon and a reader need in Redis, and not one more. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/lib/clock.ts';
 import { redisDataManager } from '../../src/manager/redis/redis-data-manager.ts';
 import { subscribe } from '../../src/subscriber/index.ts';
 import { type PrivateTestRedis, privateTestRedis } from '../support/redis.ts';
@@ -48,6 +49,7 @@ async function open(url: string): Promise<readonly string[]> {
     leaseMs: 60_000,
     replay: { maxBytes: 1e6, maxAgeMs: 1e6 },
     commandTimeoutMs: 10_000,
+    clock: systemClock,
   });
   return (await manager.open({ signal: AbortSignal.timeout(30_000) })).warnings;
 }
@@ -81,6 +83,7 @@ describe('C5: the self-test names what the daemon may not do', () => {
       leaseMs: 60_000,
       replay: { maxBytes: 1e6, maxAgeMs: 1e6 },
       commandTimeoutMs: 10_000,
+      clock: systemClock,
     });
     await expect(manager.open({ signal: AbortSignal.timeout(30_000) })).rejects.toMatchObject({ code: 'PW-M303' });
   });
