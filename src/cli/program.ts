@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { PatchwireError } from '../model/errors.ts';
 import { packageVersion } from '../daemon/version.ts';
 import { addCheckpointCommands } from './commands/checkpoint.ts';
+import { addConfigCommands } from './commands/config.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSandboxCommand } from './commands/sandbox.ts';
@@ -90,6 +91,7 @@ ${EXIT_CODE_TABLE.map(({ code, meaning }) => `  ${String(code).padStart(3)}  ${m
   addRunCommand(program, bind);
   addTableCommands(program, bind);
   addCheckpointCommands(program, bind);
+  addConfigCommands(program, bind);
   addTailCommand(program, bind);
   addDemoCommand(program, bind);
   addSandboxCommand(program, bind);

@@ -1,6 +1,7 @@
 /** A Config as YAML: `printConfig` so that loading it again gives the same Config, `redactConfig` for eyes, without its secrets. */
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import type { ConfigPath } from './problems.ts';
 import { escapeReferences } from './references.ts';
 import { configSchema, SECRET_PATHS, type Config } from './schema.ts';
 
@@ -18,6 +19,23 @@ export function redactConfig(config: Config): Readonly<Record<string, unknown>> 
     maskAt(encoded, path);
   }
   return encoded;
+}
+
+/** The same as YAML. */
+export function formatConfig(config: Config): string {
+  return stringify(redactConfig(config), { lineWidth: 0 }).trimEnd();
+}
+
+/** The values of a printed configuration one by one: lists of texts and empty maps are one value. */
+export function flatten(value: unknown, path: ConfigPath = []): { readonly path: ConfigPath; readonly value: unknown }[] {
+  const inner = isBranch(value) ? Object.entries(value) : [];
+  return inner.length === 0
+    ? [{ path, value }]
+    : inner.flatMap(([key, each]: [string, unknown]) => flatten(each, [...path, Array.isArray(value) ? Number(key) : key]));
+}
+
+function isBranch(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !(Array.isArray(value) && value.every((each) => typeof each === 'string'));
 }
 
 /** Every secret text of the configuration, so that it can be kept out of messages: connection strings and urls with their passwords. */

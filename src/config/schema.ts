@@ -36,19 +36,23 @@ interface Bounds {
 
 /** A duration in ms, between the bounds. */
 function duration({ min, max }: Bounds) {
-  return quantity({ min, max, rule: DURATION_RULE, parse: parseDuration, format: formatDuration });
+  return quantity({ min, max, units: 'ms|s|m|h|d', rule: DURATION_RULE, parse: parseDuration, format: formatDuration });
 }
 
 /** A size in bytes, between the bounds. */
 function size({ min, max }: Bounds) {
-  return quantity({ min, max, rule: SIZE_RULE, parse: parseSize, format: formatSize });
+  return quantity({ min, max, units: 'B|KiB|MiB|GiB', rule: SIZE_RULE, parse: parseSize, format: formatSize });
 }
 
-function quantity(options: Bounds & { rule: string; parse: (text: string) => number | null; format: (value: number) => string }) {
+function quantity(
+  options: Bounds & { units: string; rule: string; parse: (text: string) => number | null; format: (value: number) => string },
+) {
   const low = options.parse(options.min) ?? 0;
   const high = options.parse(options.max) ?? Number.MAX_SAFE_INTEGER;
   const bounds = `between ${options.min} and ${options.max}`;
-  return z.codec(z.string({ error: options.rule }), z.number(), {
+  // For editors only (config schema): what is read is decided below.
+  const pattern = String.raw`^\s*[0-9]+(\.[0-9]+)?\s*(${options.units})\s*$`;
+  return z.codec(z.string({ error: options.rule }).meta({ pattern, description: `${options.rule}; ${bounds}` }), z.number(), {
     decode: (input, context) => {
       const value = options.parse(input);
       if (value === null || value < low || value > high) {

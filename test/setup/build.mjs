@@ -1,4 +1,4 @@
-// Compiles src/ into dist/ (declaration files included) and makes the bin executable. It compiles in a folder beside and swaps at the end, so
+// Compiles src/ into dist/ (declaration files included), makes the bin executable and writes the JSON Schema of the configuration. It compiles in a folder beside and swaps at the end, so
 // that a program that runs from dist/ meanwhile goes on finding its files, and a failed build leaves the old one.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,6 +25,9 @@ const { status } = spawnSync(process.execPath, [`${root}node_modules/typescript/
 rmSync(config, { force: true });
 if (status === 0) {
   chmodSync(`${fresh}/main.js`, 0o755);
+  // For editors: the first line of a configuration names it.
+  const { configJsonSchema } = await import(`${fresh}/config/json-schema.js`);
+  writeFileSync(`${fresh}/patchwire.schema.json`, `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
   if (existsSync(dist)) {
     renameSync(dist, old);
   }
