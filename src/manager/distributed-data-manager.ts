@@ -13,7 +13,8 @@ import type { SectionState, WireChange } from '../wire/messages.ts';
 
 /** How far a load or a sweep has come; stored with the data so that a kill resumes it (L3). */
 export interface LoadCursor {
-  readonly phase: 'load' | 'sweep' | 'window';
+  /** clear: what the section held goes, nothing is loaded (a section that is followed from now). */
+  readonly phase: 'load' | 'clear' | 'sweep' | 'window';
   /** load: the last data key written; null: at the beginning. */
   readonly after: string | null;
   /** Rows written so far, and the table's rows when the load began (an estimate), for progress. */
@@ -21,7 +22,48 @@ export interface LoadCursor {
   readonly estimate: number | null;
   /** When it began, ms since 1970. */
   readonly startedAtMs: number;
+  /** How long its pages took so far, pacing included, pauses and the time without a leader not: for the rate. */
+  readonly activeMs?: number;
 }
+
+/** Why a section does not hold every row, or not every row as it is: upTo is not claimed while this is set. */
+export interface Incomplete {
+  /** initial: it was never loaded, only followed; skipped: an operator moved the checkpoint forward over changes. */
+  readonly reason: 'initial' | 'skipped';
+  /** Rows that changed after it are there. */
+  readonly since: Version;
+}
+
+/** What an operator has stopped, and stays stopped until resumed. */
+export interface Paused {
+  readonly what: 'load' | 'all';
+  readonly who: string;
+  readonly atMs: number;
+}
+
+/** What a section is worth without its documents: what an export keeps, and an import brings to documents that are there. */
+export interface ExportedSection {
+  readonly seq: number;
+  readonly last: string;
+  readonly checkpoint: Version;
+  readonly upTo: Version | null;
+  readonly confirmed: Version;
+  readonly high: Version;
+  readonly source: SourceIdentity;
+  readonly incomplete: Incomplete | null;
+  /** Of the documents that belong to it. */
+  readonly digest: string;
+  readonly count: number;
+}
+
+export type AdoptResult =
+  | { readonly kind: 'adopted'; readonly meta: SectionMeta }
+  /** The documents are not those of the export: how many there are, and how many index entries are without one. Nothing was written. */
+  | { readonly kind: 'differs'; readonly documents: number; readonly missing: number }
+  /** There is a section already, and `replace` was not asked for. Nothing was written. */
+  | { readonly kind: 'living' }
+  /** A daemon leads it. Nothing was written. */
+  | { readonly kind: 'held'; readonly by: string; readonly expiresInMs: number };
 
 /** What `{p:s}/meta` holds. */
 export interface SectionMeta {
@@ -46,6 +88,10 @@ export interface SectionMeta {
   readonly heartbeatAtMs: number | null;
   readonly sourceReadAtMs: number | null;
   readonly quarantined: number;
+  /** null: it holds every row. */
+  readonly incomplete: Incomplete | null;
+  /** null: nothing is paused. */
+  readonly paused: Paused | null;
 }
 
 /** Moves of the position that ride on a script. What is left out stays. */
@@ -95,6 +141,10 @@ export interface Transition {
   readonly advance: Advance;
   /** Set when a load begins: stored before the first page (L3). */
   readonly source?: SourceIdentity;
+  /** What is left out stays; null: it holds every row from now on. Anything else takes upTo away. */
+  readonly incomplete?: Incomplete | null;
+  /** What is left out stays; null: resumed. */
+  readonly paused?: Paused | null;
 }
 
 export type LeadResult =
@@ -176,6 +226,13 @@ export interface DistributedDataManager extends AsyncDisposable {
       readonly intervalMs: number;
     },
   ): Promise<void>;
+  /**
+   * Gives documents that are there the position that was exported with them: under a new epoch, in one script, leaderless before and after.
+   * @throws M307 over a purge that was not finished, M313
+   */
+  adopt(section: string, exported: ExportedSection, options: { readonly replace: boolean }): Promise<AdoptResult>;
+  /** Bytes that may still be written before memory is full; null: there is no limit, or it cannot be known. */
+  room(): Promise<number | null>;
   /** Deletes every key of the section and tells subscribers by `removed`. Leader only; the lead is gone with it. Resumable: call again. */
   purge(section: string, reason: string): Promise<{ readonly documents: number }>;
 

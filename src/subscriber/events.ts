@@ -67,6 +67,8 @@ export type Unequal =
   | 'loading'
   | 'replaying'
   | 'rows quarantined'
+  /** The section was never loaded, or changes were skipped: rows may be missing or old until it is loaded. */
+  | 'section incomplete'
   | 'closed';
 
 export interface Counters {

@@ -29,7 +29,20 @@ interface Name {
   readonly dataKey: string;
 }
 
-const FIELDS = ['format', 'epoch', 'seq', 'last', 'tip', 'checkpoint', 'upTo', 'state', 'digest', 'pending', 'heartbeatAt'] as const;
+const FIELDS = [
+  'format',
+  'epoch',
+  'seq',
+  'last',
+  'tip',
+  'checkpoint',
+  'upTo',
+  'state',
+  'digest',
+  'pending',
+  'heartbeatAt',
+  'incomplete',
+] as const;
 
 /** A key that is respelled again and again while it is read is given up; the load begins anew. */
 const RESPELLINGS = 10;
@@ -163,7 +176,10 @@ function decodeDocument(dataKey: string, text: string | null): Document {
 }
 
 function decodeView(meta: unknown, quarantined: unknown): SectionView | null {
-  const [format, epoch, seq, last, tip, checkpoint, upTo, state, digest, pending, heartbeatAt] = meta as readonly (string | null)[];
+  const [format, epoch, seq, last, tip, checkpoint, upTo, state, digest, pending, heartbeatAt, incomplete] = meta as readonly (
+    | string
+    | null
+  )[];
   if (typeof format !== 'string') {
     return null;
   }
@@ -185,6 +201,7 @@ function decodeView(meta: unknown, quarantined: unknown): SectionView | null {
     digest,
     pending: (pending ?? '') !== '',
     quarantined: Number(quarantined),
+    incomplete: (incomplete ?? '') !== '',
     heartbeatAtMs: heartbeatAt ? Number(heartbeatAt) : null,
   };
 }

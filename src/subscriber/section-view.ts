@@ -20,6 +20,8 @@ export interface SectionView {
   readonly digest: string;
   readonly pending: boolean;
   readonly quarantined: number;
+  /** It does not hold every row: followed without a load, or changes were skipped. */
+  readonly incomplete: boolean;
   /** When the publisher beat last, ms since 1970 by its own clock; null: never. */
   readonly heartbeatAtMs: number | null;
 }

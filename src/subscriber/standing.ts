@@ -4,7 +4,7 @@ import type { ChangesMessage, HeartbeatMessage, SectionState } from '../wire/mes
 import type { Position, Status, Unequal } from './events.ts';
 import type { SectionView } from './section-view.ts';
 
-export type StandingFacts = Pick<SectionView, 'checkpoint' | 'upTo' | 'state' | 'digest' | 'pending' | 'quarantined'>;
+export type StandingFacts = Pick<SectionView, 'checkpoint' | 'upTo' | 'state' | 'digest' | 'pending' | 'quarantined' | 'incomplete'>;
 
 export class Standing {
   #checkpoint = '0';
@@ -12,13 +12,15 @@ export class Standing {
   #state: SectionState = 'live';
   #pending = false;
   #quarantined = 0;
+  #incomplete = false;
   /** When the source last answered, by the clock here. */
   #readAtMs: number | null = null;
 
   /** Takes what meta, or a heartbeat, says of the moment of my last message. Versions do not go back: a late heartbeat says nothing new. */
   adopt(facts: StandingFacts): void {
     this.#checkpoint = laterVersion(this.#checkpoint, facts.checkpoint) ?? '0';
-    this.#upTo = laterVersion(this.#upTo, facts.upTo);
+    this.#incomplete = facts.incomplete;
+    this.#upTo = facts.incomplete ? null : laterVersion(this.#upTo, facts.upTo);
     this.#state = facts.state;
     this.#pending = facts.pending;
     this.#quarantined = facts.quarantined;
@@ -56,6 +58,9 @@ export class Standing {
     }
     if (this.#quarantined > 0) {
       reasons.push('rows quarantined');
+    }
+    if (this.#incomplete) {
+      reasons.push('section incomplete');
     }
     return reasons;
   }

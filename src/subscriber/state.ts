@@ -163,7 +163,7 @@ function onHeartbeat(course: Course, message: HeartbeatMessage): void {
   course.hear(message);
   const place = ledger.place(message);
   if (place === 'mine') {
-    const detail = ledger.adopt({ ...message, pending: false });
+    const detail = ledger.adopt({ ...message, pending: false, incomplete: (message.incomplete ?? null) !== null });
     if (detail !== null) {
       course.diverge(detail);
       return;

@@ -7,7 +7,10 @@ import { z } from 'zod';
 export const MESSAGE_VERSION = 1;
 
 /** What `meta.format` says of the layout in Redis. A daemon refuses a greater one by name. */
-export const STORE_FORMAT = 1;
+export const STORE_FORMAT = 2;
+
+/** The format of a section that holds every row: readers of format 1 know nothing of sections that do not, and would call themselves equal. */
+export const WHOLE_FORMAT = 1;
 
 const version = z.string().regex(/^(0|[1-9][0-9]{0,18})$/);
 
@@ -81,6 +84,10 @@ export const heartbeatMessage = z.object({
   /** When the source last answered, ISO 8601; null: not yet. */
   sourceReadAt: z.string().nullable(),
   time: z.string(),
+  /** Why the section does not hold every row (`initial`: followed, never loaded; `skipped`: changes were skipped); null or absent: it does. */
+  incomplete: z.string().nullable().optional(),
+  /** What an operator has paused (`load`, `all`); null or absent: nothing. */
+  paused: z.string().nullable().optional(),
 });
 
 /** The section is gone: its keys were purged. */

@@ -7,6 +7,7 @@ import type { Base, DistributedDataManager } from '../../src/manager/distributed
 import { type ChangesMessage, type HeartbeatMessage, type Message, message } from '../../src/wire/messages.ts';
 import { batch, codeOf, digestOf, live, type ManagerBench, removal, S, upsert } from './distributed-data-manager-rows.ts';
 import { logContract } from './distributed-data-manager-log.ts';
+import { holdsContract } from './distributed-data-manager-holds.ts';
 import { requestsContract } from './distributed-data-manager-requests.ts';
 
 export function distributedDataManagerContract(name: string, make: () => Promise<ManagerBench>): void {
@@ -26,6 +27,7 @@ export function distributedDataManagerContract(name: string, make: () => Promise
     const parsed = async (): Promise<Message[]> => (await bench.messages()).map((text) => message.parse(JSON.parse(text)));
 
     requestsContract(() => ({ bench, manager }));
+    holdsContract(() => ({ bench, manager }));
     logContract(() => bench);
 
     it('creates a section that does not exist, loading, with checkpoint 0', async () => {
@@ -49,6 +51,8 @@ export function distributedDataManagerContract(name: string, make: () => Promise
         heartbeatAtMs: null,
         sourceReadAtMs: null,
         quarantined: 0,
+        incomplete: null,
+        paused: null,
       });
       expect(meta?.epoch).not.toBe('');
     });
@@ -447,6 +451,8 @@ export function distributedDataManagerContract(name: string, make: () => Promise
         digest: digestOf(await bench.state(S)),
         count: 1,
         quarantined: 0,
+        incomplete: null,
+        paused: null,
         sourceReadAt: '2026-05-31T23:59:59.000Z',
         time: '2026-06-01T00:00:00.000Z',
       } satisfies HeartbeatMessage);
@@ -513,14 +519,14 @@ export function distributedDataManagerContract(name: string, make: () => Promise
 
     it('a section of a newer format is refused by name', async () => {
       await live(manager);
-      await bench.setMeta(S, 'format', '2');
+      await bench.setMeta(S, 'format', '3');
       expect(await codeOf(manager.publish(batch([])))).toBe('PW-M313');
       expect(await codeOf(manager.readMeta(S))).toBe('PW-M313');
       expect(await codeOf(manager.lead(S))).toBe('PW-M313');
       // Refused means untouched: whoever led still does.
       const leading = bench.manager();
       await live(leading, 1n, 'other');
-      await bench.setMeta('other', 'format', '2');
+      await bench.setMeta('other', 'format', '3');
       await bench.expireLease('other');
       expect(await codeOf(bench.manager().lead('other'))).toBe('PW-M313');
       await bench.setMeta('other', 'format', '1');

@@ -5,15 +5,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
-import { Digest } from '../../wire/digest.ts';
 import { sectionKeys } from '../../wire/keys.ts';
 import type { SectionState } from '../../wire/messages.ts';
 import { changesText, type Envelope, resetText } from '../changes-message.ts';
 import type {
+  AdoptResult,
   Advance,
   Base,
   Batch,
   DistributedDataManager,
+  ExportedSection,
   LeadResult,
   OperationProgress,
   OperatorRequest,
@@ -22,6 +23,7 @@ import type {
 } from '../distributed-data-manager.ts';
 import { LeadMemory } from '../lead-memory.ts';
 import { checkSilence } from '../silent-transition.ts';
+import { adoptSection, digestOf } from './adopt.ts';
 import { MemoryStore, type StoredSection, type WritingCall } from './memory-store.ts';
 import { pendingRequests, putRequest, readOperation, writeProgress } from './requests.ts';
 import { checkFormat, describe, described, type Writer, writeBatch, writeHeartbeat, writeTransition } from './section-writes.ts';
@@ -233,7 +235,7 @@ export class MemoryDataManager implements DistributedDataManager {
     const link = { seq: step.seq, id: step.id, prevId: lead.last };
     const message = reset === null ? null : resetText(this.#envelope(section, epoch), link, { ...reset, state });
     const repair = newEpoch ? lead.tornDigest : null;
-    const forgets = newEpoch || state === 'loading';
+    const forgets = newEpoch || state === 'loading' || (transition.incomplete ?? null) !== null;
     const after = moved({ checkpoint: lead.checkpoint, upTo: forgets ? null : lead.upTo }, advance);
     Object.assign(lead, after, { tip: step.tip, seq: step.seq, last: step.id, epoch, state }, newEpoch ? { tornDigest: null } : {});
     return await this.#send('transition', section, lead, step.tip, (stored) => {
@@ -260,6 +262,15 @@ export class MemoryDataManager implements DistributedDataManager {
     await this.#send('heartbeat', section, lead, null, (stored) => {
       this.#publish(section, writeHeartbeat(stored, writer, believed, options));
     });
+  }
+
+  async adopt(section: string, exported: ExportedSection, { replace }: { readonly replace: boolean }): Promise<AdoptResult> {
+    const { memory: store, partition, managerId } = this;
+    return adoptSection({ store, partition, managerId, section, nowMs: this.#options.clock.now(), exported, replace });
+  }
+
+  async room(): Promise<number | null> {
+    return this.memory.room;
   }
 
   async purge(section: string, reason: string): Promise<{ readonly documents: number }> {
@@ -376,14 +387,6 @@ interface Position {
 
 function moved(position: Position, advance: Advance): Position {
   return { checkpoint: advance.checkpoint ?? position.checkpoint, upTo: advance.upTo ?? position.upTo };
-}
-
-function digestOf(stored: StoredSection): string {
-  const digest = new Digest();
-  for (const [identity, { version }] of stored.index) {
-    digest.toggle(identity, version);
-  }
-  return digest.toString();
 }
 
 function lost(section: string): PatchwireError {

@@ -7,7 +7,7 @@ import type { Version } from '../../model/version.ts';
 import { sectionKeys } from '../../wire/keys.ts';
 import type { SectionState } from '../../wire/messages.ts';
 import { type Envelope, removedText } from '../changes-message.ts';
-import type { LoadCursor, OperationProgress, OperatorRequest } from '../distributed-data-manager.ts';
+import type { Incomplete, LoadCursor, OperationProgress, OperatorRequest, Paused } from '../distributed-data-manager.ts';
 
 export interface StoredMeta {
   format: number;
@@ -28,6 +28,8 @@ export interface StoredMeta {
   pending: string;
   heartbeatAtMs: number | null;
   sourceReadAtMs: number | null;
+  incomplete: Incomplete | null;
+  paused: Paused | null;
 }
 
 export interface LoggedMessage {
@@ -61,6 +63,8 @@ export class MemoryStore {
   sections = new Map<string, StoredSection>();
   /** Decides over each writing call: fail it before it takes effect, or after, as a lost connection does (PW-M311); null: neither. */
   intercept: (call: WritingCall) => 'before' | 'after' | null = () => null;
+  /** What `room` of the managers answers. */
+  room: number | null = null;
   readonly #listeners = new Set<(channel: string, text: string) => void>();
   #calls = 0;
 

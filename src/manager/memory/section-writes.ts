@@ -4,7 +4,7 @@
  */
 import { PatchwireError } from '../../model/errors.ts';
 import { Digest } from '../../wire/digest.ts';
-import { type HeartbeatMessage, MESSAGE_VERSION, STORE_FORMAT } from '../../wire/messages.ts';
+import { type HeartbeatMessage, MESSAGE_VERSION, STORE_FORMAT, WHOLE_FORMAT } from '../../wire/messages.ts';
 import type { Advance, Batch, SectionMeta, Transition } from '../distributed-data-manager.ts';
 import type { StoredMeta, StoredSection } from './memory-store.ts';
 
@@ -121,8 +121,15 @@ export function writeTransition(
   meta.epoch = step.epoch;
   meta.state = transition.state;
   meta.pending = '';
-  if (transition.newEpoch || transition.state === 'loading') {
+  if (transition.newEpoch || transition.state === 'loading' || (transition.incomplete ?? null) !== null) {
     meta.upTo = null;
+  }
+  if (transition.incomplete !== undefined) {
+    meta.incomplete = transition.incomplete;
+    meta.format = transition.incomplete === null ? WHOLE_FORMAT : STORE_FORMAT;
+  }
+  if (transition.paused !== undefined) {
+    meta.paused = transition.paused;
   }
   applyAdvance(meta, transition.advance);
   meta.source = transition.source ?? meta.source;
@@ -169,6 +176,8 @@ export function writeHeartbeat(
     quarantined: stored.quarantine.size,
     sourceReadAt: meta.sourceReadAtMs === null ? null : new Date(meta.sourceReadAtMs).toISOString(),
     time: new Date(writer.nowMs).toISOString(),
+    incomplete: meta.incomplete?.reason ?? null,
+    paused: meta.paused?.what ?? null,
   } satisfies HeartbeatMessage);
 }
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { PatchwireError } from '../../model/errors.ts';
 import { EMPTY_DIGEST } from '../../wire/digest.ts';
 import { sectionKeys } from '../../wire/keys.ts';
-import { STORE_FORMAT } from '../../wire/messages.ts';
+import { WHOLE_FORMAT } from '../../wire/messages.ts';
 import { resetText } from '../changes-message.ts';
 import type { LeadResult } from '../distributed-data-manager.ts';
 import type { LeadMemory } from '../lead-memory.ts';
@@ -44,7 +44,7 @@ export function takeLead(take: TakeLead): LeadResult {
     stored.documents.clear();
     stored.changes = [];
     stored.meta = {
-      format: STORE_FORMAT,
+      format: WHOLE_FORMAT,
       epoch: newId(),
       leader: token,
       seq: 0,
@@ -61,6 +61,8 @@ export function takeLead(take: TakeLead): LeadResult {
       pending: '',
       heartbeatAtMs: null,
       sourceReadAtMs: null,
+      incomplete: null,
+      paused: null,
     };
     renew(stored, take);
     return { kind: 'leading', meta: described(stored), created: true, rewound: false };

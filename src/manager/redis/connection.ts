@@ -8,6 +8,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { PatchwireError } from '../../model/errors.ts';
 import { LargeCommand } from './large-command.ts';
 import { mapRedisError, type Purpose, replyCode } from './errors.ts';
+import { ADOPT } from './scripts/adopt.ts';
 import { BATCH } from './scripts/batch.ts';
 import { PURGE_END, PURGE_STEP, RESIGN } from './scripts/ending.ts';
 import { HEARTBEAT } from './scripts/heartbeat.ts';
@@ -17,6 +18,7 @@ import { READ_BASES, READ_META } from './scripts/reads.ts';
 import { TRANSITION } from './scripts/transition.ts';
 
 const SCRIPTS = {
+  adopt: ADOPT,
   batch: BATCH,
   lead: LEAD,
   transition: TRANSITION,

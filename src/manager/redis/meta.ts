@@ -3,8 +3,8 @@ import { PatchwireError } from '../../model/errors.ts';
 import type { SourceIdentity } from '../../model/table.ts';
 import { formatVersion, parseVersion } from '../../model/version.ts';
 import { EMPTY_DIGEST } from '../../wire/digest.ts';
-import { type SectionState, sectionState, STORE_FORMAT } from '../../wire/messages.ts';
-import type { Advance, LoadCursor, SectionMeta } from '../distributed-data-manager.ts';
+import { type SectionState, sectionState, STORE_FORMAT, WHOLE_FORMAT } from '../../wire/messages.ts';
+import type { Advance, Incomplete, LoadCursor, Paused, SectionMeta } from '../distributed-data-manager.ts';
 
 /** The fields that an advance sets, as field, value, field, value … */
 export function encodeAdvance(advance: Advance): string[] {
@@ -28,6 +28,19 @@ export function encodeAdvance(advance: Advance): string[] {
     fields.push('sourceReadAt', new Date(advance.sourceReadAtMs).toISOString());
   }
   return fields;
+}
+
+/** The fields that say whether every row is there. Only a section that lacks some needs readers that know of it. */
+export function encodeIncomplete(incomplete: Incomplete | null): string[] {
+  return incomplete === null
+    ? ['format', String(WHOLE_FORMAT), 'incomplete', '', 'incompleteSince', '']
+    : ['format', String(STORE_FORMAT), 'incomplete', incomplete.reason, 'incompleteSince', formatVersion(incomplete.since)];
+}
+
+export function encodePaused(paused: Paused | null): string[] {
+  return paused === null
+    ? ['paused', '', 'pausedBy', '', 'pausedAt', '']
+    : ['paused', paused.what, 'pausedBy', paused.who, 'pausedAt', String(paused.atMs)];
 }
 
 /**
@@ -69,10 +82,20 @@ export function decodeDescription(reply: unknown, section: string): SectionMeta 
       heartbeatAtMs: text('heartbeatAt') === '' ? null : Number(text('heartbeatAt')),
       sourceReadAtMs: text('sourceReadAt') === '' ? null : Date.parse(text('sourceReadAt')),
       quarantined,
+      incomplete: decodeIncomplete(text('incomplete'), text('incompleteSince')),
+      paused: decodePaused(text('paused'), text('pausedBy'), text('pausedAt')),
     };
   } catch (error) {
     throw new PatchwireError('PW-M316', `the meta of section ${section} cannot be read`, { cause: error });
   }
+}
+
+function decodeIncomplete(reason: string, since: string): Incomplete | null {
+  return reason === '' ? null : { reason: reason === 'initial' ? reason : 'skipped', since: parseVersion(since) };
+}
+
+function decodePaused(what: string, who: string, at: string): Paused | null {
+  return what === '' ? null : { what: what === 'load' ? what : 'all', who, atMs: Number(at) };
 }
 
 function newerFormat(section: string, format: number): PatchwireError {

@@ -9,10 +9,12 @@ import { PatchwireError } from '../../model/errors.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { decodeIndexEntry, type SectionKeys, sectionKeys } from '../../wire/keys.ts';
 import type {
+  AdoptResult,
   Advance,
   Base,
   Batch,
   DistributedDataManager,
+  ExportedSection,
   LeadResult,
   OperationProgress,
   OperatorRequest,
@@ -20,12 +22,14 @@ import type {
   Transition,
 } from '../distributed-data-manager.ts';
 import { LeadMemory } from '../lead-memory.ts';
+import { adoptSection } from './adopt.ts';
 import { readBases } from './bases.ts';
 import { RedisConnection } from './connection.ts';
 import { decodeDescription } from './meta.ts';
 import { pendingRequests, putRequest, readOperation } from './requests.ts';
 import type { SectionLead } from './section-lead.ts';
 import { selfTest } from './self-test.ts';
+import { roomOf } from './room.ts';
 import { takeLead } from './take-lead.ts';
 
 export interface RedisDataManagerOptions {
@@ -167,6 +171,17 @@ export class RedisDataManager implements DistributedDataManager {
     },
   ): Promise<void> {
     await this.#leading(section).heartbeat(options);
+  }
+
+  async adopt(section: string, exported: ExportedSection, { replace }: { readonly replace: boolean }): Promise<AdoptResult> {
+    const found = await this.readMeta(section);
+    const link = await this.#connection.connect();
+    const context = { partition: this.partition, managerId: this.managerId, clock: this.#options.clock };
+    return await adoptSection(context, { section, keys: this.#keys(section), link, found, exported, replace });
+  }
+
+  async room(): Promise<number | null> {
+    return await roomOf(await this.#connection.connect());
   }
 
   async purge(section: string, reason: string): Promise<{ readonly documents: number }> {

@@ -14,7 +14,7 @@ import type { LeadMemory } from '../lead-memory.ts';
 import { batchArguments } from './batch-arguments.ts';
 import { checkSilence } from '../silent-transition.ts';
 import type { Link, ScriptName } from './connection.ts';
-import { decodeDescription, encodeAdvance } from './meta.ts';
+import { decodeDescription, encodeAdvance, encodeIncomplete, encodePaused } from './meta.ts';
 import { purgeSection } from './purge.ts';
 import { writeProgress } from './requests.ts';
 
@@ -121,7 +121,7 @@ export class SectionLead {
 
   /** @returns the meta after it */
   async transition(transition: Transition): Promise<SectionMeta> {
-    const { newEpoch, state, reset, advance, source } = transition;
+    const { newEpoch, state, reset, advance, source, incomplete, paused } = transition;
     this.#assertWhole();
     checkSilence(transition, this.#state);
     const { keys, token, section } = this.#start;
@@ -132,8 +132,8 @@ export class SectionLead {
     const epoch = newEpoch ? newId() : this.#epoch;
     const message = reset === null ? '' : resetText(this.#envelope(epoch), { seq, id, prevId: this.#last }, { ...reset, state });
     const fields = ['state', state];
-    // What a new epoch or a load contains is not known before its end (L3).
-    const forgets = newEpoch || state === 'loading';
+    // What a new epoch or a load contains is not known before its end (L3); what is incomplete claims nothing.
+    const forgets = newEpoch || state === 'loading' || (incomplete ?? null) !== null;
     if (forgets && advance.upTo === undefined) {
       fields.push('upTo', '');
     }
@@ -141,6 +141,7 @@ export class SectionLead {
     if (source !== undefined) {
       fields.push('source', JSON.stringify(source));
     }
+    fields.push(...(incomplete === undefined ? [] : encodeIncomplete(incomplete)), ...(paused === undefined ? [] : encodePaused(paused)));
     const repairs = newEpoch && this.#tornDigest !== null;
     if (repairs && this.#tornDigest !== null) {
       fields.push('digest', this.#tornDigest);

@@ -127,7 +127,8 @@ export class ScriptedPublisher {
 
   view(): SectionView {
     const { epoch, seq, last, tip, checkpoint, upTo, state, pending, quarantined, heartbeatAtMs } = this;
-    return { epoch, seq, last, tip, checkpoint, upTo, state, digest: this.#digest.toString(), pending, quarantined, heartbeatAtMs };
+    const digest = this.#digest.toString();
+    return { epoch, seq, last, tip, checkpoint, upTo, state, digest, pending, quarantined, incomplete: false, heartbeatAtMs };
   }
 
   read(identities: Iterable<string>): LoadedRow[] {

@@ -27,7 +27,8 @@ local reply = redis.pcall('HSET', meta, unpack(fields))
 if type(reply) == 'table' and reply.err then return reply end
 redis.call('SET', lease, ARGV[4], 'PX', ARGV[5])
 
-local now = redis.call('HMGET', meta, 'epoch', 'seq', 'last', 'tip', 'checkpoint', 'upTo', 'state', 'digest', 'sourceReadAt')
+local now = redis.call('HMGET', meta, 'epoch', 'seq', 'last', 'tip', 'checkpoint', 'upTo', 'state', 'digest', 'sourceReadAt',
+  'incomplete', 'paused')
 local function text(value)
   if not value or value == '' then return 'null' end
   return cjson.encode(value)
@@ -37,7 +38,8 @@ local message = '{"v":' .. ARGV[14] .. ',"type":"heartbeat","partitionKey":' .. 
   .. ',"last":' .. cjson.encode(now[3]) .. ',"tip":' .. cjson.encode(now[4]) .. ',"checkpoint":' .. cjson.encode(now[5])
   .. ',"upTo":' .. text(now[6]) .. ',"state":' .. cjson.encode(now[7]) .. ',"digest":' .. cjson.encode(now[8])
   .. ',"count":' .. redis.call('HLEN', index) .. ',"quarantined":' .. redis.call('HLEN', quarantine)
-  .. ',"sourceReadAt":' .. text(now[9]) .. ',"time":' .. cjson.encode(ARGV[13]) .. '}'
+  .. ',"sourceReadAt":' .. text(now[9]) .. ',"time":' .. cjson.encode(ARGV[13])
+  .. ',"incomplete":' .. text(now[10]) .. ',"paused":' .. text(now[11]) .. '}'
 redis.call('PUBLISH', ARGV[8], message)
 return 1
 `;

@@ -8,6 +8,7 @@
  *
  * Returns {'held', by, expires in ms} | {'purging'} | {'leading', created, rewound, description}.
  */
+import { WHOLE_FORMAT } from '../../../wire/messages.ts';
 import { CHANGE_LOG, CHECKS, DESCRIBE, MARK } from './prelude.ts';
 
 export const LEAD = `${CHECKS}${MARK}${CHANGE_LOG}${DESCRIBE}
@@ -35,7 +36,7 @@ if not m[1] then
   refused = take()
   if refused then return refused end
   local leftovers = redis.call('HLEN', index) > 0 or redis.call('EXISTS', changes) == 1
-  redis.call('HSET', meta, 'format', ARGV[3], 'epoch', ARGV[5], 'leader', ARGV[2], 'seq', '0', 'last', ARGV[6], 'tip', ARGV[6],
+  redis.call('HSET', meta, 'format', '${WHOLE_FORMAT}', 'epoch', ARGV[5], 'leader', ARGV[2], 'seq', '0', 'last', ARGV[6], 'tip', ARGV[6],
     'checkpoint', '0', 'upTo', '', 'confirmed', '0', 'high', '0', 'state', 'loading', 'cursor', '', 'source', '', 'digest', ARGV[8],
     'pending', leftovers and 'purge' or '', 'heartbeatAt', '', 'sourceReadAt', '', 'bytes', '0', 'oldestAt', '0')
   if leftovers then return {'purging'} end
