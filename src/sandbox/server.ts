@@ -12,10 +12,12 @@ import type { SnapshotProfile } from './engine/instance.ts';
 import { Instance } from './engine/instance.ts';
 import { createBackend } from './engine/backend.ts';
 import { listen } from './tds/listener.ts';
+import type { ClientConnection, EncryptionMode, TlsIdentity } from './tds/listener.ts';
 
 export type { SandboxControl } from './control/control.ts';
 export type { SandboxClock } from './engine/clock.ts';
 export type { SnapshotProfile } from './engine/instance.ts';
+export type { ClientConnection, Encryption, EncryptionMode, TlsIdentity } from './tds/listener.ts';
 
 export interface SandboxOptions {
   /** Default 0: a free one. */
@@ -27,6 +29,13 @@ export interface SandboxOptions {
   readonly serverName?: string;
   readonly profile?: SnapshotProfile;
   readonly clock?: SandboxClock;
+  /**
+   * Default `optional`: what the client wants, strict included. `required` and `strict` turn away who wants less, `unsupported` is a server
+   * without a certificate.
+   */
+  readonly encryption?: EncryptionMode;
+  /** Private key and certificate, PEM; default: one for this sandbox, signed by itself, for localhost and the loopback addresses. */
+  readonly tls?: TlsIdentity;
   /** Told of exceptions that are no SQL errors: bugs of the sandbox. Default: thrown as uncaught. */
   readonly onInternalError?: (error: unknown) => void;
 }
@@ -37,6 +46,10 @@ export interface Sandbox extends AsyncDisposable {
   /** `Server=127.0.0.1,PORT;User Id=sa;…` for a database (default: the user database from the start). */
   connectionString(database?: string): string;
   readonly control: SandboxControl;
+  /** The certificate that clients are shown, PEM: `options.cryptoCredentialsDetails.ca` of `mssql` makes it trusted. */
+  readonly certificate: string;
+  /** Clients that have logged in, oldest first, and how they are encrypted. */
+  connections(): readonly ClientConnection[];
   /** Cuts all connections and frees the port. */
   close(): Promise<void>;
 }
@@ -58,6 +71,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   instance.createDatabase(userDatabase);
   const listener = await listen(createBackend(instance), {
     port: options.port ?? 0,
+    ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
     beforeAnswer: async (connection, signal) => {
       await instance.gate.beforeAnswer(connection.appName, signal);
     },
@@ -89,6 +104,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     connectionString: (database = userDatabase) =>
       `Server=127.0.0.1,${listener.port};User Id=sa;Password=${password};Encrypt=false;Database=${database}`,
     control,
+    get certificate() {
+      return listener.certificate;
+    },
+    connections: () => listener.connections(),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -5,18 +5,22 @@
 import type { Socket } from 'node:net';
 import type { BackendSession, ServerBackend } from '../session.ts';
 import { SqlError } from '../session.ts';
+import type { TlsIdentity } from './certificate.ts';
 import { messageOf, openSession, writeRefusal, writeWelcome } from './handshake.ts';
+import type { LoginContext } from './handshake.ts';
 import { readLogin7 } from './login.ts';
 import type { Login7 } from './login.ts';
 import { MessageWriter } from './message-writer.ts';
 import { MessageAssembler } from './packets.ts';
 import type { Message } from './packets.ts';
-import { preloginAnswer, readPrelogin } from './prelogin.ts';
-import type { PreloginRequest } from './prelogin.ts';
+import { negotiate, preloginAnswer, readPrelogin } from './prelogin.ts';
+import type { EncryptionMode, PreloginRequest } from './prelogin.ts';
 import { PreparedStatements } from './procedures.ts';
 import { DONE, PACKET, PACKET_SIZE, ProtocolError, STATUS, TOKEN } from './protocol.ts';
 import { serveRequest } from './request-handlers.ts';
 import type { ServerVersion } from './tokens.ts';
+import { Transport } from './transport.ts';
+import type { Encryption } from './transport.ts';
 import { writeDone, writeMessage, writeResetChange, writeTextChange, writeTransactionChange } from './tokens.ts';
 
 /** Bytes of a message that are accepted from someone who has not logged in. */
@@ -35,9 +39,13 @@ export interface ClientConnection {
   readonly hostName: string;
   /** The current database. */
   readonly database: string;
+  /** What TLS covers; `strict`: everything, from the first byte. */
+  readonly encryption: Encryption;
 }
 
 export interface ConnectionOptions {
+  readonly encryption: EncryptionMode;
+  readonly identity: () => TlsIdentity;
   readonly version: ServerVersion;
   readonly maxMessageBytes: number;
   readonly loginTimeoutMs: number;
@@ -54,7 +62,7 @@ interface LoggedIn {
 
 /** Serves one socket. Construct it and it runs; `destroy` ends it. */
 export class Connection {
-  readonly #socket: Socket;
+  readonly #transport: Transport;
   readonly #backend: ServerBackend;
   readonly #options: ConnectionOptions;
   readonly #assembler = new MessageAssembler(MAX_LOGIN_BYTES);
@@ -70,14 +78,15 @@ export class Connection {
   #attention = false;
 
   constructor(socket: Socket, backend: ServerBackend, options: ConnectionOptions) {
-    this.#socket = socket;
     this.#backend = backend;
     this.#options = options;
-    socket.setNoDelay(true);
-    // 'close' always follows and does what there is to do.
-    socket.on('error', () => undefined);
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('close', () => this.#closed());
+    this.#transport = new Transport(socket, {
+      identity: options.identity,
+      strictAllowed: options.encryption !== 'unsupported',
+      onData: (chunk) => this.#receive(chunk),
+      onFailure: (error) => this.#fail(error),
+      onClose: () => this.#closed(),
+    });
     this.#loginTimer = setTimeout(() => this.destroy(), options.loginTimeoutMs);
     this.#loginTimer.unref();
   }
@@ -89,7 +98,7 @@ export class Connection {
 
   /** Cuts the connection. A running request is aborted, the session is closed when it has ended. */
   destroy(): void {
-    this.#socket.destroy();
+    this.#transport.destroy();
   }
 
   #receive(chunk: Buffer): void {
@@ -106,6 +115,9 @@ export class Connection {
   }
 
   #take(message: Message): void {
+    if (this.#transport.isHandshaking) {
+      throw new ProtocolError('a message between PRELOGIN and the TLS handshake');
+    }
     if (message.type === PACKET.attention && this.#abort !== null) {
       this.#attention = true;
       this.#waiting = [];
@@ -125,14 +137,14 @@ export class Connection {
   /** The one loop that answers. It never throws. */
   async #serveAll(): Promise<void> {
     try {
-      for (let message = this.#waiting.shift(); message !== undefined && !this.#socket.destroyed; message = this.#waiting.shift()) {
+      for (let message = this.#waiting.shift(); message !== undefined && !this.#transport.destroyed; message = this.#waiting.shift()) {
         await this.#serve(message);
       }
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#serving = false;
-      if (this.#socket.destroyed) {
+      if (this.#transport.destroyed) {
         this.#release();
       }
     }
@@ -146,10 +158,7 @@ export class Connection {
     if (loggedIn !== null) {
       await (message.type === PACKET.attention ? this.#acknowledgeAttention(loggedIn) : this.#answer(message, loggedIn));
     } else if (message.type === PACKET.prelogin && this.#prelogin === null) {
-      this.#prelogin = readPrelogin(message.data);
-      const out = this.#writer(0, PACKET_SIZE.default);
-      out.bytes.bytes(preloginAnswer(this.#options.version));
-      await out.end();
+      await this.#negotiate(readPrelogin(message.data));
     } else if (message.type === PACKET.login7) {
       await this.#logIn(readLogin7(message.data));
     } else {
@@ -157,12 +166,27 @@ export class Connection {
     }
   }
 
+  async #negotiate(prelogin: PreloginRequest): Promise<void> {
+    this.#prelogin = prelogin;
+    const agreed = negotiate(this.#options.encryption, prelogin.encryption, this.#transport.encryption === 'strict');
+    const out = this.#writer(0, PACKET_SIZE.default);
+    out.bytes.bytes(preloginAnswer(this.#options.version, agreed));
+    if (agreed.encryption !== 'none') {
+      if (!this.#assembler.isEmpty) {
+        // Whatever came before the handshake was not protected by it.
+        throw new ProtocolError('data between PRELOGIN and the TLS handshake');
+      }
+      this.#transport.startTls(agreed.encryption);
+    }
+    await out.end();
+  }
+
   #writer(
     sessionId: number,
     packetSize: number,
     rest: { signal?: AbortSignal; beforeFirst?: (() => Promise<void>) | undefined } = {},
   ): MessageWriter {
-    return new MessageWriter(this.#socket, {
+    return new MessageWriter(this.#transport.socket, {
       sessionId,
       packetSize,
       signal: rest.signal ?? new AbortController().signal,
@@ -175,7 +199,7 @@ export class Connection {
     const out = this.#writer(0, PACKET_SIZE.default);
     let session: BackendSession;
     try {
-      session = openSession(this.#backend, login, this.#prelogin);
+      session = openSession(login, this.#loginContext());
     } catch (error) {
       if (!(error instanceof SqlError)) {
         throw error;
@@ -183,8 +207,7 @@ export class Connection {
       this.#refused = true;
       writeRefusal(out.bytes, error, serverName);
       await out.end();
-      this.#socket.end();
-      this.#socket.setTimeout(REFUSED_LINGER_MS, () => this.destroy());
+      this.#transport.end(REFUSED_LINGER_MS);
       return;
     }
     clearTimeout(this.#loginTimer);
@@ -198,6 +221,7 @@ export class Connection {
         user,
         appName,
         hostName,
+        encryption: this.#transport.encryption,
         get database() {
           return session.database;
         },
@@ -206,6 +230,17 @@ export class Connection {
     this.#assembler.maxMessageBytes = this.#options.maxMessageBytes;
     writeWelcome(out.bytes, { session, serverName, login, version: this.#options.version });
     await out.end();
+  }
+
+  /** @throws ProtocolError when the server wants encryption and the login came without. */
+  #loginContext(): LoginContext {
+    const strict = this.#transport.encryption === 'strict';
+    const { encryption } = this.#options;
+    const plain = this.#transport.encryption === 'none';
+    if (plain && (encryption === 'required' || encryption === 'strict')) {
+      throw new ProtocolError('a login that is not encrypted');
+    }
+    return { backend: this.#backend, strict, encryptionMissing: plain && this.#prelogin?.encryption === 'demanded' };
   }
 
   async #answer(message: Message, { session, login, prepared, client }: LoggedIn): Promise<void> {
@@ -276,8 +311,7 @@ export class Connection {
     this.#waiting = [];
     this.#abort?.abort(new SqlError(3617, 'The connection is being closed.', { class: 11 }));
     // What is already written may still arrive, where the client reads.
-    this.#socket.setTimeout(REFUSED_LINGER_MS, () => this.destroy());
-    this.#socket.destroySoon();
+    this.#transport.destroySoon(REFUSED_LINGER_MS);
   }
 
   #closed(): void {

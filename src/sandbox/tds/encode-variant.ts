@@ -16,9 +16,14 @@ export function writeVariant(writer: ByteWriter, value: VariantValue): void {
   }
   const body = new ByteWriter();
   writeHeader(body, value.type);
-  writeBody(body, value.type, value.variant);
+  writeBody(body, storedType(value.type), value.variant);
   writer.u32(body.length);
   writer.bytes(body.first(body.length));
+}
+
+/** A decimal in a sql_variant always has its full width, whatever its precision: Microsoft.Data.SqlClient reads no other. */
+function storedType(type: SqlType): SqlType {
+  return type.name === 'decimal' || type.name === 'numeric' ? { ...type, precision: 38 } : type;
 }
 
 function writeHeader(writer: ByteWriter, type: SqlType): void {

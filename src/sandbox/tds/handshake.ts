@@ -3,24 +3,37 @@
  */
 import type { BackendSession, ServerBackend } from '../session.ts';
 import { SqlError } from '../session.ts';
+import { UnsupportedError } from '../sql/unsupported.ts';
 import type { SqlMessage } from '../sql-types.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import type { Login7 } from './login.ts';
-import type { PreloginRequest } from './prelogin.ts';
 import { DONE, PACKET_SIZE, TOKEN } from './protocol.ts';
 import type { ServerVersion } from './tokens.ts';
 import { TDS_VERSION, writeCollationChange, writeDone, writeLoginAck, writeMessage, writeTextChange } from './tokens.ts';
 
+/** What a connection is when its login arrives. */
+export interface LoginContext {
+  readonly backend: ServerBackend;
+  /** The client asked for encryption and got none, as this server was told to have none. */
+  readonly encryptionMissing: boolean;
+  /** TLS from the first byte: TDS 8. */
+  readonly strict: boolean;
+}
+
+/** Names of the one language that the server speaks. Source: sys.syslanguages. */
+const LANGUAGES: ReadonlySet<string> = new Set(['', 'us_english', 'english']);
+
 /**
  * Opens a session for a login.
- * @throws SqlError what the backend throws; 18452 for Windows authentication; 17836 for what this server does not speak.
+ * @throws SqlError what the backend throws; 18452 for Windows authentication; UnsupportedError for what this server does not have.
  */
-export function openSession(backend: ServerBackend, login: Login7, prelogin: PreloginRequest | null): BackendSession {
-  if (prelogin?.encryption === 'demanded') {
-    throw refusal('Encryption is not supported by this server. Connect with Encrypt=false.');
+export function openSession(login: Login7, { backend, encryptionMissing, strict }: LoginContext): BackendSession {
+  if (encryptionMissing) {
+    throw refusal('encryption: it was told to have none; connect with Encrypt=false');
   }
-  if (login.tdsVersion !== TDS_VERSION.v74 && login.tdsVersion !== TDS_VERSION.v73b) {
-    throw refusal(`TDS version 0x${login.tdsVersion.toString(16)} is not supported by this server. Connect with TDS 7.4.`);
+  const { v73b, v74, v80 } = TDS_VERSION;
+  if (login.tdsVersion !== v74 && login.tdsVersion !== v73b && !(strict && login.tdsVersion === v80)) {
+    throw refusal(`TDS version 0x${login.tdsVersion.toString(16).padStart(8, '0')}; connect with TDS 7.4`);
   }
   if (login.integrated) {
     throw new SqlError(18452, 'Login failed. The login is from an untrusted domain and cannot be used with Integrated authentication.', {
@@ -28,11 +41,18 @@ export function openSession(backend: ServerBackend, login: Login7, prelogin: Pre
       line: 1,
     });
   }
+  if (!LANGUAGES.has(login.language.toLowerCase())) {
+    throw refusal(`the language ${login.language}`);
+  }
+  const [unsupported] = login.unsupported;
+  if (unsupported !== undefined) {
+    throw refusal(unsupported);
+  }
   return backend.login(login.request);
 }
 
-function refusal(message: string): SqlError {
-  return new SqlError(17836, message, { class: 20, line: 1 });
+function refusal(what: string): SqlError {
+  return new UnsupportedError(what, 1);
 }
 
 /** The tokens of a login that was refused. The connection is closed after them. */

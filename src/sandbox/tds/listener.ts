@@ -4,12 +4,18 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import type { ServerBackend } from '../session.ts';
+import { selfSignedIdentity } from './certificate.ts';
+import type { TlsIdentity } from './certificate.ts';
 import { Connection } from './connection.ts';
 import type { ClientConnection } from './connection.ts';
+import type { EncryptionMode } from './prelogin.ts';
 import type { ServerVersion } from './tokens.ts';
 
 export type { ClientConnection } from './connection.ts';
 export type { ServerVersion } from './tokens.ts';
+export type { TlsIdentity } from './certificate.ts';
+export type { EncryptionMode } from './prelogin.ts';
+export type { Encryption } from './transport.ts';
 
 const DEFAULTS = {
   host: '127.0.0.1',
@@ -32,6 +38,10 @@ export interface ListenOptions {
   readonly maxConnections?: number;
   /** Time from connect to login. Default 15,000 ms. */
   readonly loginTimeoutMs?: number;
+  /** Default `optional`. */
+  readonly encryption?: EncryptionMode;
+  /** Key and certificate for TLS; default: made when they are first needed, signed by themselves. */
+  readonly tls?: TlsIdentity;
   /**
    * Awaited after a request was executed and before the first packet of its answer leaves (for long answers: before the first full packets).
    * Ends early when `signal` aborts: at an attention, or when the connection is gone. So slow answers, and answers lost after a commit, can be
@@ -46,6 +56,8 @@ export interface ListenOptions {
 export interface TdsListener {
   readonly host: string;
   readonly port: number;
+  /** The certificate that clients are shown, PEM: what they have to trust. */
+  readonly certificate: string;
   /** Clients that have logged in, oldest first. */
   connections(): readonly ClientConnection[];
   /**
@@ -61,10 +73,14 @@ export interface TdsListener {
 /** Starts to listen. @throws Error when the port cannot be had (EADDRINUSE and the like). */
 export async function listen(backend: ServerBackend, options: ListenOptions): Promise<TdsListener> {
   const open = new Set<Connection>();
+  let made: TlsIdentity | undefined = options.tls;
+  const identity = (): TlsIdentity => (made ??= selfSignedIdentity());
   const connectionOptions = {
     version: options.version ?? DEFAULTS.version,
     maxMessageBytes: options.maxMessageBytes ?? DEFAULTS.maxMessageBytes,
     loginTimeoutMs: options.loginTimeoutMs ?? DEFAULTS.loginTimeoutMs,
+    encryption: options.encryption ?? ('optional' as const),
+    identity,
     beforeAnswer: options.beforeAnswer,
     onInternalError: options.onInternalError,
   };
@@ -100,6 +116,9 @@ export async function listen(backend: ServerBackend, options: ListenOptions): Pr
   return {
     host,
     port,
+    get certificate() {
+      return identity().cert;
+    },
     connections: () => [...open].flatMap((connection) => connection.client ?? []),
     cutConnections,
     close: async () => {

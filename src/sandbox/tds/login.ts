@@ -2,6 +2,7 @@
  * LOGIN7: reads who wants in (MS-TDS 2.2.6.4). Whether they may is the backend's to say.
  */
 import type { LoginRequest } from '../session.ts';
+import { ByteReader } from './byte-reader.ts';
 import { PACKET_SIZE, ProtocolError } from './protocol.ts';
 
 /** Bytes before the variable part. */
@@ -15,7 +16,17 @@ export interface Login7 {
   readonly packetSize: number;
   /** Windows authentication, which nobody here can check. */
   readonly integrated: boolean;
+  /** The language that the session shall speak; empty: the server's own. */
+  readonly language: string;
+  /** What the login asks for and this server does not have, as one names it. */
+  readonly unsupported: readonly string[];
 }
+
+/** Flags of a LOGIN7. Source: MS-TDS 2.2.6.4, OptionFlags1 to 3 and TypeFlags. */
+const FLAG = { notIntel: 0x0f, integrated: 0x80, readOnlyIntent: 0x20, changePassword: 0x01, userInstance: 0x02, extension: 0x10 } as const;
+
+/** Features of the extension. Those that are not listed are optional: a server that does not know them leaves them out of its answer. */
+const FEATURE = { federatedAuthentication: 0x02, end: 0xff } as const;
 
 /** Reads a LOGIN7 message. @throws ProtocolError when it is broken. */
 export function readLogin7(data: Buffer): Login7 {
@@ -30,12 +41,41 @@ export function readLogin7(data: Buffer): Login7 {
       password: unscramble(bytesAt(data, 44)),
       appName: textAt(data, 48),
       database: textAt(data, 68),
-      readOnlyIntent: (data.readUInt8(26) & 0x20) !== 0,
+      readOnlyIntent: (data.readUInt8(26) & FLAG.readOnlyIntent) !== 0,
     },
     tdsVersion: data.readUInt32LE(4),
     packetSize: wanted === 0 ? PACKET_SIZE.default : Math.min(Math.max(wanted, PACKET_SIZE.min), PACKET_SIZE.max),
-    integrated: (data.readUInt8(25) & 0x80) !== 0,
+    integrated: (data.readUInt8(25) & FLAG.integrated) !== 0,
+    language: textAt(data, 64),
+    unsupported: unsupportedOf(data),
   };
+}
+
+function unsupportedOf(data: Buffer): string[] {
+  const options = data.readUInt8(27);
+  const found: (readonly [boolean, string])[] = [
+    // Byte order, character set and floating point of another machine than Intel's.
+    [(data.readUInt8(24) & FLAG.notIntel) !== 0, 'clients that are not little-endian with ASCII and IEEE 754'],
+    [(options & FLAG.changePassword) !== 0, 'changing the password at login'],
+    [(options & FLAG.userInstance) !== 0, 'user instances'],
+    [data.readUInt16LE(84) > 0, 'attaching a database file at login'],
+    [(options & FLAG.extension) !== 0 && asksFederated(data), 'federated authentication'],
+  ];
+  return found.filter(([asked]) => asked).map(([, name]) => name);
+}
+
+/** Walks through the feature extension: id, length, data, until the terminator. */
+function asksFederated(data: Buffer): boolean {
+  const place = data.readUInt16LE(56);
+  const reader = new ByteReader(data, Math.min(place, data.length));
+  const features = new ByteReader(data, Math.min(reader.u32(), data.length));
+  for (let id = features.u8(); id !== FEATURE.end; id = features.u8()) {
+    if (id === FEATURE.federatedAuthentication) {
+      return true;
+    }
+    features.skip(features.u32());
+  }
+  return false;
 }
 
 function bytesAt(data: Buffer, field: number): Buffer {

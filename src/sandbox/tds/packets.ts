@@ -44,6 +44,11 @@ export class MessageAssembler {
     this.maxMessageBytes = maxMessageBytes;
   }
 
+  /** Whether nothing of a message is here that has not been returned. */
+  get isEmpty(): boolean {
+    return this.#waiting === 0 && this.#open === null;
+  }
+
   /**
    * Takes what the socket gave and returns the messages that are complete with it, in order.
    * @throws ProtocolError for a packet of unknown type or impossible length, or a message that is too long.

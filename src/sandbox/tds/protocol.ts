@@ -92,6 +92,12 @@ export const VARIABLE = {
   table: 0xf3,
 } as const;
 
+/** What a connection that is encrypted from its first byte calls its protocol (ALPN). Source: MS-TDS 2.1, TDS 8.0. */
+export const STRICT_PROTOCOL = 'tds/8.0';
+
+/** First bytes and header of TLS records; none of them begins a packet of TDS. Source: RFC 5246 6.2.1. */
+export const TLS_RECORD = { handshake: 0x16, types: new Set([0x14, 0x15, 0x16, 0x17]), headerBytes: 5 } as const;
+
 /** A length field of two bytes that means: NULL, or in a type's description: (max). */
 export const LENGTH_MAX = 0xffff;
 

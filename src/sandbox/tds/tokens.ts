@@ -13,8 +13,8 @@ import { ROWVERSION_USER_TYPE, fixedTypeId, hasTableName, writeTypeInfo } from '
 const COLUMN = { nullable: 0x01, updatableUnknown: 0x08, identity: 0x10, computed: 0x20 } as const;
 const MESSAGE_CHARACTERS = 4000;
 
-/** The tabular data stream version that clients of 7.3 and 7.4 ask for, and LOGINACK repeats. Source: MS-TDS 2.2.7.14. */
-export const TDS_VERSION = { v73b: 0x730b_0003, v74: 0x7400_0004 } as const;
+/** The tabular data stream version that clients of 7.3, 7.4 and 8.0 ask for, and LOGINACK repeats. Source: MS-TDS 2.2.7.14. */
+export const TDS_VERSION = { v73b: 0x730b_0003, v74: 0x7400_0004, v80: 0x0800_0000 } as const;
 
 /** The product version that LOGINACK and PRELOGIN report. */
 export interface ServerVersion {

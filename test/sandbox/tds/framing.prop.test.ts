@@ -115,7 +115,7 @@ describe('a client that breaks the protocol is cut off', () => {
   const nothing = Buffer.alloc(0);
   test.each<readonly [string, boolean, Buffer]>([
     ['HTTP', false, Buffer.from('GET / HTTP/1.1\r\n\r\n')],
-    ['a TLS hello', false, Buffer.from([0x16, 3, 1, 0, 5])],
+    ['a TLS hello that is none', false, Buffer.from([0x16, 3, 1, 0, 5, 1, 2, 3, 4, 5])],
     ['a batch before the login', false, batch('x')],
     ['an attention before the login', false, packet(PACKET.attention, nothing)],
     ['a PRELOGIN without an end', false, packet(PACKET.prelogin, Buffer.from([0, 0]))],
@@ -259,7 +259,7 @@ describe('refusals that are answers', () => {
   const textOf = (bytes: Buffer): string => bytes.toString('latin1').replaceAll('\0', '');
 
   test.each<readonly [string, Buffer, string]>([
-    ['an old version of TDS', login({ version: 0x7209_0002 }), 'TDS version 0x72090002 is not supported'],
+    ['an old version of TDS', login({ version: 0x7209_0002 }), 'does not support TDS version 0x72090002'],
     ['Windows authentication', login({ integrated: true }), 'Integrated authentication'],
     ['an unknown user', login({ user: 'nobody' }), "Login failed for user 'nobody'"],
   ])('%s, and then the connection ends', async (_, bytes, text) => {
@@ -271,7 +271,6 @@ describe('refusals that are answers', () => {
   });
 
   test.each<readonly [string, Buffer, string]>([
-    ['a bulk load', packet(PACKET.bulkLoad, Buffer.from([0x81, 0, 0])), 'does not support BULK LOAD'],
     ['a sql_variant parameter', call('p', Buffer.from([0, 0, 0x62, 0, 0, 0, 0])), 'sql_variant parameters are not supported'],
     ['a table-valued parameter', call('p', Buffer.from([0, 0, 0xf3, 0, 0])), 'table-valued parameters are not supported'],
     ['a distributed transaction', packet(PACKET.transaction, Buffer.from([4, 0, 0, 0, 1, 0])), 'TM_PROPAGATE_XACT'],

@@ -39,13 +39,6 @@ test.each([
   await until(() => toy.listener.connections().length === 0);
 });
 
-test('a client that demands encryption is refused in words', async () => {
-  await using toy = await toyServer();
-  const error = await failure(toy.connect({ options: { encrypt: true } }));
-  expect(String(error)).toContain('Encryption is not supported by this server');
-  expect(toy.backend.sessions).toHaveLength(0);
-});
-
 test.each([512, 4096, 16_384, 32_767])('packets of %i bytes carry long requests and long answers', async (packetSize) => {
   await using toy = await toyServer();
   const text = 'Ωabc'.repeat(30_000);
