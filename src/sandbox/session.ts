@@ -17,7 +17,7 @@ export interface LoginRequest {
 export interface ServerBackend {
   /** Name reported by LOGINACK and SERVERPROPERTY('ServerName'). */
   readonly serverName: string;
-  /** Opens a session. @throws SqlError 18456 (login failed), 4060 (cannot open database). */
+  /** Opens a session. @throws SqlError 18456 (login failed), preceded by 4060 where the database cannot be opened. */
   login(request: LoginRequest): BackendSession;
 }
 
@@ -99,7 +99,10 @@ export interface BackendSession {
   commit(): Promise<void>;
   rollback(savepoint: string): Promise<void>;
   save(name: string): void;
-  /** RESETCONNECTION: rolls back, drops temp tables and SET options; the isolation level stays, as on SQL Server. */
+  /**
+   * RESETCONNECTION: rolls back, drops temp tables and SET options, goes back to the database of the login; the isolation level stays, as on
+   * SQL Server. @throws SqlError when it cannot (18059 inside EXECUTE AS): the connection then ends.
+   */
   reset(keepTransaction: boolean): void;
   /** The connection is gone: roll back and free everything. Never throws. */
   close(): void;

@@ -23,10 +23,13 @@ const NEVER = new AbortController().signal;
 
 export class SandboxSession implements BackendSession, ConnectedSession {
   readonly #state: SessionState;
+  /** The database of the login, which a reset goes back to. */
+  readonly #home: string;
   #closed = false;
 
   constructor(state: SessionState) {
     this.#state = state;
+    this.#home = state.database.name;
     state.instance.sessions.set(state.id, this);
   }
 
@@ -181,11 +184,21 @@ export class SandboxSession implements BackendSession, ConnectedSession {
   }
 
   reset(keepTransaction: boolean): void {
+    if (this.#state.impersonated.length > 0) {
+      throw new SqlError(
+        18_059,
+        'The connection has been dropped because the principal that opened it subsequently assumed a new security context, and then tried to reset the connection under its impersonated security context. This scenario is not supported. See "Impersonation Overview" in Books Online.',
+        { class: 20 },
+      );
+    }
     if (!keepTransaction && this.#state.transaction !== null) {
       this.#state.rollback(null);
     }
     this.#state.tempTables.clear();
     this.#state.resetOptions();
+    if (this.#state.database.name !== this.#home) {
+      this.#state.use(this.#home);
+    }
   }
 
   close(): void {

@@ -259,6 +259,13 @@ export class Connection {
       await serveRequest(message, { session, prepared, out, signal, serverName });
       await out.end();
     } catch (error) {
+      if (error instanceof SqlError) {
+        // A reset that cannot be done. What follows it must not run in the session as it is.
+        writeMessage(out.bytes, messageOf(error), serverName);
+        writeDone(out.bytes, TOKEN.done, DONE.error, 0, 0n);
+        await out.end();
+        throw new ProtocolError('a session that cannot be reset');
+      }
       if (!(error instanceof ProtocolError)) {
         // The backend broke its word: tell the client what happened, as SQL Server does when an assertion fails, and go no further.
         const text = error instanceof Error ? error.message : String(error);
