@@ -9,6 +9,8 @@ import type { TableSelection } from '../model/table.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { SectionOptions } from '../pipeline/section.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
+import { type SqlServerAdministration, sqlServerAdministration } from '../source/sqlserver/administration.ts';
+import type { SqlServerConnection } from '../source/sqlserver/connection-options.ts';
 import { sqlServerChangeTracker } from '../source/sqlserver/sql-server-change-tracker.ts';
 
 /** A command that Redis has not answered after so long has an unknown fate; well below the lease. */
@@ -50,11 +52,11 @@ export function createTracker(
   source: string,
   { clock, log, jsonKept }: Tools & { readonly jsonKept?: () => void },
 ): ChangeTracker {
-  const { isolation, claims, polling, limits, connection, server = '', ...fields } = sourceOf(config, source);
+  const { isolation, claims, polling, limits } = sourceOf(config, source);
   return ofSource(source, () =>
     sqlServerChangeTracker({
       source,
-      connection: connection ?? { server, ...definedFields(fields) },
+      connection: connectionOf(config, source),
       isolation,
       claims,
       confirmMs: polling.confirm,
@@ -73,6 +75,34 @@ export function createTracker(
       ...(jsonKept === undefined ? {} : { onJsonKept: jsonKept }),
     }),
   );
+}
+
+/** What operators' commands ask of a source beyond following it. @throws PatchwireError PW-C103 for a connection that cannot be honoured */
+export function createAdministration(config: Config, source: string, { clock, log }: Tools): SqlServerAdministration {
+  const { limits } = sourceOf(config, source);
+  return ofSource(source, () =>
+    sqlServerAdministration({
+      source,
+      connection: connectionOf(config, source),
+      requestTimeoutMs: limits.requestTimeout,
+      clock,
+      logger: log,
+    }),
+  );
+}
+
+/** The connection string, or the fields that stand for it. */
+function connectionOf(config: Config, source: string): string | SqlServerConnection {
+  const {
+    isolation: _isolation,
+    claims: _claims,
+    polling: _polling,
+    limits: _limits,
+    connection,
+    server = '',
+    ...fields
+  } = sourceOf(config, source);
+  return connection ?? { server, ...definedFields(fields) };
 }
 
 /** What is wrong with a connection names its source. */
