@@ -28,7 +28,7 @@ IF OBJECT_ID(N'dbo.Orders') IS NULL
     CustomerID int NOT NULL CONSTRAINT FK_Orders_Customers REFERENCES dbo.Customers (CustomerID),
     Status varchar(12) NOT NULL CONSTRAINT DF_Orders_Status DEFAULT 'new',
     Total decimal(12, 2) NOT NULL,
-    ChangedAt datetime2(3) NOT NULL CONSTRAINT DF_Orders_ChangedAt DEFAULT SYSUTCDATETIME()
+    ChangedAt datetime2 NOT NULL CONSTRAINT DF_Orders_ChangedAt DEFAULT SYSUTCDATETIME()
   );
 GO
 
