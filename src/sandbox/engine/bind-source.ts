@@ -14,6 +14,7 @@ import { createQueryScope, recordingScope } from './query-scope.ts';
 import { changesSource, versionSource } from './source-changes.ts';
 import { joinSource } from './source-join.ts';
 import { functionSource, openJsonSource } from './source-functions.ts';
+import { pivotSource, unpivotSource } from './source-pivot.ts';
 import { renamed } from './source-columns.ts';
 import { computedSource } from './source-rows.ts';
 import type { StoredSource } from './source-table.ts';
@@ -80,6 +81,12 @@ export function bindSource(env: PlanEnvironment, source: TableSource, parent: Qu
       return openJsonSource(context, source, parent ?? emptyScope(env));
     case 'function':
       return functionSource(context, source, parent ?? emptyScope(env));
+    case 'pivot':
+    case 'unpivot': {
+      const inner = bindSource(env, source.source, parent);
+      const scope = createQueryScope({ context, tables: inner.tables, parent, plan: env.plan });
+      return source.kind === 'pivot' ? pivotSource(context, source, inner, scope) : unpivotSource(context, source, inner, scope);
+    }
   }
 }
 
@@ -108,6 +115,10 @@ function bindNamed(env: PlanEnvironment, source: NamedTable): Source {
   const cte = simple ? env.ctes.get(name.name.toLowerCase())?.() : undefined;
   if (cte !== undefined) {
     return computedSource(context, { name: source.alias ?? name.name, columns: cte.columns, lateral: false, rows: () => cte.rows() });
+  }
+  const image = simple ? context.frame.trigger?.rows.get(name.name.toLowerCase()) : undefined;
+  if (image !== undefined) {
+    return computedSource(context, { name: source.alias ?? name.name, columns: image.columns, lateral: false, rows: () => image.rows() });
   }
   const alias = source.alias ?? name.name;
   const qualifiers = source.alias === null ? qualifiersOf(context, name) : [];

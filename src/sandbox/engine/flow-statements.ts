@@ -8,6 +8,7 @@ import type {
   WaitForStatement,
 } from '../sql/ast-control.ts';
 import type { Expression } from '../sql/ast-expression.ts';
+import { formatMessage } from '../sql/message-format.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
@@ -60,44 +61,40 @@ export function raisedError(context: StatementContext, statement: RaiseErrorStat
     throw new UnsupportedError('RAISERROR with a message number', statement.line);
   }
   const args = statement.args.map((arg) => evaluate(context, arg));
-  let next = 0;
-  const text = (typeof raw === 'string' ? raw : '').replace(
-    /%(?:%|[-+0 #]*\d*(?:\.\d+)?(?:h|l|I64)?([diouxXs]))/g,
-    (place, kind: string | undefined) => {
-      if (kind === undefined) {
-        return '%';
-      }
-      const value = args[next];
-      next += 1;
-      const shown = value === undefined || value === null ? '(null)' : typeof value === 'object' ? '' : String(value);
-      return kind === 'x'
-        ? Number(value).toString(16)
-        : kind === 'X'
-          ? Number(value).toString(16).toUpperCase()
-          : place.endsWith('s')
-            ? shown
-            : shown;
-    },
-  );
+  const text = formatMessage(typeof raw === 'string' ? raw : '', args);
+  const severity = Number(evaluate(context, statement.severity));
+  if (severity > 18 && !(statement.options.includes('LOG') && context.session.administrator)) {
+    throw new SqlError(
+      2754,
+      'Error severity levels greater than 18 can only be specified by members of the sysadmin role, using the WITH LOG option.',
+      { line: statement.line },
+    );
+  }
   return new SqlError(50_000, text, {
-    class: Number(evaluate(context, statement.severity)),
+    class: Math.max(0, severity),
     state: Number(evaluate(context, statement.state)),
     line: statement.line,
   });
 }
 
-/** Milliseconds of WAITFOR DELAY. @throws SqlError 148 */
+/**
+ * Milliseconds that WAITFOR waits: those of DELAY, or those up to the next time that the clock shows what TIME says.
+ * @throws SqlError 148
+ */
 export function delayOf(context: StatementContext, statement: WaitForStatement): number {
-  if (statement.mode === 'time') {
-    throw new UnsupportedError('WAITFOR TIME', statement.line);
-  }
   const text = textOf(context, statement.value);
-  const match = /^(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2})(?:\.(\d{1,3})\d*)?$/.exec(text.trim());
+  const match = /^(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,3})\d*)?)?$/.exec(text.trim());
   if (match === null) {
     throw new SqlError(148, `Incorrect time syntax in time string '${text}' used with WAITFOR.`, { line: statement.line, class: 15 });
   }
   const [, hours = '0', minutes = '0', seconds = '0', fraction = '0'] = match;
-  return ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000 + Number(fraction.padEnd(3, '0'));
+  const wanted = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000 + Number(fraction.padEnd(3, '0'));
+  if (statement.mode === 'delay') {
+    return wanted;
+  }
+  const day = 86_400_000;
+  const now = (context.now + context.eval.system.offsetMinutes() * 60_000) % day;
+  return (wanted - now + day) % day;
 }
 
 export function setVariable(context: StatementContext, statement: SetVariableStatement): void {

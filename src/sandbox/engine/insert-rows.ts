@@ -20,6 +20,8 @@ import type { StatementResult } from './statement-result.ts';
 import { NO_RESULT } from './statement-result.ts';
 import { cellValue, valueRows } from './insert-values.ts';
 import { TableWriter } from './table-writer.ts';
+import type { WriteLimit } from './write-limit.ts';
+import { writeLimit } from './write-limit.ts';
 
 type Assign = (ctx: EvalContext) => SqlValue;
 
@@ -272,25 +274,33 @@ function refuseCount(builder: RowBuilder, given: number, named: boolean, source:
   );
 }
 
+/** The rows that TOP leaves. */
+function limited<Row>(rows: Iterable<Row>, limit: WriteLimit): Iterable<Row> {
+  if (limit.most === Infinity && limit.of(2) === 2) {
+    return rows;
+  }
+  const all = [...rows];
+  return all.slice(0, limit.of(all.length));
+}
+
 export function runInsert(env: PlanEnvironment, statement: InsertStatement, output: OutputRows | null): StatementResult {
   const { source, line } = statement;
   const table = targetTable(env, statement.target, 'INSERT');
+  env.context.triggerEvents.expect(table, 'INSERT', statement.output);
   if (source.kind === 'execute') {
     if (env.context.binding) {
       return { ...NO_RESULT, count: 0 };
     }
-    throw new UnsupportedError('INSERT … EXEC', line);
+    throw new UnsupportedError('INSERT … EXEC here', line);
   }
-  if (statement.top !== null) {
-    throw new UnsupportedError('INSERT TOP; write TOP in the SELECT', line);
-  }
+  const limit = writeLimit(env, statement.top);
   let count = 0;
   if (source.kind === 'query') {
     const plan = env.planQuery(env, source.query, null);
     count = insertInto(
       env,
       table,
-      { names: statement.columns, described: plan.columns, rows: env.context.binding ? [] : plan.run(), line },
+      { names: statement.columns, described: plan.columns, rows: env.context.binding ? [] : limited(plan.run(), limit), line },
       output,
     );
   } else {
@@ -312,7 +322,7 @@ export function runInsert(env: PlanEnvironment, statement: InsertStatement, outp
       valueRows(table, builder.columns, told, scope);
       return { count, columns: [], rows: output?.finish() ?? [], select: false };
     }
-    for (const row of valueRows(table, builder.columns, rows, scope)) {
+    for (const row of limited(valueRows(table, builder.columns, rows, scope), limit)) {
       const written = builder.insert(row.map((cell) => cellValue(cell, ctx)));
       output?.add(written.row, null);
       count += 1;

@@ -1,6 +1,5 @@
 /** MERGE: each row of the source meets its row of the target, and each clause that fits it first decides what happens. */
 import type { MergeClause, MergeStatement } from '../sql/ast.ts';
-import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
 import { assignTo } from './assign-value.ts';
@@ -20,6 +19,7 @@ import type { StatementResult } from './statement-result.ts';
 import type { SetList } from './update-rows.ts';
 import { setList } from './update-rows.ts';
 import { TableWriter } from './table-writer.ts';
+import { writeLimit } from './write-limit.ts';
 
 interface Planned {
   readonly action: 'INSERT' | 'UPDATE' | 'DELETE';
@@ -28,15 +28,15 @@ interface Planned {
   readonly after: SqlValue[] | null;
   readonly values: readonly (SqlValue | undefined)[];
   readonly clause: number;
+  /** The source's rows, for OUTPUT. */
+  readonly from: readonly Row[];
 }
 
 export function runMerge(env: PlanEnvironment, statement: MergeStatement): StatementResult {
   const { context } = env;
   const ctx = context.eval;
   const table = targetTable(env, statement.target, 'UPDATE');
-  if (statement.top !== null) {
-    throw new UnsupportedError('MERGE TOP', statement.line);
-  }
+  const limit = writeLimit(env, statement.top);
   const known = knownSlots(env);
   const hints = statement.target.kind === 'table' ? statement.target.hints : [];
   const name = statement.target.kind === 'table' ? (statement.target.alias ?? statement.target.name.name) : statement.target.name;
@@ -47,6 +47,9 @@ export function runMerge(env: PlanEnvironment, statement: MergeStatement): State
   const bySource = statement.clauses.some((clause) => clause.when === 'notMatchedBySource');
   const joined = joinSource(context, { type: bySource ? 'full' : 'left', left: source, right: target, on });
   const clauses = statement.clauses.map((clause) => compileClause(env, clause, { table, scope, name, line: statement.line }));
+  for (const { action } of statement.clauses) {
+    context.triggerEvents.expect(table, action.kind === 'insert' ? 'INSERT' : action.kind === 'update' ? 'UPDATE' : 'DELETE', statement.output);
+  }
   const output = statement.output === null ? null : outputRows(env, statement.output, table, source.tables);
   const [slot = 0] = target.slots;
   const planned: Planned[] = [];
@@ -72,23 +75,34 @@ export function runMerge(env: PlanEnvironment, statement: MergeStatement): State
       }
       seen.add(chain);
     }
-    planned.push({ chain, before: chain === null ? null : row, clause: index, ...clause.plan(row) });
+    const from = source.slots.map((each) => ctx.rows[each] ?? []);
+    planned.push({ chain, before: chain === null ? null : row, clause: index, from, ...clause.plan(row) });
   }
+  planned.length = limit.of(planned.length);
+  const emit = (of: Planned, after: Row | null, before: Row | null): void => {
+    source.slots.forEach((each, index) => {
+      ctx.rows[each] = of.from[index] ?? [];
+    });
+    output?.add(after, before, of.action);
+  };
   const writer = new TableWriter(env, table);
   for (const each of planned) {
     if (each.action === 'DELETE' && each.chain !== null && each.before !== null) {
       writer.delete(each.chain, each.before);
-      output?.add(null, each.before, 'DELETE');
+      emit(each, null, each.before);
     }
   }
   clauses.forEach((clause, index) => {
-    const updates = planned.flatMap(({ action, chain, before, after, clause: of }) =>
-      action === 'UPDATE' && of === index && chain !== null && before !== null && after !== null ? [{ chain, before, after }] : [],
-    );
+    const updates = planned.flatMap((each) => {
+      const { action, chain, before, after, clause: of } = each;
+      return action === 'UPDATE' && of === index && chain !== null && before !== null && after !== null
+        ? [{ chain, before, after, each }]
+        : [];
+    });
     if (clause.set !== null && updates.length > 0) {
       writer.update(updates, clause.set.columnIds);
       for (const update of updates) {
-        output?.add(update.after, update.before, 'UPDATE');
+        emit(update.each, update.after, update.before);
       }
     }
   });
@@ -96,7 +110,7 @@ export function runMerge(env: PlanEnvironment, statement: MergeStatement): State
     if (each.action === 'INSERT') {
       const written = clauses[each.clause]?.insert(each.values);
       if (written !== undefined) {
-        output?.add(written, null, 'INSERT');
+        emit(each, written, null);
       }
     }
   }

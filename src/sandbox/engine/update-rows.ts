@@ -27,6 +27,8 @@ import { storedSource } from './source-table.ts';
 import type { StatementResult } from './statement-result.ts';
 import { TableWriter } from './table-writer.ts';
 import { writeInto } from './write-clause.ts';
+import type { WriteLimit } from './write-limit.ts';
+import { writeLimit } from './write-limit.ts';
 
 interface BoundTarget {
   readonly table: Table;
@@ -93,13 +95,13 @@ interface Targeted {
   readonly others: readonly Row[];
 }
 
-/** Visits each row of the target once, at its first match. @param visit is called while the row is current */
+/** Visits each row of the target once, at its first match. @param visit is called while the row is current @returns what of them is written */
 function eachTarget(
   env: PlanEnvironment,
   bound: BoundTarget,
   statement: UpdateStatement | DeleteStatement,
   visit: (row: Targeted) => void,
-): void {
+): WriteLimit {
   const ctx = env.context.eval;
   const scope = targetScope(env, bound);
   const where = conjunctsOf(statement.where, scope);
@@ -107,13 +109,13 @@ function eachTarget(
   for (const slot of bound.source.slots) {
     known.delete(slot);
   }
-  const limit = statement.top === null ? Infinity : topCount(env, statement.top.expression, statement.top.percent);
+  const limit = writeLimit(env, statement.top);
   const rows = bound.source.prepare(where, known);
   const seen = new Set<RowChain>();
   const slot = bound.stored.slots[0] ?? 0;
   const single = bound.source === bound.stored;
-  if (limit <= 0 || env.context.binding) {
-    return;
+  if (limit.most <= 0 || env.context.binding) {
+    return limit;
   }
   for (const _ of rows()) {
     const before = ctx.rows[slot] ?? [];
@@ -123,19 +125,11 @@ function eachTarget(
     }
     seen.add(chain);
     visit({ chain, before, others: bound.source.slots.map((each) => ctx.rows[each] ?? []) });
-    if (seen.size >= limit) {
-      return;
+    if (seen.size >= limit.most) {
+      return limit;
     }
   }
-}
-
-function topCount(env: PlanEnvironment, expression: Expression, percent: boolean): number {
-  if (percent) {
-    throw new UnsupportedError('TOP PERCENT in UPDATE and DELETE', expression.line);
-  }
-  const compiled = compileExpression(expression, emptyScope(env));
-  const value = env.context.binding ? null : compiled.evaluate(env.context.eval);
-  return value === null || typeof value === 'object' ? 0 : Number(value);
+  return limit;
 }
 
 function targetScope(env: PlanEnvironment, bound: BoundTarget): QueryScope {
@@ -144,10 +138,12 @@ function targetScope(env: PlanEnvironment, bound: BoundTarget): QueryScope {
 
 export function runDelete(env: PlanEnvironment, statement: DeleteStatement): StatementResult {
   const bound = bindTarget(env, statement);
+  env.context.triggerEvents.expect(bound.table, 'DELETE', statement.output);
   const writer = new TableWriter(env, bound.table);
   const output = statement.output === null ? null : outputRows(env, statement.output, bound.table, othersOf(bound));
   const rows: Targeted[] = [];
-  eachTarget(env, bound, statement, (row) => rows.push(row));
+  const limit = eachTarget(env, bound, statement, (row) => rows.push(row));
+  rows.length = limit.of(rows.length);
   for (const row of rows) {
     writer.delete(row.chain, row.before);
     emit(env, bound, output, row, null);
@@ -288,18 +284,20 @@ function settable(table: Table, name: string, line: number): Column {
 export function runUpdate(env: PlanEnvironment, statement: UpdateStatement): StatementResult {
   const bound = bindTarget(env, statement);
   const { table } = bound;
+  env.context.triggerEvents.expect(table, 'UPDATE', statement.output);
   const writer = new TableWriter(env, table);
   const output = statement.output === null ? null : outputRows(env, statement.output, table, othersOf(bound));
   const set = setList(env, table, statement.assignments, targetScope(env, bound), bound.stored.tables[0]?.name ?? table.name);
   const ctx = env.context.eval;
   const rows: (Targeted & { readonly after: SqlValue[] })[] = [];
-  eachTarget(env, bound, statement, (row) => {
+  const limit = eachTarget(env, bound, statement, (row) => {
     const after = [...row.before];
     for (const setter of set.setters) {
       setter(ctx, after);
     }
     rows.push({ ...row, after });
   });
+  rows.length = limit.of(rows.length);
   writer.update(rows, set.columnIds);
   for (const row of rows) {
     emit(env, bound, output, row, row.after);

@@ -8,6 +8,7 @@ export type FlowStatement =
   | IfStatement
   | WhileStatement
   | BreakStatement
+  | JumpStatement
   | TryStatement
   | ReturnStatement
   | ThrowStatement
@@ -40,6 +41,12 @@ export interface WhileStatement extends Node {
 
 export interface BreakStatement extends Node {
   readonly kind: 'break' | 'continue';
+}
+
+/** `name:`, and GOTO name. */
+export interface JumpStatement extends Node {
+  readonly kind: 'label' | 'goto';
+  readonly label: string;
 }
 
 export interface TryStatement extends Node {

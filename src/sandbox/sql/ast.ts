@@ -6,7 +6,16 @@
  */
 import type { FlowStatement, SettingStatement, TransactionStatement } from './ast-control.ts';
 import type { DefinitionStatement, SecurityStatement } from './ast-definition.ts';
-import type { Expression, Node, ObjectName, OrderItem, TypeName, VariableExpression } from './ast-expression.ts';
+import type {
+  CallExpression,
+  ColumnExpression,
+  Expression,
+  Node,
+  ObjectName,
+  OrderItem,
+  TypeName,
+  VariableExpression,
+} from './ast-expression.ts';
 
 /** What parse() returns: every statement of one batch. A batch with a syntax error has no tree: parse() throws. */
 export interface Batch {
@@ -91,7 +100,9 @@ export type TableSource =
   | ChangesTable
   | VersionTable
   | OpenJsonTable
-  | FunctionTable;
+  | FunctionTable
+  | PivotTable
+  | UnpivotTable;
 
 export interface NamedTable extends Node {
   readonly kind: 'table';
@@ -185,6 +196,27 @@ export interface FunctionTable extends Node {
   readonly args: readonly Expression[];
   readonly alias: string | null;
   readonly columns: readonly string[];
+}
+
+/** source PIVOT (aggregate(column) FOR column IN (values)) AS alias. */
+export interface PivotTable extends Node {
+  readonly kind: 'pivot';
+  readonly source: TableSource;
+  readonly aggregate: CallExpression;
+  readonly column: ColumnExpression;
+  /** The values that become columns, by their texts. */
+  readonly values: readonly string[];
+  readonly alias: string;
+}
+
+/** source UNPIVOT (value FOR name IN (columns)) AS alias. */
+export interface UnpivotTable extends Node {
+  readonly kind: 'unpivot';
+  readonly source: TableSource;
+  readonly value: string;
+  readonly name: string;
+  readonly columns: readonly ColumnExpression[];
+  readonly alias: string;
 }
 
 // --- Statements ----------------------------------------------------------------------------------------------------------------------

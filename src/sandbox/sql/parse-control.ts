@@ -289,7 +289,12 @@ export function parseRaiseError(cursor: Cursor): Statement {
   if (message === undefined || severity === undefined || state === undefined) {
     return cursor.fail();
   }
-  const options = cursor.takeWord('WITH') ? cursor.list(() => cursor.word()) : [];
+  const options = cursor.takeWord('WITH')
+    ? cursor.list(() => (cursor.isAnyWord('LOG', 'NOWAIT', 'SETERROR') ? cursor.word() : cursor.fail()))
+    : [];
+  if (options.includes('SETERROR')) {
+    throw new UnsupportedError('RAISERROR … WITH SETERROR', at.line);
+  }
   return { ...at, kind: 'raiseError', message, severity, state, args, options };
 }
 

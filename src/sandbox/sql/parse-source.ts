@@ -1,5 +1,5 @@
 /** The grammar of FROM: tables with hints, joins, APPLY, derived tables, VALUES, CHANGETABLE, OPENJSON, table functions. */
-import type { Expression, Node } from './ast-expression.ts';
+import type { ColumnExpression, Expression, Node } from './ast-expression.ts';
 import type { JoinedTable, NamedTable, OpenJsonColumn, TableSource } from './ast.ts';
 import type { Cursor } from './cursor.ts';
 import { parseCondition, parseExpression } from './parse-expression.ts';
@@ -70,7 +70,45 @@ function takeJoin(cursor: Cursor): JoinedTable['type'] | null {
   return word === 'INNER' ? 'inner' : word === 'LEFT' ? 'left' : word === 'RIGHT' ? 'right' : 'full';
 }
 
+/** A source with what turns it: PIVOT and UNPIVOT, one after another. */
 function parseSource(cursor: Cursor): TableSource {
+  let source = parsePlainSource(cursor);
+  while (cursor.isAnyWord('PIVOT', 'UNPIVOT')) {
+    source = parseTurned(cursor, source);
+  }
+  return source;
+}
+
+function parseTurned(cursor: Cursor, source: TableSource): TableSource {
+  const at = cursor.here();
+  const pivot = cursor.word() === 'PIVOT';
+  cursor.expectSymbol('(');
+  if (pivot) {
+    const aggregate = parseExpression(cursor);
+    cursor.expectWord('FOR');
+    const column = parseColumn(cursor);
+    cursor.expectWord('IN');
+    const values = cursor.nameList();
+    cursor.expectSymbol(')');
+    const alias = requireAlias(cursor);
+    return aggregate.kind === 'call' ? { ...at, kind: 'pivot', source, aggregate, column, values, alias } : cursor.fail();
+  }
+  const value = cursor.name();
+  cursor.expectWord('FOR');
+  const name = cursor.name();
+  cursor.expectWord('IN');
+  const columns = cursor.bracketed(() => parseColumn(cursor));
+  cursor.expectSymbol(')');
+  return { ...at, kind: 'unpivot', source, value, name, columns, alias: requireAlias(cursor) };
+}
+
+function parseColumn(cursor: Cursor): ColumnExpression {
+  const at = cursor.here();
+  const { server, database, schema, name } = cursor.objectName();
+  return { ...at, kind: 'column', qualifier: [server, database, schema].filter((part) => part !== null), name };
+}
+
+function parsePlainSource(cursor: Cursor): TableSource {
   const at = cursor.here();
   if (cursor.isSymbol('(')) {
     return parseBracketedSource(cursor, at);
@@ -100,7 +138,7 @@ function parseSource(cursor: Cursor): TableSource {
   }
   let hints = takeHints(cursor);
   const alias = takeAlias(cursor);
-  if (cursor.isAnyWord('PIVOT', 'UNPIVOT', 'TABLESAMPLE')) {
+  if (cursor.isWord('TABLESAMPLE')) {
     throw new UnsupportedError(cursor.token.value, cursor.token.line);
   }
   hints = [...hints, ...takeHints(cursor)];
