@@ -12,18 +12,21 @@ import type { BatchCache, PreparedBatch } from './batch-cache.ts';
 import { emptyScope } from './bind-source.ts';
 import { describeInstead } from './describe-statement.ts';
 import { createEnvironment } from './environment.ts';
-import { endsBatch, endsTransaction } from './errors.ts';
+import { endsBatch, endsTransaction, isRaised } from './errors.ts';
 import { compileExpression } from './expressions.ts';
+import { runAtomicStatement } from './fire-triggers.ts';
 import { setVariable, thrownError } from './flow-statements.ts';
+import { insertExecuted } from './insert-executed.ts';
 import { runProcedure } from './procedures.ts';
-import { isAtomic, runStatement } from './run-statement.ts';
+import { isAtomic } from './run-statement.ts';
 import type { SessionState } from './session-state.ts';
 import { setIsolation, setOption } from './session-settings.ts';
 import type { Frame, StatementContext } from './statement-context.ts';
 import { createFrame } from './statement-context.ts';
 import type { StatementResult } from './statement-result.ts';
+import type { Transaction } from './transaction.ts';
 
-type Outcome = 'next' | 'break' | 'continue' | 'return';
+type Outcome = 'next' | 'break' | 'continue' | 'return' | { readonly goto: string };
 
 export interface RunnerOptions {
   readonly session: SessionState;
@@ -114,6 +117,7 @@ export class BatchRunner {
     });
     inner.#tryDepth = this.#tryDepth;
     inner.#outerTries = this.#tryDepth;
+    frame.level = this.depth + 1;
     try {
       const batch = inner.#parsed(text);
       if (batch !== null) {
@@ -126,6 +130,20 @@ export class BatchRunner {
         }
       }
     }
+  }
+
+  /** Runs the body of a trigger. @throws SqlError 217, and what its statements throw into a TRY outside */
+  async trigger(body: string, frame: Frame): Promise<void> {
+    if (this.depth >= 32) {
+      throw new SqlError(217, 'Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).');
+    }
+    const { session, sink, signal, cache } = this;
+    frame.level = this.depth + 1;
+    const inner = new BatchRunner({ session, frame, sink, signal, cache, depth: this.depth + 1 });
+    inner.#tryDepth = this.#tryDepth;
+    // What does not compile is an error of the statement that fired it.
+    inner.#outerTries = 1;
+    await inner.run(cache.get(body));
   }
 
   tell(error: SqlError): void {
@@ -146,8 +164,8 @@ export class BatchRunner {
     this.sink.done({ rowCount: null, select: false, error: false, ...result, inTransaction: this.session.transaction !== null });
   }
 
-  atomic<T>(run: (context: StatementContext) => T): Promise<T> {
-    return atomically(this.session, this.frame, this.signal, run);
+  atomic<T>(run: (context: StatementContext) => T, after?: (transaction: Transaction, result: T) => Promise<void> | undefined): Promise<T> {
+    return atomically(this.session, this.frame, this.signal, run, after);
   }
 
   /** Sends a result to the client. */
@@ -190,13 +208,28 @@ export class BatchRunner {
   }
 
   async #sequence(statements: readonly Statement[], end: number): Promise<Outcome> {
-    for (const [index, statement] of statements.entries()) {
-      const outcome = await this.#guarded(statement, statements[index + 1]?.position ?? end);
-      if (outcome !== 'next') {
+    for (let index = 0; index < statements.length; index += 1) {
+      const statement = statements[index];
+      const outcome = statement === undefined ? 'next' : await this.#guarded(statement, statements[index + 1]?.position ?? end);
+      if (typeof outcome === 'object') {
+        index = statements.findIndex((each) => each.kind === 'label' && each.label.toLowerCase() === outcome.goto);
+        if (index < 0) {
+          return outcome;
+        }
+      } else if (outcome !== 'next') {
         return outcome;
       }
     }
     return 'next';
+  }
+
+  /** The same batch with another sink, for INSERT … EXEC: an error goes to the statement outside. */
+  #with(sink: ResultSink): BatchRunner {
+    const inner = new BatchRunner({ ...this, sink });
+    inner.#text = this.#text;
+    inner.#tryDepth = this.#tryDepth + 1;
+    inner.#outerTries = this.#outerTries + 1;
+    return inner;
   }
 
   /** Runs one statement of this batch out of its turn. */
@@ -243,7 +276,7 @@ export class BatchRunner {
   /** What an error outside TRY leaves behind. @throws BatchEnd when the batch ends with it */
   #failed(error: SqlError): void {
     const { session } = this;
-    const rollsBack = endsTransaction(error) || session.options.xactAbort;
+    const rollsBack = endsTransaction(error) || (session.options.xactAbort && !isRaised(error));
     if (rollsBack && session.transaction !== null) {
       const change = session.rollback(null);
       if (change !== null) {
@@ -261,8 +294,15 @@ export class BatchRunner {
     if (session.options.formatOnly && (await describeInstead(this, statement))) {
       return 'next';
     }
+    if (statement.kind === 'insert' && statement.source.kind === 'execute') {
+      const { statement: execute } = statement.source;
+      const count = await insertExecuted(this, statement, (sink) => this.#with(sink).step(execute));
+      session.rowCount = BigInt(count);
+      this.done({ rowCount: session.options.nocount ? null : count });
+      return 'next';
+    }
     if (isAtomic(statement)) {
-      const result = await this.atomic((context) => runStatement(context, statement));
+      const result = await runAtomicStatement(this, statement);
       session.rowCount = BigInt(result.count ?? 0);
       await this.send(result);
       return 'next';
@@ -271,7 +311,10 @@ export class BatchRunner {
       // A table variable has been there since the batch began.
       case 'declareTable':
       case 'empty':
+      case 'label':
         return 'next';
+      case 'goto':
+        return { goto: statement.label.toLowerCase() };
       case 'block':
         return await this.#sequence(statement.statements, end);
       case 'if': {
@@ -285,7 +328,7 @@ export class BatchRunner {
           if (outcome === 'break') {
             break;
           }
-          if (outcome === 'return') {
+          if (outcome === 'return' || typeof outcome === 'object') {
             return outcome;
           }
         }

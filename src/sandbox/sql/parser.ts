@@ -24,6 +24,7 @@ import {
   parseWaitFor,
   parseWhile,
 } from './parse-control.ts';
+import { checkLabels } from './labels.ts';
 import { parseBackup } from './parse-database.ts';
 import { parseAlter, parseCreate, parseDrop } from './parse-definition.ts';
 import { parseDml, parseTruncate } from './parse-dml.ts';
@@ -31,6 +32,8 @@ import { parseExecute, parseProcedure } from './parse-execute.ts';
 import { parseCondition, parseExpression } from './parse-expression.ts';
 import { parseQuery } from './parse-query.ts';
 import { parsePermission } from './parse-security.ts';
+import { parseToggle } from './parse-trigger.ts';
+import { parseDbcc } from './parse-sequence.ts';
 import type { Expression } from './ast-expression.ts';
 import { UnsupportedError } from './unsupported.ts';
 
@@ -46,7 +49,7 @@ export function parse(text: string, options: { readonly quotedIdentifier: boolea
     // Lone semicolons say nothing.
   }
   // Only the first statement of a batch may be a procedure's name without EXEC.
-  if (cursor.isName && !isStatementWord(cursor)) {
+  if (cursor.isName && !isStatementWord(cursor) && !isLabel(cursor)) {
     statements.push(parseProcedure(cursor, cursor.here(), null));
   }
   while (true) {
@@ -54,6 +57,7 @@ export function parse(text: string, options: { readonly quotedIdentifier: boolea
       // Terminators.
     }
     if (cursor.atEnd) {
+      checkLabels(statements);
       return { text, statements };
     }
     statements.push(parseStatement(cursor));
@@ -72,8 +76,17 @@ function isStatementWord(cursor: Cursor): boolean {
   return cursor.token.type === 'word' && ['THROW', 'ENABLE', 'DISABLE', 'RENAME'].includes(cursor.token.value) && !cursor.isSymbol('.', 1);
 }
 
+function isLabel(cursor: Cursor): boolean {
+  return cursor.isName && cursor.isSymbol(':', 1);
+}
+
 function parseStatement(cursor: Cursor): Statement {
   const at = cursor.here();
+  if (isLabel(cursor)) {
+    const label = cursor.name();
+    cursor.expectSymbol(':');
+    return { ...at, kind: 'label', label };
+  }
   const { type, value } = cursor.token;
   if (type === 'symbol' && value === '(') {
     return parseDml(cursor);
@@ -83,7 +96,7 @@ function parseStatement(cursor: Cursor): Statement {
   }
   if (type !== 'keyword') {
     if (type === 'word' && (value === 'ENABLE' || value === 'DISABLE') && cursor.peek(1).value === 'TRIGGER') {
-      throw new UnsupportedError(`${value} TRIGGER`, at.line);
+      return parseToggle(cursor);
     }
     return cursor.fail();
   }
@@ -132,6 +145,8 @@ function parseStatement(cursor: Cursor): Statement {
     case 'DENY':
     case 'REVOKE':
       return parsePermission(cursor);
+    case 'DBCC':
+      return parseDbcc(cursor);
     case 'BACKUP':
     case 'RESTORE':
       return parseBackup(cursor);
@@ -150,6 +165,9 @@ function parseShort(cursor: Cursor, at: Node): Statement {
     case 'BREAK':
       cursor.next();
       return { ...at, kind: 'break' };
+    case 'GOTO':
+      cursor.next();
+      return { ...at, kind: 'goto', label: cursor.name() };
     case 'CONTINUE':
       cursor.next();
       return { ...at, kind: 'continue' };
@@ -164,10 +182,8 @@ function parseShort(cursor: Cursor, at: Node): Statement {
       return { ...at, kind: 'kill', session: cursor.integer() };
     case 'BULK':
     case 'CLOSE':
-    case 'DBCC':
     case 'DEALLOCATE':
     case 'FETCH':
-    case 'GOTO':
     case 'OPEN':
     case 'READTEXT':
     case 'RECONFIGURE':
