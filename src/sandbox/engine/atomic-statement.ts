@@ -6,15 +6,20 @@ import type { Frame } from './statement-context.ts';
 import { StatementContext } from './statement-context.ts';
 import { SqlError } from '../session.ts';
 import type { SessionState } from './session-state.ts';
+import type { Transaction } from './transaction.ts';
 import { WaitSignal } from './transaction.ts';
 import { waitFor } from './wait-graph.ts';
 
-/** @throws SqlError of the statement; the signal's reason at an attention, with the statement undone. */
+/**
+ * @param after what belongs to the statement and waits on its own: it runs once, before the commit. With an error of it everything is undone.
+ * @throws SqlError of the statement; the signal's reason at an attention, with the statement undone.
+ */
 export async function atomically<T>(
   session: SessionState,
   frame: Frame,
   signal: AbortSignal,
   run: (context: StatementContext) => T,
+  after?: (transaction: Transaction, result: T) => Promise<void> | undefined,
 ): Promise<T> {
   const { instance } = session;
   const own = session.transaction === null;
@@ -33,6 +38,10 @@ export async function atomically<T>(
           3930,
           'The current transaction cannot be committed and cannot support operations that write to the log file. Roll back the transaction.',
         );
+      }
+      const following = after?.(transaction, result);
+      if (following !== undefined) {
+        await following;
       }
       if (own) {
         const committed = instance.manager.commit(transaction);

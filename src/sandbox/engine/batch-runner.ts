@@ -5,6 +5,7 @@ import type { ResultSink } from '../session.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
 import { atomically } from './atomic-statement.ts';
+import { checkIdentity } from './check-identity.ts';
 import { condition, declare, kill, print, raise, transact, useDatabase, waitFor } from './batch-steps.ts';
 import { BatchBinding } from './batch-binding.ts';
 import { BatchEnd, ScopeEnd } from './batch-end.ts';
@@ -395,6 +396,9 @@ export class BatchRunner {
       case 'kill':
         kill(this, statement.session);
         this.done();
+        return 'next';
+      case 'checkIdentity':
+        await checkIdentity(this, statement);
         return 'next';
       case 'checkpoint':
         this.done();

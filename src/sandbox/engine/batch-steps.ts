@@ -3,6 +3,7 @@ import type { Statement } from '../sql/ast.ts';
 import { SqlError } from '../session.ts';
 import type { BatchRunner } from './batch-runner.ts';
 import { emptyScope } from './bind-source.ts';
+import { raisedByUser } from './errors.ts';
 import { delayOf, printText, raisedError } from './flow-statements.ts';
 import { declareVariables } from './declarations.ts';
 import { createEnvironment } from './environment.ts';
@@ -61,7 +62,7 @@ export async function transact(
 export async function raise(runner: BatchRunner, statement: Extract<Statement, { kind: 'raiseError' }>): Promise<void> {
   const error = await runner.atomic((context) => raisedError(context, statement));
   if (error.class > 10) {
-    throw error;
+    throw raisedByUser(error);
   }
   runner.tell(error);
   runner.done();

@@ -29,6 +29,7 @@ const NOTHING: BatchSurvey = { declarations: [], tables: [], undeclared: [], ref
 const ALONE: ReadonlyMap<string, string> = new Map([
   ['createSchema', 'CREATE SCHEMA'],
   ['createView', 'CREATE VIEW'],
+  ['createTrigger', 'CREATE TRIGGER'],
 ]);
 
 export function undeclaredVariable({ name, table, line }: VariableUse): SqlError {

@@ -8,6 +8,7 @@ import { conjunctsOf } from './conjuncts.ts';
 import { invalidObject } from './errors.ts';
 import { compileExpression, converter, unify } from './expressions.ts';
 import { describeName, findObject } from './object-names.ts';
+import { planUsedView } from './plan-view.ts';
 import type { PlanColumn, QueryPlan, Source, SourceTable } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
 import { createQueryScope, recordingScope } from './query-scope.ts';
@@ -131,9 +132,8 @@ function bindNamed(env: PlanEnvironment, source: NamedTable): Source {
     throw invalidObject(describeName(name), name.line);
   }
   if (object.kind === 'view') {
-    const plan = env.planQuery({ ...env, ctes: new Map() }, object.query, null);
-    const columns = renamed(plan.columns, object.columns, alias);
-    return computedSource(context, { name: alias, qualifiers, columns, lateral: false, rows: () => plan.run() });
+    const plan = planUsedView(env, object, alias);
+    return computedSource(context, { name: alias, qualifiers, columns: plan.columns, lateral: false, rows: () => plan.rows() });
   }
   if (object.kind === 'synonym') {
     throw invalidObject(describeName(name), name.line);

@@ -2,8 +2,9 @@
  * What exists: databases, schemas, tables with their columns, keys and constraints, views, synonyms. Plain structures and how they are found
  * by name; changing them (with undo) is the business of the definition files. Names are compared without case, as the default collation does.
  */
+import type { TriggerAction } from '../sql/ast-definition.ts';
 import type { Expression } from '../sql/ast-expression.ts';
-import type { Query } from '../sql/ast.ts';
+import type { CommonTable, Query } from '../sql/ast.ts';
 import type { SqlType } from '../sql-types.ts';
 import type { ChangeTracker } from './change-tracking.ts';
 import type { RowStore } from './row-store.ts';
@@ -35,6 +36,7 @@ export interface DefaultConstraint {
   readonly objectId: number;
   readonly expression: Expression;
   readonly text: string;
+  readonly systemNamed: boolean;
 }
 
 export interface IndexDefinition {
@@ -48,6 +50,10 @@ export interface IndexDefinition {
   readonly include: readonly number[];
   /** Object id of the constraint; 0 for a plain index. */
   readonly objectId: number;
+  /** Of a filtered index: which rows are in it. */
+  readonly filter: { readonly expression: Expression; readonly text: string } | null;
+  /** The server made the name up. */
+  readonly systemNamed: boolean;
 }
 
 export interface CheckConstraint {
@@ -55,6 +61,7 @@ export interface CheckConstraint {
   readonly objectId: number;
   readonly expression: Expression;
   readonly text: string;
+  readonly systemNamed: boolean;
   enabled: boolean;
   /** Every row is known to satisfy it. */
   trusted: boolean;
@@ -68,6 +75,7 @@ export interface ForeignKey {
   readonly referencedIds: readonly number[];
   readonly onDelete: ReferentialRule;
   readonly onUpdate: ReferentialRule;
+  readonly systemNamed: boolean;
   enabled: boolean;
   /** Every row is known to satisfy it. */
   trusted: boolean;
@@ -88,6 +96,7 @@ export interface Table {
   foreignKeys: readonly ForeignKey[];
   store: RowStore;
   tracker: ChangeTracker | null;
+  triggers: readonly Trigger[];
   lastColumnId: number;
   /** Stamp of the last change of its definition: an older view cannot use it (3961). */
   definedSeq: number;
@@ -98,14 +107,33 @@ export interface Table {
   readonly temporary: boolean;
 }
 
+/** An AFTER trigger. Fires once for each statement that takes one of its actions. */
+export interface Trigger {
+  readonly name: string;
+  readonly objectId: number;
+  readonly schema: Schema;
+  readonly actions: readonly TriggerAction[];
+  /** Its statements; blank lines before them stand for those of the definition. */
+  readonly body: string;
+  readonly text: string;
+  readonly enabled: boolean;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+}
+
 export interface View {
   readonly kind: 'view';
   readonly objectId: number;
   readonly schema: Schema;
   readonly name: string;
   readonly columns: readonly string[];
+  readonly ctes: readonly CommonTable[];
   readonly query: Query;
+  /** The statement that made it. */
+  readonly text: string;
+  readonly schemaBound: boolean;
   readonly createdAt: number;
+  readonly modifiedAt: number;
 }
 
 export interface Synonym {

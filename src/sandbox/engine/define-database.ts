@@ -61,6 +61,7 @@ export function dropDatabase(context: StatementContext, name: string, ifExists: 
 /** Options that are kept and shown, and that change nothing in memory. */
 const REMEMBERED = new Set([
   'RECOVERY',
+  'RECURSIVE_TRIGGERS',
   'COMPATIBILITY_LEVEL',
   'AUTO_CLOSE',
   'AUTO_SHRINK',

@@ -8,7 +8,8 @@ import type { PlanColumn } from './plan.ts';
 import type { CheckConstraint, Column, Database, ForeignKey, IndexDefinition, Schema, Table } from './catalog.ts';
 import { objectKey, sameName } from './catalog.ts';
 import { declaredType } from './declarations.ts';
-import { addCheck, addForeignKey, addKey, constraintName } from './define-constraints.ts';
+import { addConstraint, constraintName } from './define-constraints.ts';
+import { checkColumn, checkComputed, checkDefault, notCreated, requireFreeName } from './definition-rules.ts';
 import { logUndo } from './definition-log.ts';
 import { compileOver } from './environment.ts';
 import { databaseOf } from './object-names.ts';
@@ -42,6 +43,7 @@ export function defineColumn(draft: TableDraft, definition: ColumnDefinition): C
   }
   const collation = definition.collation ?? draft.database.collation;
   const declared = definition.type === null ? null : declaredType(definition.type, collation, draft.columns.length + 1);
+  checkColumn(draft, definition, declared);
   const inKey = definition.constraints.some((constraint) => constraint.kind === 'primaryKey');
   draft.lastColumnId += 1;
   const identity = definition.identity;
@@ -71,6 +73,7 @@ export function defineColumn(draft: TableDraft, definition: ColumnDefinition): C
             objectId: draft.database.nextObjectId(),
             expression: definition.default.expression,
             text: definition.default.text,
+            systemNamed: definition.default.name === null,
           },
     computed: definition.computed,
     rowGuid: definition.rowGuid,
@@ -92,7 +95,7 @@ export function createDraft(database: Database, schema: Schema, name: string, te
   };
 }
 
-/** Adds columns and constraints to a draft, in the order in which SQL Server needs them. */
+/** Adds columns and constraints to a draft, in the order in which SQL Server needs them. @throws SqlError, 1750 after those of constraints */
 export function fillDraft(
   context: StatementContext,
   draft: TableDraft,
@@ -100,35 +103,21 @@ export function fillDraft(
   constraints: readonly TableConstraint[],
   owner: Table | null,
 ): void {
-  for (const definition of columns) {
-    draft.columns.push(defineColumn(draft, definition));
-  }
-  typeComputed(context, draft);
-  const all = [...columns.flatMap((column) => column.constraints), ...constraints];
-  for (const constraint of all) {
-    switch (constraint.kind) {
-      case 'primaryKey':
-      case 'unique':
-        addKey(draft, constraint);
-        break;
-      case 'check':
-        addCheck(context, draft, constraint);
-        break;
-      case 'foreignKey':
-        addForeignKey(context, draft, constraint, owner);
-        break;
-      case 'default': {
-        const column = draft.columns.find((each) => sameName(each.name, constraint.column));
-        if (column === undefined) {
-          throw new SqlError(1752, `Column '${constraint.column}' in table '${draft.name}' is invalid for creating a default constraint.`, {
-            line: constraint.line,
-          });
-        }
-        const name = constraint.name ?? constraintName('DF', draft, column.name);
-        const defined = { name, objectId: draft.database.nextObjectId(), expression: constraint.expression, text: constraint.text };
-        draft.columns = draft.columns.map((each) => (each === column ? { ...each, default: defined } : each));
+  try {
+    for (const definition of columns) {
+      draft.columns.push(defineColumn(draft, definition));
+      if (definition.default !== null) {
+        requireFreeName(draft, definition.default.name, definition.line);
+        checkDefault(context, draft, definition.default.expression);
       }
     }
+    typeComputed(context, draft);
+    const nullable = columns.filter((column) => column.nullable === true).map((column) => column.name);
+    for (const constraint of [...columns.flatMap((column) => column.constraints), ...constraints]) {
+      addConstraint(context, draft, constraint, { owner, nullable });
+    }
+  } catch (error) {
+    throw notCreated(error);
   }
 }
 
@@ -136,6 +125,7 @@ export function fillDraft(
 export function typeComputed(context: StatementContext, draft: TableDraft): void {
   for (const column of draft.columns) {
     if (column.computed !== null) {
+      checkComputed(draft, column);
       const compiled = compileOver(context, draft, column.computed.expression);
       const { type } = compiled;
       draft.columns = draft.columns.map((each) => (each === column ? { ...each, type, nullable: compiled.nullable } : each));
@@ -157,6 +147,7 @@ export function tableOf(context: StatementContext, draft: TableDraft): Table {
     foreignKeys: draft.foreignKeys,
     store: createStore(draft, context.instance.manager),
     tracker: null,
+    triggers: [],
     lastColumnId: draft.lastColumnId,
     definedSeq: 0,
     locks: new TableLocks(),

@@ -84,15 +84,35 @@ export function permissionDenied(permission: string, object: string, database: s
 }
 
 /** Errors after which the transaction is rolled back and the batch ends, whatever XACT_ABORT says. */
-const FATAL_TO_TRANSACTION = new Set([245, 241, 242, 1205, 3951, 3952, 3960, 3961, 8114]);
+const FATAL_TO_TRANSACTION = new Set([245, 241, 242, 1205, 3609, 3616, 3951, 3952, 3960, 3961, 8114]);
 
 /** Errors that end the batch: raised while it is compiled in SQL Server, or fatal to the transaction. */
 const FATAL_TO_BATCH = new Set([102, 137, 156, 207, 208, 209, 1718, 4104, 22104, 22105, 22106, 22107]);
 
+/** Errors of RAISERROR, which XACT_ABORT does not ask about. */
+const raised = new WeakSet<SqlError>();
+const endingTransaction = new WeakSet<SqlError>();
+
+/** Marks an error of RAISERROR. Source: learn.microsoft.com, SET XACT_ABORT: "The THROW statement honors SET XACT_ABORT. RAISERROR does not." */
+export function raisedByUser(error: SqlError): SqlError {
+  raised.add(error);
+  return error;
+}
+
+export function isRaised(error: SqlError): boolean {
+  return raised.has(error);
+}
+
+/** Marks an error that takes the transaction with it, whatever its number. */
+export function endsTransactionToo(error: SqlError): SqlError {
+  endingTransaction.add(error);
+  return error;
+}
+
 export function endsTransaction(error: SqlError): boolean {
-  return FATAL_TO_TRANSACTION.has(error.number);
+  return FATAL_TO_TRANSACTION.has(error.number) || endingTransaction.has(error);
 }
 
 export function endsBatch(error: SqlError): boolean {
-  return FATAL_TO_TRANSACTION.has(error.number) || FATAL_TO_BATCH.has(error.number) || error.class >= 19;
+  return endsTransaction(error) || FATAL_TO_BATCH.has(error.number) || error.class >= 19;
 }

@@ -48,7 +48,11 @@ export function runMerge(env: PlanEnvironment, statement: MergeStatement): State
   const joined = joinSource(context, { type: bySource ? 'full' : 'left', left: source, right: target, on });
   const clauses = statement.clauses.map((clause) => compileClause(env, clause, { table, scope, name, line: statement.line }));
   for (const { action } of statement.clauses) {
-    context.triggerEvents.expect(table, action.kind === 'insert' ? 'INSERT' : action.kind === 'update' ? 'UPDATE' : 'DELETE', statement.output);
+    context.triggerEvents.expect(
+      table,
+      action.kind === 'insert' ? 'INSERT' : action.kind === 'update' ? 'UPDATE' : 'DELETE',
+      statement.output,
+    );
   }
   const output = statement.output === null ? null : outputRows(env, statement.output, table, source.tables);
   const [slot = 0] = target.slots;

@@ -108,7 +108,7 @@ export function isMemberOf(session: SessionState, database: Database, role: stri
 }
 
 export function hasPermission(session: SessionState, table: Table, permission: string): boolean {
-  if (session.administrator || table.temporary) {
+  if (session.administrator || session.ownersRights > 0 || table.temporary) {
     return true;
   }
   const principals = principalsOf(session, table.database);
@@ -143,6 +143,11 @@ export function seesDefinition(session: SessionState, table: Table): boolean {
   return ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'VIEW DEFINITION', 'VIEW CHANGE TRACKING', 'REFERENCES', 'ALTER'].some((permission) =>
     hasPermission(session, table, permission),
   );
+}
+
+/** Changing a table's definition or its triggers. @throws SqlError 262, 3906 */
+export function requireAlter(session: SessionState, table: Table, statement: string): void {
+  requireOwner(session, table.database, statement);
 }
 
 /** DDL is for administrators and db_owner, in a database that can be written. @throws SqlError 262, 3906 */

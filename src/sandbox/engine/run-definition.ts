@@ -1,5 +1,12 @@
 /** Statements that define: databases, schemas, tables, indexes, views; each under a schema modification lock and undone with its transaction. */
-import type { AlterTableStatement, CreateIndexStatement, DefinitionStatement, DropStatement } from '../sql/ast-definition.ts';
+import type {
+  AlterIndexStatement,
+  AlterTableStatement,
+  CreateIndexStatement,
+  DefinitionStatement,
+  DropStatement,
+  TransferStatement,
+} from '../sql/ast-definition.ts';
 import type { ObjectName } from '../sql/ast-expression.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
@@ -10,6 +17,9 @@ import type { Table } from './catalog.ts';
 import { addIndex } from './define-constraints.ts';
 import { alterDatabase, createDatabase, dropDatabase } from './define-database.ts';
 import { nameTaken, placeFor, runCreateTable } from './define-table.ts';
+import { createTrigger, dropTrigger, toggleTriggers } from './define-triggers.ts';
+import { createView } from './define-view.ts';
+import { duplicateInIndex } from './definition-rules.ts';
 import { disableTracking, enableTracking } from './define-tracking.ts';
 import { logUndo } from './definition-log.ts';
 import { dropPrincipal } from './drop-principal.ts';
@@ -46,26 +56,17 @@ export function runDefinition(context: StatementContext, statement: DefinitionSt
     case 'createIndex':
       createIndex(context, statement);
       return;
-    case 'createView': {
-      const { database, schema } = placeFor(context, statement.name);
-      requireOwner(session, database, 'CREATE VIEW');
-      const key = objectKey(schema.name, statement.name.name);
-      const existing = database.objects.get(key);
-      if (existing !== undefined && !(statement.orAlter && existing.kind === 'view')) {
-        throw nameTaken(statement.name.name, statement.line);
-      }
-      database.objects.set(key, {
-        kind: 'view',
-        objectId: existing?.objectId ?? database.nextObjectId(),
-        schema,
-        name: statement.name.name,
-        columns: statement.columns,
-        query: statement.query,
-        createdAt: context.now,
-      });
-      logUndo(context.transaction, () => (existing === undefined ? database.objects.delete(key) : database.objects.set(key, existing)));
+    case 'createView':
+      createView(context, statement);
       return;
-    }
+    case 'alterIndex':
+      requireIndex(context, statement);
+      return;
+    case 'transfer':
+      transfer(context, statement);
+      return;
+    case 'createSequence':
+      throw new UnsupportedError(statement.alter ? 'ALTER SEQUENCE' : 'CREATE SEQUENCE', statement.line);
     case 'createSynonym': {
       const { database, schema } = placeFor(context, statement.name);
       requireOwner(session, database, 'CREATE SYNONYM');
@@ -92,6 +93,12 @@ export function runDefinition(context: StatementContext, statement: DefinitionSt
       return;
     case 'dropIndex':
       dropIndex(context, statement);
+      return;
+    case 'createTrigger':
+      createTrigger(context, statement);
+      return;
+    case 'toggleTriggers':
+      toggleTriggers(context, statement);
       return;
     case 'backup':
       backup(context, statement);
@@ -143,6 +150,7 @@ function runAlterTable(context: StatementContext, statement: AlterTableStatement
     case 'add':
     case 'dropColumns':
     case 'dropConstraints':
+    case 'dropSeveral':
     case 'alterColumn':
     case 'checkConstraints':
       alterTable(context, table, action, statement.line);
@@ -175,8 +183,77 @@ function createIndex(context: StatementContext, statement: CreateIndexStatement)
     table.locks.hold(context.transaction, 'schema modification');
   }
   const draft = draftOf(table);
-  addIndex(draft, statement);
-  redefine(context, table, draft, statement.unique ? (row) => row : null);
+  const existing = draft.indexes.find((index) => index.kind === 'index' && sameName(index.name, statement.name));
+  if (statement.dropExisting) {
+    if (existing === undefined) {
+      throw new SqlError(7999, `Could not find any index named '${statement.name}' for table '${describeName(statement.table)}'.`, {
+        line: statement.line,
+      });
+    }
+    draft.indexes = draft.indexes.filter((index) => index !== existing);
+  }
+  addIndex(context, draft, statement.name, statement, statement.line);
+  try {
+    redefine(context, table, draft, statement.unique || (statement.dropExisting && existing?.unique === true) ? (row) => row : null);
+  } catch (error) {
+    throw duplicateInIndex(error, table);
+  }
+}
+
+/** REBUILD and REORGANIZE do nothing here, to an index that is there. @throws SqlError 2727 */
+function requireIndex(context: StatementContext, statement: AlterIndexStatement): void {
+  const table = tableToAlter(context, statement.table);
+  const { name } = statement;
+  if (name !== null && !table.indexes.some((index) => sameName(index.name, name))) {
+    throw new SqlError(2727, `Cannot find index '${name}'.`, { line: statement.line, class: 11 });
+  }
+}
+
+/** ALTER SCHEMA … TRANSFER. @throws SqlError 15151, 15530 */
+function transfer(context: StatementContext, statement: TransferStatement): void {
+  const { database } = context;
+  requireOwner(context.session, database, 'ALTER SCHEMA');
+  const to = database.schema(statement.schema);
+  const { object: name } = statement;
+  const object = database.find(name.schema, name.name);
+  if (to === undefined || object === undefined) {
+    throw new SqlError(
+      15_151,
+      `Cannot ${to === undefined ? `alter the schema '${statement.schema}'` : `find the object '${name.name}'`}, because it does not exist or you do not have permission.`,
+      { line: statement.line },
+    );
+  }
+  const from = object.schema;
+  const oldKey = objectKey(from.name, object.name);
+  const newKey = objectKey(to.name, object.name);
+  if (from === to) {
+    return;
+  }
+  if (database.objects.has(newKey)) {
+    throw new SqlError(15_530, `The object with name "${object.name}" already exists.`, { line: statement.line });
+  }
+  if (object.kind === 'table') {
+    object.locks.hold(context.transaction, 'schema modification');
+    object.schema = to;
+  }
+  const moved = object.kind === 'table' ? object : { ...object, schema: to };
+  database.objects.delete(oldKey);
+  database.objects.set(newKey, moved);
+  logUndo(
+    context.transaction,
+    () => {
+      database.objects.delete(newKey);
+      database.objects.set(oldKey, object);
+      if (object.kind === 'table') {
+        object.schema = from;
+      }
+    },
+    (seq) => {
+      if (object.kind === 'table') {
+        object.definedSeq = seq;
+      }
+    },
+  );
 }
 
 function dropIndex(context: StatementContext, statement: Extract<DefinitionStatement, { kind: 'dropIndex' }>): void {
@@ -266,11 +343,15 @@ function drop(context: StatementContext, statement: DropStatement, name: ObjectN
       logUndo(context.transaction, () => database.objects.set(key, object));
       return;
     }
+    case 'trigger':
+      dropTrigger(context, name, statement.ifExists, statement.line);
+      return;
     case 'login':
     case 'user':
     case 'role':
       dropPrincipal(context, statement.object, name.name, statement);
       return;
+    case 'sequence':
     case 'procedure':
       throw new UnsupportedError(`DROP ${statement.object.toUpperCase()}`, statement.line);
   }

@@ -45,8 +45,13 @@ const ATOMIC = [
   'createIndex',
   'createView',
   'createSynonym',
+  'alterIndex',
+  'transfer',
+  'createSequence',
   'drop',
   'dropIndex',
+  'createTrigger',
+  'toggleTriggers',
   'backup',
   'restore',
 ] as const satisfies readonly Statement['kind'][];
@@ -153,8 +158,13 @@ export function runStatement(context: StatementContext, statement: AtomicStateme
     case 'createIndex':
     case 'createView':
     case 'createSynonym':
+    case 'alterIndex':
+    case 'transfer':
+    case 'createSequence':
     case 'drop':
     case 'dropIndex':
+    case 'createTrigger':
+    case 'toggleTriggers':
     case 'backup':
     case 'restore':
       runDefinition(context, statement);

@@ -55,6 +55,10 @@ export class SessionState {
   transactionCount = 0;
   /** XACT_STATE() -1: nothing but a rollback is possible. */
   doomed = false;
+  /** Object ids of the triggers that run, the innermost last. */
+  readonly triggers: number[] = [];
+  /** Above 0 while code of the owner runs: rights on tables are not asked for. */
+  ownersRights = 0;
   readonly tempTables = new Map<string, Table>();
   identityInsert: Table | null = null;
   lastIdentity: bigint | null = null;
@@ -119,6 +123,20 @@ export class SessionState {
     this.#transactionName = name;
     this.doomed = false;
     return { kind: 'begin', transactionId: this.transaction.id };
+  }
+
+  /** Makes a statement's own transaction the session's, while its triggers run. */
+  adopt(transaction: Transaction): void {
+    this.transaction = transaction;
+    this.transactionCount = 1;
+    this.doomed = false;
+  }
+
+  /** Gives it back, neither committed nor rolled back. */
+  release(): void {
+    this.transaction = null;
+    this.transactionCount = 0;
+    this.doomed = false;
   }
 
   /** @throws SqlError 3902 without a transaction, 3930 when it is doomed. */

@@ -5,16 +5,18 @@
 import type { EvalContext, SystemFunctions } from '../sql/context.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
+import type { NamedRows } from './bind-source.ts';
 import type { Database, Table } from './catalog.ts';
 import type { ChangeTracker, TrackingState } from './change-tracking.ts';
 import * as errors from './errors.ts';
 import type { Instance } from './instance.ts';
-import { requirePermission } from './permissions.ts';
+import { requireSelect } from './column-permissions.ts';
 import type { ReadMode } from './row-store.ts';
 import type { SessionState } from './session-state.ts';
 import { createSystemFunctions } from './system-functions.ts';
 import type { Transaction } from './transaction.ts';
 import { WaitSignal } from './transaction.ts';
+import { TriggerEvents } from './trigger-events.ts';
 import type { DatabaseTracking } from './version-counter.ts';
 
 /** The variables of a batch or procedure call, and what ends with it. */
@@ -23,10 +25,22 @@ export interface Frame {
   readonly values: SqlValue[];
   readonly tables: Map<string, Table>;
   scopeIdentity: bigint | null;
+  /** How many batches, procedures and triggers run it: @@NESTLEVEL. */
+  level: number;
+  /** Inside a trigger: what it fires for. */
+  trigger: FiredTrigger | null;
+}
+
+export interface FiredTrigger {
+  readonly table: Table;
+  /** Ids of columns. */
+  readonly updated: ReadonlySet<number>;
+  /** `inserted` and `deleted`. */
+  readonly rows: ReadonlyMap<string, NamedRows>;
 }
 
 export function createFrame(): Frame {
-  return { variables: new Map(), values: [], tables: new Map(), scopeIdentity: null };
+  return { variables: new Map(), values: [], tables: new Map(), scopeIdentity: null, level: 0, trigger: null };
 }
 
 /** Hints that change nothing here: they ask for a plan or a granularity of locks. */
@@ -55,6 +69,8 @@ export class StatementContext {
   readonly eval: EvalContext;
   /** Milliseconds since the epoch: a statement has one time. */
   readonly now: number;
+  /** What the statement does to tables with triggers. */
+  readonly triggerEvents = new TriggerEvents();
   /** CHANGE_TRACKING_CONTEXT of the statement. */
   trackingContext: Buffer | null = null;
   /** The statement is only bound (bind-batch.ts): nothing is read, written, locked or asked for rights. */
@@ -113,7 +129,7 @@ export class StatementContext {
   /** How rows of a table are read by this statement. @throws WaitSignal, SqlError 229, 3951, 3952, 3961 */
   readMode(table: Table, hints: readonly string[]): ReadMode {
     if (!this.binding) {
-      requirePermission(this.session, table, 'SELECT');
+      requireSelect(this.session, table);
     }
     const has = (...names: string[]): boolean => names.some((name) => hints.includes(name));
     for (const hint of hints) {

@@ -8,6 +8,7 @@ import { columnLength, columnProperty, indexProperty, objectProperty, typeIdOf, 
 import { findObject, objectNameOf, splitName } from './object-names.ts';
 import { hasPermission, isMemberOf, principalId, securityOf, seesDefinition, userOf } from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
+import { columnsUpdated, isUpdated } from './trigger-columns.ts';
 
 const NVARCHAR: SqlType = { name: 'nvarchar', length: 128, collation: DEFAULT_COLLATION };
 const INT: SqlType = { name: 'int' };
@@ -38,6 +39,11 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
     context.readDefinition(object);
     return seesDefinition(session, object);
   };
+  const partById = (id: number, databaseId: number | null): ReturnType<typeof partWithId> => {
+    const database = databaseId === null ? context.database : databaseById(databaseId);
+    const part = database === undefined ? null : partWithId(database, id);
+    return part !== null && visible(part.table) ? part : null;
+  };
   const tableById = (id: number): Table | undefined => {
     const object = objectById(id, null) ?? [...session.tempTables.values()].find((table) => table.objectId === id);
     return object?.kind === 'table' ? object : undefined;
@@ -63,6 +69,10 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
     rowCount: () => session.rowCount,
     errorNumber: () => session.errorNumber,
     caughtError: () => session.caught.at(-1) ?? null,
+    isUpdated: (column) => isUpdated(context.frame, column),
+    columnsUpdated: () => columnsUpdated(context.frame),
+    triggerNestLevel: (id) => session.triggers.filter((each) => id === null || each === id).length,
+    nestLevel: () => context.frame.level,
     scopeIdentity: () => context.frame.scopeIdentity,
     lastIdentity: () => session.lastIdentity,
     identityCurrent: (name) => {
@@ -170,10 +180,10 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
         const letter = { table: 'U', view: 'V', synonym: 'SN' }[object.kind];
         return (kind === null || kind === letter) && visible(object) ? object.objectId : null;
       }
-      return database === undefined ? null : constraintId(database, name.name, kind);
+      return database === undefined ? null : partId(database, name.name, kind);
     },
-    objectName: (id, databaseId) => objectById(id, databaseId)?.name ?? null,
-    objectSchemaName: (id, databaseId) => objectById(id, databaseId)?.schema.name ?? null,
+    objectName: (id, databaseId) => objectById(id, databaseId)?.name ?? partById(id, databaseId)?.name ?? null,
+    objectSchemaName: (id, databaseId) => (objectById(id, databaseId) ?? partById(id, databaseId)?.table)?.schema.name ?? null,
     objectProperty: (id, name) => {
       const object = objectById(id, null);
       return object === undefined ? null : objectProperty(object, name);
@@ -210,19 +220,34 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
   };
 }
 
-function constraintId(database: Database, name: string, kind: string | null): number | null {
+/** What a table has that has a name and an id of its own: keys, constraints, triggers. */
+function partsOf(table: Table): readonly (readonly [name: string, letter: string, id: number])[] {
+  return [
+    ...table.indexes
+      .filter((index) => index.objectId !== 0)
+      .map((index) => [index.name, index.kind === 'unique' ? 'UQ' : 'PK', index.objectId] as const),
+    ...table.checks.map((check) => [check.name, 'C', check.objectId] as const),
+    ...table.triggers.map((trigger) => [trigger.name, 'TR', trigger.objectId] as const),
+    ...table.foreignKeys.map((key) => [key.name, 'F', key.objectId] as const),
+    ...table.columns.flatMap((column) => (column.default === null ? [] : [[column.default.name, 'D', column.default.objectId] as const])),
+  ];
+}
+
+function partId(database: Database, name: string, kind: string | null): number | null {
   for (const table of database.tables()) {
-    const found: (readonly [string, string, number])[] = [
-      ...table.indexes
-        .filter((index) => index.objectId !== 0)
-        .map((index) => [index.name, index.kind === 'unique' ? 'UQ' : 'PK', index.objectId] as const),
-      ...table.checks.map((check) => [check.name, 'C', check.objectId] as const),
-      ...table.foreignKeys.map((key) => [key.name, 'F', key.objectId] as const),
-      ...table.columns.flatMap((column) => (column.default === null ? [] : [[column.default.name, 'D', column.default.objectId] as const])),
-    ];
-    const match = found.find(([each, letter]) => sameName(each, name) && (kind === null || kind === letter));
+    const match = partsOf(table).find(([each, letter]) => sameName(each, name) && (kind === null || kind === letter));
     if (match !== undefined) {
       return match[2];
+    }
+  }
+  return null;
+}
+
+function partWithId(database: Database, id: number): { readonly name: string; readonly table: Table } | null {
+  for (const table of database.tables()) {
+    const match = partsOf(table).find((part) => part[2] === id);
+    if (match !== undefined) {
+      return { name: match[0], table };
     }
   }
   return null;

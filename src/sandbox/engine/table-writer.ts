@@ -69,6 +69,7 @@ export class TableWriter {
     const { context } = this.#env;
     const chain = this.table.store.insert(context.transaction, values);
     this.#touched.add(chain);
+    context.triggerEvents.note(this.table, 'INSERT', null, values);
     this.#track('I', values, null);
     return { row: values, chain };
   }
@@ -77,6 +78,7 @@ export class TableWriter {
     this.#claim(chain);
     this.table.store.remove(this.#env.context.transaction, chain);
     this.#removed.push({ before: row, after: null });
+    this.#env.context.triggerEvents.note(this.table, 'DELETE', row, null);
     this.#track('D', row, null);
   }
 
@@ -86,7 +88,8 @@ export class TableWriter {
    */
   update(updates: readonly PendingUpdate[], set: readonly number[]): void {
     const { table } = this;
-    const { transaction } = this.#env.context;
+    const { transaction, triggerEvents } = this.#env.context;
+    triggerEvents.set(table, set);
     const keyIds = this.#keyPositions.map((position) => table.columns[position]?.id);
     const moves = set.some((id) => keyIds.includes(id));
     const mask = moves ? null : this.#mask(set, keyIds);
@@ -94,6 +97,7 @@ export class TableWriter {
       this.#claim(chain);
       this.#complete(after, 'UPDATE');
       this.#removed.push({ before, after });
+      triggerEvents.note(table, 'UPDATE', before, after);
       if (moves) {
         if (!this.#sameKey(before, after)) {
           table.store.remove(transaction, chain);

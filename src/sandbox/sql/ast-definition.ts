@@ -1,5 +1,5 @@
 /** The statements of the syntax tree that define: databases, tables, indexes, change tracking, logins and rights. */
-import type { Query } from './ast.ts';
+import type { CommonTable, Query } from './ast.ts';
 import type { Expression, Node, ObjectName, TypeName } from './ast-expression.ts';
 
 export type DefinitionStatement =
@@ -11,8 +11,14 @@ export type DefinitionStatement =
   | CreateIndexStatement
   | CreateViewStatement
   | CreateSynonymStatement
+  | AlterIndexStatement
+  | TransferStatement
+  | CheckIdentityStatement
+  | CreateSequenceStatement
   | DropStatement
   | DropIndexStatement
+  | CreateTriggerStatement
+  | ToggleTriggersStatement
   | BackupStatement
   | RestoreStatement;
 
@@ -104,6 +110,8 @@ export type TableConstraint = Node &
         readonly onUpdate: ReferentialAction;
       }
     | { readonly kind: 'check'; readonly name: string | null; readonly expression: Expression; readonly text: string }
+    /** INDEX name (…) inside CREATE TABLE. */
+    | (IndexShape & { readonly kind: 'index'; readonly name: string })
     /** ALTER TABLE ADD CONSTRAINT … DEFAULT … FOR column. */
     | {
         readonly kind: 'default';
@@ -127,9 +135,13 @@ export type AlterTableAction =
       readonly constraints: readonly TableConstraint[];
       /** WITH VALUES of an added column with a default. */
       readonly withValues: boolean;
+      /** WITH NOCHECK: rows that are there are not tested. */
+      readonly unchecked: boolean;
     }
   | { readonly kind: 'dropColumns'; readonly ifExists: boolean; readonly names: readonly string[] }
   | { readonly kind: 'dropConstraints'; readonly ifExists: boolean; readonly names: readonly string[] }
+  /** DROP with columns and constraints in one list. */
+  | { readonly kind: 'dropSeveral'; readonly actions: readonly Extract<AlterTableAction, { kind: 'dropColumns' | 'dropConstraints' }>[] }
   | {
       readonly kind: 'alterColumn';
       readonly name: string;
@@ -142,27 +154,75 @@ export type AlterTableAction =
   | { readonly kind: 'disableChangeTracking' }
   /** SWITCH TO target: known so that tracked tables are refused as SQL Server does. */
   | { readonly kind: 'switch'; readonly target: ObjectName }
-  /** [NO]CHECK CONSTRAINT; names empty: ALL. */
-  | { readonly kind: 'checkConstraints'; readonly enable: boolean; readonly names: readonly string[] }
+  /** [WITH CHECK] [NO]CHECK CONSTRAINT; names empty: ALL. `test`: WITH CHECK, the rows that are there too. */
+  | { readonly kind: 'checkConstraints'; readonly enable: boolean; readonly test: boolean; readonly names: readonly string[] }
   | { readonly kind: 'rebuild' };
 
-export interface CreateIndexStatement extends Node {
-  readonly kind: 'createIndex';
-  readonly name: string;
-  readonly table: ObjectName;
+export interface IndexShape {
   readonly unique: boolean;
   readonly clustered: boolean;
   readonly columns: readonly IndexColumn[];
   readonly include: readonly string[];
-  readonly where: Expression | null;
+  /** The condition of a filtered index. */
+  readonly where: { readonly expression: Expression; readonly text: string } | null;
+}
+
+export interface CreateIndexStatement extends Node, IndexShape {
+  readonly kind: 'createIndex';
+  readonly name: string;
+  readonly table: ObjectName;
+  /** WITH (DROP_EXISTING = ON). */
+  readonly dropExisting: boolean;
+}
+
+/** ALTER INDEX name | ALL ON table REBUILD | REORGANIZE. `name` null: ALL. */
+export interface AlterIndexStatement extends Node {
+  readonly kind: 'alterIndex';
+  readonly name: string | null;
+  readonly table: ObjectName;
+}
+
+/** ALTER SCHEMA schema TRANSFER object. */
+export interface TransferStatement extends Node {
+  readonly kind: 'transfer';
+  readonly schema: string;
+  readonly object: ObjectName;
+}
+
+/** DBCC CHECKIDENT (table [, RESEED [, value] | NORESEED]). */
+export interface CheckIdentityStatement extends Node {
+  readonly kind: 'checkIdentity';
+  readonly table: string;
+  readonly reseed: boolean;
+  readonly value: Expression | null;
+  readonly silent: boolean;
+}
+
+/** CREATE | ALTER SEQUENCE. An option that was not written is null; `restart` without a value is the start value. */
+export interface CreateSequenceStatement extends Node {
+  readonly kind: 'createSequence';
+  readonly alter: boolean;
+  readonly name: ObjectName;
+  readonly type: TypeName | null;
+  readonly start: string | null;
+  readonly increment: string | null;
+  /** 'none': NO MINVALUE. */
+  readonly minimum: string | null;
+  readonly maximum: string | null;
+  readonly cycle: boolean | null;
+  readonly restart: { readonly value: string | null } | null;
 }
 
 export interface CreateViewStatement extends Node {
   readonly kind: 'createView';
   readonly name: ObjectName;
   readonly columns: readonly string[];
+  readonly ctes: readonly CommonTable[];
   readonly query: Query;
-  readonly orAlter: boolean;
+  readonly mode: 'create' | 'create or alter' | 'alter';
+  readonly schemaBound: boolean;
+  /** The whole statement, as sys.sql_modules shows it. */
+  readonly text: string;
 }
 
 export interface CreateSynonymStatement extends Node {
@@ -173,7 +233,7 @@ export interface CreateSynonymStatement extends Node {
 
 export interface DropStatement extends Node {
   readonly kind: 'drop';
-  readonly object: 'database' | 'schema' | 'table' | 'view' | 'synonym' | 'login' | 'user' | 'role' | 'procedure';
+  readonly object: 'database' | 'schema' | 'table' | 'view' | 'synonym' | 'sequence' | 'trigger' | 'login' | 'user' | 'role' | 'procedure';
   readonly ifExists: boolean;
   readonly names: readonly ObjectName[];
 }
@@ -183,6 +243,30 @@ export interface DropIndexStatement extends Node {
   readonly ifExists: boolean;
   readonly name: string;
   readonly table: ObjectName;
+}
+
+export type TriggerAction = 'INSERT' | 'UPDATE' | 'DELETE';
+
+/** CREATE TRIGGER name ON table AFTER actions AS the rest of the batch. */
+export interface CreateTriggerStatement extends Node {
+  readonly kind: 'createTrigger';
+  readonly mode: 'create' | 'alter' | 'createOrAlter';
+  readonly name: ObjectName;
+  readonly table: ObjectName;
+  readonly actions: readonly TriggerAction[];
+  /** The whole statement. */
+  readonly text: string;
+  /** The statements behind AS, on the lines where they stand in the batch. */
+  readonly body: string;
+}
+
+/** ENABLE | DISABLE TRIGGER, also as ALTER TABLE. No names: ALL. */
+export interface ToggleTriggersStatement extends Node {
+  readonly kind: 'toggleTriggers';
+  readonly enable: boolean;
+  readonly names: readonly ObjectName[];
+  readonly table: ObjectName;
+  readonly altersTable: boolean;
 }
 
 /** A word of WITH (…), in upper case, with what stands behind its `=`. */

@@ -85,6 +85,14 @@ export interface SystemFunctions {
   errorNumber(): number;
   /** null outside a CATCH block. */
   caughtError(): CaughtError | null;
+  /** UPDATE(column): 1 when the statement that fired the trigger set it. @throws SqlError 140 outside a trigger, 207 */
+  isUpdated(column: string): 0 | 1;
+  /** COLUMNS_UPDATED(): bits by column id; null outside a trigger. */
+  columnsUpdated(): Buffer | null;
+  /** How many triggers run inside each other, all or those with this object id. */
+  triggerNestLevel(objectId: number | null): number;
+  /** @@NESTLEVEL. */
+  nestLevel(): number;
   scopeIdentity(): bigint | null;
   lastIdentity(): bigint | null;
   identityCurrent(table: string): bigint | null;

@@ -71,6 +71,7 @@ export function compileGlobal(expression: GlobalExpression, compiler: Compiler):
     case '@@max_precision':
       return fromSystem(TINYINT, () => 38, false);
     case '@@nestlevel':
+      return fromSystem(INT, (system) => system.nestLevel(), false);
     case '@@procid':
       return fromSystem(INT, () => 0, false);
     default:
@@ -236,6 +237,19 @@ export const SYSTEM_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinitio
   ['APP_NAME', niladic(name, (system) => system.appName())],
   ['HOST_NAME', niladic(name, (system) => system.hostName())],
   ['XACT_STATE', niladic(SMALLINT, (system) => system.transactionState(), false)],
+  // UPDATE(column) of a trigger, as the parser writes it.
+  ['UPDATE', defined(1, 1, (call) => strict(INT, [textArgument(call, 0)], ([column = null], ctx) => ctx.system.isUpdated(asText(column))))],
+  ['COLUMNS_UPDATED', defined(0, 0, () => compiled({ name: 'varbinary', length: 128 }, (ctx) => ctx.system.columnsUpdated()))],
+  [
+    'TRIGGER_NESTLEVEL',
+    defined(0, 3, (call) => {
+      if (call.args.length > 1) {
+        throw new UnsupportedError('TRIGGER_NESTLEVEL with a type of triggers');
+      }
+      const id = optionalNumber(call, 0);
+      return compiled(INT, (ctx) => ctx.system.triggerNestLevel(id(ctx)), { nullable: false });
+    }),
+  ],
   ['ROWCOUNT_BIG', niladic(BIGINT, (system) => system.rowCount(), false)],
   ['SCOPE_IDENTITY', niladic(IDENTITY, (system) => system.scopeIdentity())],
   [

@@ -1,20 +1,14 @@
 /** The grammar of CREATE, ALTER and DROP of what holds data. Logins and rights are in parse-security.ts, ALTER DATABASE in parse-database.ts. */
-import type { AlterTableAction, DropStatement } from './ast-definition.ts';
+import type { AlterTableAction, CreateViewStatement, DropStatement } from './ast-definition.ts';
 import type { Node } from './ast-expression.ts';
 import type { Statement } from './ast.ts';
 import type { Cursor } from './cursor.ts';
 import { parseAlterDatabase, parseCreateDatabase } from './parse-database.ts';
-import { parseCondition } from './parse-expression.ts';
 import { parseQuery, parseWith } from './parse-query.ts';
+import { parseSequence } from './parse-sequence.ts';
 import { parseAlterRole, parseLogin, parseUser } from './parse-security.ts';
-import {
-  parseColumnChange,
-  parseIndexColumns,
-  parseTableBody,
-  parseTableElements,
-  skipIndexOptions,
-  takeFileGroup,
-} from './parse-table.ts';
+import { parseColumnChange, parseIndexShape, parseTableBody, parseTableElements, skipIndexOptions, takeFileGroup } from './parse-table.ts';
+import { parseTableToggle, parseTrigger } from './parse-trigger.ts';
 import { UnsupportedError } from './unsupported.ts';
 
 export function parseCreate(cursor: Cursor): Statement {
@@ -35,8 +29,14 @@ export function parseCreate(cursor: Cursor): Statement {
     return parseCreateIndex(cursor, at);
   }
   const orAlter = cursor.takeWord('OR', 'ALTER');
+  if (cursor.isWord('TRIGGER')) {
+    return parseTrigger(cursor, at, orAlter ? 'createOrAlter' : 'create');
+  }
   if (cursor.takeWord('VIEW')) {
-    return parseView(cursor, at, orAlter);
+    return parseView(cursor, at, orAlter ? 'create or alter' : 'create');
+  }
+  if (cursor.takeWord('SEQUENCE')) {
+    return parseSequence(cursor, at, false);
   }
   if (cursor.takeWord('SYNONYM')) {
     const name = cursor.objectName();
@@ -67,13 +67,33 @@ export function parseAlter(cursor: Cursor): Statement {
   }
   if (cursor.takeWord('TABLE')) {
     const table = cursor.objectName();
+    if (cursor.isWord('ENABLE', 'TRIGGER') || cursor.isWord('DISABLE', 'TRIGGER')) {
+      return parseTableToggle(cursor, at, table);
+    }
     return { ...at, kind: 'alterTable', table, action: parseTableAction(cursor) };
   }
   if (cursor.takeWord('VIEW')) {
-    return parseView(cursor, at, true);
+    return parseView(cursor, at, 'alter');
+  }
+  if (cursor.takeWord('SEQUENCE')) {
+    return parseSequence(cursor, at, true);
+  }
+  if (cursor.takeWord('SCHEMA')) {
+    const schema = cursor.name();
+    cursor.expectWord('TRANSFER');
+    if (cursor.takeWord('OBJECT')) {
+      cursor.expectSymbol('::');
+    }
+    return { ...at, kind: 'transfer', schema, object: cursor.objectName() };
+  }
+  if (cursor.takeWord('INDEX')) {
+    return parseAlterIndex(cursor, at);
   }
   if (cursor.takeWord('LOGIN')) {
     return parseLogin(cursor, at, true);
+  }
+  if (cursor.isWord('TRIGGER')) {
+    return parseTrigger(cursor, at, 'alter');
   }
   if (cursor.isWord('ROLE') || cursor.isWord('SERVER', 'ROLE')) {
     return parseAlterRole(cursor, at);
@@ -119,24 +139,42 @@ function parseCreateIndex(cursor: Cursor, at: Node): Statement {
   const name = cursor.name();
   cursor.expectWord('ON');
   const table = cursor.objectName();
-  const columns = parseIndexColumns(cursor);
-  const include = cursor.takeWord('INCLUDE') ? cursor.nameList() : [];
-  const where = cursor.takeWord('WHERE') ? parseCondition(cursor) : null;
-  skipIndexOptions(cursor);
-  return { ...at, kind: 'createIndex', name, table, unique, clustered, columns, include, where };
+  const shape = parseIndexShape(cursor, unique, clustered);
+  return { ...at, kind: 'createIndex', name, table, ...shape, dropExisting: skipIndexOptions(cursor).has('DROP_EXISTING ON') };
 }
 
-function parseView(cursor: Cursor, at: Node, orAlter: boolean): Statement {
+/** REBUILD and REORGANIZE change nothing that can be seen here. */
+function parseAlterIndex(cursor: Cursor, at: Node): Statement {
+  const name = cursor.takeWord('ALL') ? null : cursor.name();
+  cursor.expectWord('ON');
+  const table = cursor.objectName();
+  if (!cursor.takeWord('REBUILD') && !cursor.takeWord('REORGANIZE')) {
+    throw new UnsupportedError(`ALTER INDEX … ${cursor.token.value}`, cursor.token.line);
+  }
+  if (cursor.isWord('PARTITION')) {
+    throw new UnsupportedError('ALTER INDEX … PARTITION', cursor.token.line);
+  }
+  skipIndexOptions(cursor);
+  return { ...at, kind: 'alterIndex', name, table };
+}
+
+function parseView(cursor: Cursor, at: Node, mode: CreateViewStatement['mode']): Statement {
   const name = cursor.objectName();
   const columns = cursor.isSymbol('(') ? cursor.nameList() : [];
-  if (cursor.isWord('WITH')) {
-    throw new UnsupportedError('CREATE VIEW … WITH', cursor.token.line);
+  const options = cursor.takeWord('WITH') ? cursor.list(() => cursor.word()) : [];
+  const other = options.find((option) => option !== 'SCHEMABINDING' && option !== 'VIEW_METADATA');
+  if (other !== undefined) {
+    throw new UnsupportedError(`CREATE VIEW … WITH ${other}`, at.line);
   }
   cursor.expectWord('AS');
-  if (parseWith(cursor).ctes.length > 0) {
-    throw new UnsupportedError('CTEs in a view', at.line);
+  const { ctes } = parseWith(cursor);
+  const query = parseQuery(cursor);
+  // It restrains writes through the view, of which there are none here.
+  if (cursor.takeWord('WITH')) {
+    cursor.expectWord('CHECK', 'OPTION');
   }
-  return { ...at, kind: 'createView', name, columns, query: parseQuery(cursor), orAlter };
+  const text = cursor.textFrom(at.position);
+  return { ...at, kind: 'createView', name, columns, ctes, query, mode, schemaBound: options.includes('SCHEMABINDING'), text };
 }
 
 function parseTableAction(cursor: Cursor): AlterTableAction {
@@ -159,11 +197,11 @@ function parseTableAction(cursor: Cursor): AlterTableAction {
   }
   if (cursor.isWord('WITH') && ['CHECK', 'NOCHECK'].includes(cursor.peek(1).value)) {
     cursor.next();
-    cursor.next();
-    return cursor.isWord('ADD') ? parseAdd(cursor) : parseCheckConstraints(cursor);
+    const test = cursor.word() === 'CHECK';
+    return cursor.isWord('ADD') ? parseAdd(cursor, !test) : parseCheckConstraints(cursor, test);
   }
   if (cursor.isWord('ADD')) {
-    return parseAdd(cursor);
+    return parseAdd(cursor, false);
   }
   if (cursor.takeWord('DROP')) {
     return parseTableDrop(cursor);
@@ -176,7 +214,7 @@ function parseTableAction(cursor: Cursor): AlterTableAction {
     return { kind: 'alterColumn', name, ...parseColumnChange(cursor) };
   }
   if (cursor.isAnyWord('CHECK', 'NOCHECK')) {
-    return parseCheckConstraints(cursor);
+    return parseCheckConstraints(cursor, false);
   }
   if (cursor.takeWord('REBUILD')) {
     skipIndexOptions(cursor);
@@ -192,28 +230,39 @@ function parseTableAction(cursor: Cursor): AlterTableAction {
   return cursor.fail();
 }
 
-function parseAdd(cursor: Cursor): AlterTableAction {
+function parseAdd(cursor: Cursor, unchecked: boolean): AlterTableAction {
   cursor.expectWord('ADD');
-  return { kind: 'add', ...parseTableElements(cursor) };
+  return { kind: 'add', ...parseTableElements(cursor), unchecked };
 }
 
-function parseCheckConstraints(cursor: Cursor): AlterTableAction {
+function parseCheckConstraints(cursor: Cursor, test: boolean): AlterTableAction {
   const enable = cursor.word() === 'CHECK';
   cursor.expectWord('CONSTRAINT');
-  return { kind: 'checkConstraints', enable, names: cursor.takeWord('ALL') ? [] : cursor.list(() => cursor.name()) };
+  return { kind: 'checkConstraints', enable, test: test && enable, names: cursor.takeWord('ALL') ? [] : cursor.list(() => cursor.name()) };
 }
 
+type Drop = Extract<AlterTableAction, { kind: 'dropColumns' | 'dropConstraints' }>;
+
+/** DROP COLUMN a, b, CONSTRAINT c, …; what stands without a word is of the kind before it. */
 function parseTableDrop(cursor: Cursor): AlterTableAction {
-  if (cursor.takeWord('COLUMN')) {
+  const actions: Drop[] = [];
+  do {
+    const before = actions.at(-1);
+    const written = cursor.takeWord('COLUMN') ? 'dropColumns' : cursor.takeWord('CONSTRAINT') ? 'dropConstraints' : null;
+    if (cursor.isWord('PERIOD')) {
+      throw new UnsupportedError('PERIOD FOR SYSTEM_TIME', cursor.token.line);
+    }
     const ifExists = cursor.takeWord('IF', 'EXISTS');
-    return { kind: 'dropColumns', ifExists, names: cursor.list(() => cursor.name()) };
-  }
-  if (cursor.isWord('PERIOD')) {
-    throw new UnsupportedError('PERIOD FOR SYSTEM_TIME', cursor.token.line);
-  }
-  cursor.takeWord('CONSTRAINT');
-  const ifExists = cursor.takeWord('IF', 'EXISTS');
-  return { kind: 'dropConstraints', ifExists, names: cursor.list(() => cursor.name()) };
+    const name = cursor.name();
+    if (written === null && before !== undefined && !ifExists) {
+      actions[actions.length - 1] = { ...before, names: [...before.names, name] };
+    } else {
+      actions.push({ kind: written ?? 'dropConstraints', ifExists, names: [name] });
+    }
+    skipIndexOptions(cursor);
+  } while (cursor.takeSymbol(','));
+  const [only] = actions;
+  return actions.length === 1 && only !== undefined ? only : { kind: 'dropSeveral', actions };
 }
 
 const DROPPABLE: ReadonlyMap<string, DropStatement['object']> = new Map([
@@ -222,6 +271,8 @@ const DROPPABLE: ReadonlyMap<string, DropStatement['object']> = new Map([
   ['TABLE', 'table'],
   ['VIEW', 'view'],
   ['SYNONYM', 'synonym'],
+  ['TRIGGER', 'trigger'],
+  ['SEQUENCE', 'sequence'],
   ['LOGIN', 'login'],
   ['USER', 'user'],
   ['ROLE', 'role'],

@@ -7,6 +7,7 @@ import type { Query } from './ast.ts';
 import type { Cursor } from './cursor.ts';
 import { parseCall, plainCall } from './parse-call.ts';
 import { parseType } from './parse-type.ts';
+import { parseUpdated } from './parse-trigger.ts';
 import { UnsupportedError } from './unsupported.ts';
 
 const COMPARISONS: ReadonlyMap<string, ComparisonOperator> = new Map([
@@ -60,6 +61,9 @@ function parsePredicate(cursor: Cursor): Expression {
   const at = cursor.here();
   if (cursor.takeWord('EXISTS')) {
     return { ...at, kind: 'exists', query: parseBracketedQuery(cursor) };
+  }
+  if (cursor.isWord('UPDATE') && cursor.isSymbol('(', 1)) {
+    return parseUpdated(cursor);
   }
   if (cursor.isAnyWord('CONTAINS', 'FREETEXT') && cursor.isSymbol('(', 1)) {
     throw new UnsupportedError(`the predicate ${cursor.token.value}`, at.line);

@@ -194,6 +194,7 @@ describe.runIf(onSandbox)('the control API', () => {
     await open.request().batch('INSERT INTO dbo.t (id, a) VALUES (9, 9)');
     control.restoreState(db.name, state);
     expect(control.sessions().some((each) => each.appName === 'cut-by-restore')).toBe(false);
+    await open.rollback().catch(() => undefined);
     expect(await fresh(STATE)).toEqual([before]);
     expect(await fresh('SELECT id, a FROM dbo.t')).toEqual([
       { id: 1, a: 100 },
