@@ -7,14 +7,17 @@ import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
 import type { BatchRunner } from './batch-runner.ts';
+import { catalogProcedures } from './catalog-procedures.ts';
 import { cleanUpTable } from './cleanup.ts';
 import { controlProcedures } from './control-procedures.ts';
 import { declareVariable } from './declarations.ts';
+import { resultSetProcedures } from './describe-result-set.ts';
 import { converter } from './expressions.ts';
-import { findTable, objectNameOf } from './object-names.ts';
+import { databaseOf, findTable, objectNameOf } from './object-names.ts';
 import { requireOwner } from './permissions.ts';
 import { rename } from './rename.ts';
 import { createFrame } from './statement-context.ts';
+import { typeProcedures } from './type-procedures.ts';
 
 export interface ProcedureArgument {
   /** With its @; null by position. */
@@ -45,7 +48,7 @@ const SYSTEM: ReadonlyMap<string, Procedure> = new Map<string, Procedure>([
 
 /** Procedures of SQL Server that people call and the sandbox has not. */
 const ABSENT =
-  /^(?:sp_(?:help|who|lock|spaceused|configure|columns|tables|pkeys|depends|cdc_|add|drop|grant|set|get|release|detach|attach|updatestats|recompile|describe|cursor|xml_|flush_|change)|xp_)/i;
+  /^(?:sp_(?:help|who|lock|spaceused|configure|columns|tables|pkeys|depends|cdc_|add|drop|grant|set|get|release|detach|attach|updatestats|recompile|describe|server_info|table_privileges|column_privileges|procedure_params|cursor|xml_|flush_|change)|xp_)/i;
 
 function find(name: ObjectName): Procedure | undefined {
   const schema = name.schema?.toLowerCase() ?? null;
@@ -53,7 +56,9 @@ function find(name: ObjectName): Procedure | undefined {
   if (schema === 'sandbox') {
     return controlProcedures.get(key);
   }
-  return schema === null || schema === 'sys' || schema === 'dbo' ? SYSTEM.get(key) : undefined;
+  return schema === null || schema === 'sys' || schema === 'dbo'
+    ? (SYSTEM.get(key) ?? catalogProcedures.get(key) ?? typeProcedures.get(key) ?? resultSetProcedures.get(key))
+    : undefined;
 }
 
 /** Calls a procedure by name. @throws SqlError 2812 */
@@ -66,12 +71,20 @@ export async function callProcedure(runner: BatchRunner, name: ObjectName, args:
     }
     throw new SqlError(2812, `Could not find stored procedure '${shown}'.`, { state: 62, line: name.line });
   }
-  await procedure({
-    runner,
-    args,
-    get: (parameter, position) =>
-      args.find((arg) => arg.name?.toLowerCase() === parameter) ?? (args[position]?.name === null ? args[position] : undefined),
-  });
+  const { session } = runner;
+  const { database } = session;
+  // A system procedure runs in the database that it is named with.
+  session.database = databaseOf(session, name);
+  try {
+    await procedure({
+      runner,
+      args,
+      get: (parameter, position) =>
+        args.find((arg) => arg.name?.toLowerCase() === parameter) ?? (args[position]?.name === null ? args[position] : undefined),
+    });
+  } finally {
+    session.database = database;
+  }
 }
 
 /** EXEC procedure arguments. */
