@@ -1,21 +1,20 @@
-/** ALTER TABLE: columns and constraints added, changed, dropped, switched on and off. */
+/** ALTER TABLE: columns and constraints added, dropped, switched on and off. Altered columns are in alter-column.ts. */
 import type { AlterTableAction } from '../sql/ast-definition.ts';
-import { resolveType } from '../sql/types.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
+import { alterColumn } from './alter-column.ts';
 import { assignTo } from './assign-value.ts';
-import type { Column, Table } from './catalog.ts';
+import type { CheckConstraint, Column, ForeignKey, Table } from './catalog.ts';
 import { columnIndex, sameName } from './catalog.ts';
+import { columnInUse, dependentsOf } from './column-dependents.ts';
 import { fillDraft } from './define-table.ts';
 import type { TableDraft } from './define-table.ts';
-import { invalidColumn, notNull } from './errors.ts';
-import { compileOver, createEnvironment } from './environment.ts';
+import { duplicateInIndex, notCreated } from './definition-rules.ts';
+import { compileOver, conditionOver } from './environment.ts';
 import { checkReferences } from './foreign-keys.ts';
-import { threePartName } from './object-names.ts';
 import { draftOf, redefine } from './redefine-table.ts';
 import type { Row, RowChain } from './row-store.ts';
 import type { StatementContext } from './statement-context.ts';
-import { TableWriter } from './table-writer.ts';
 
 type Altering = Exclude<AlterTableAction, { kind: 'enableChangeTracking' | 'disableChangeTracking' | 'rebuild' | 'switch' }>;
 
@@ -30,16 +29,18 @@ export function alterTable(context: StatementContext, table: Table, action: Alte
     case 'dropConstraints':
       dropConstraints(context, table, action, line);
       return;
+    case 'dropSeveral': {
+      const constraints = action.actions.filter((each) => each.kind === 'dropConstraints');
+      for (const each of [...constraints, ...action.actions.filter((other) => other.kind === 'dropColumns')]) {
+        alterTable(context, table, each, line);
+      }
+      return;
+    }
     case 'alterColumn':
       alterColumn(context, table, action, line);
       return;
-    case 'checkConstraints': {
-      const draft = draftOf(table);
-      const named = (name: string): boolean => action.names.length === 0 || action.names.some((each) => sameName(each, name));
-      draft.checks = draft.checks.map((check) => (named(check.name) ? { ...check, enabled: action.enable } : check));
-      draft.foreignKeys = draft.foreignKeys.map((key) => (named(key.name) ? { ...key, enabled: action.enable } : key));
-      redefine(context, table, draft, null);
-    }
+    case 'checkConstraints':
+      switchConstraints(context, table, action, line);
   }
 }
 
@@ -49,28 +50,38 @@ function add(context: StatementContext, table: Table, action: Extract<Altering, 
   fillDraft(context, draft, action.columns, action.constraints, table);
   for (const index of draft.indexes) {
     if (index.kind === 'primary key' && index.columns.some((each) => nullableBefore.has(each.columnId))) {
-      throw new SqlError(8111, `Cannot define PRIMARY KEY constraint on nullable column in table '${table.name}'.`, { line });
+      throw notCreated(new SqlError(8111, `Cannot define PRIMARY KEY constraint on nullable column in table '${table.name}'.`, { line }));
     }
   }
   const added = draft.columns.slice(table.columns.length);
   const reshaped = added.length > 0 || draft.indexes.length > table.indexes.length;
   const fillers = added.map((column) => filler(context, draft, column, action.withValues, table, line));
-  redefine(
-    context,
-    table,
-    draft,
-    reshaped
-      ? (row) => {
-          const next: SqlValue[] = [...row];
-          for (const fill of fillers) {
-            next.push(fill(next));
+  const checks = draft.checks.slice(table.checks.length);
+  const foreignKeys = draft.foreignKeys.slice(table.foreignKeys.length);
+  try {
+    redefine(
+      context,
+      table,
+      draft,
+      reshaped
+        ? (row) => {
+            const next: SqlValue[] = [...row];
+            for (const fill of fillers) {
+              next.push(fill(next));
+            }
+            return next;
           }
-          return next;
-        }
-      : null,
-  );
-  if (action.constraints.some((constraint) => constraint.kind === 'check' || constraint.kind === 'foreignKey')) {
-    checkExisting(context, table);
+        : null,
+    );
+  } catch (error) {
+    throw notCreated(duplicateInIndex(error, table));
+  }
+  if (action.unchecked) {
+    for (const constraint of [...checks, ...foreignKeys]) {
+      constraint.trusted = false;
+    }
+  } else {
+    testRows(context, table, checks, foreignKeys);
   }
 }
 
@@ -111,7 +122,7 @@ function filler(
     const value = assignTo(table, column, compileOver(context, draft, column.default.expression));
     return () => value(ctx);
   }
-  if (!column.nullable && [...table.store.walk()].some((chain) => rowOf(chain).length > 0)) {
+  if (!column.nullable && rowsOf(table).length > 0) {
     throw new SqlError(
       4901,
       `ALTER TABLE only allows columns to be added that can contain nulls, or have a DEFAULT definition specified, or the column being added is an identity or timestamp column, or alternatively if none of the previous conditions are satisfied the table must be empty to allow addition of this column. Column '${column.name}' cannot be added to non-empty table '${table.name}' because it does not satisfy these conditions.`,
@@ -121,14 +132,51 @@ function filler(
   return () => null;
 }
 
-/** Tests every row against the table's checks and foreign keys. @throws SqlError 547 */
-function checkExisting(context: StatementContext, table: Table): void {
-  const writer = new TableWriter(createEnvironment(context), table);
-  const rows = [...table.store.walk()].flatMap((chain) => rowOf(chain));
-  for (const row of rows) {
-    writer.check(row, 'ALTER TABLE');
+/** Tests every row against some of the table's constraints. @throws SqlError 547 */
+function testRows(context: StatementContext, table: Table, checks: readonly CheckConstraint[], foreignKeys: readonly ForeignKey[]): void {
+  if (checks.length === 0 && foreignKeys.length === 0) {
+    return;
   }
-  checkReferences(context, { table, written: rows, removed: [] });
+  const rows = rowsOf(table);
+  for (const check of checks) {
+    const test = conditionOver(context, table, check.expression);
+    if (rows.some((row) => test(row) === false)) {
+      throw new SqlError(
+        547,
+        `The ALTER TABLE statement conflicted with the CHECK constraint "${check.name}". The conflict occurred in database "${table.database.name}", table "${table.schema.name}.${table.name}".`,
+        { state: 0 },
+      );
+    }
+  }
+  checkReferences(context, { table: { ...table, foreignKeys }, written: rows, removed: [], verb: 'ALTER TABLE' });
+}
+
+/** @throws SqlError 4917, 547 */
+function switchConstraints(
+  context: StatementContext,
+  table: Table,
+  action: Extract<Altering, { kind: 'checkConstraints' }>,
+  line: number,
+): void {
+  for (const name of action.names) {
+    if (![...table.checks, ...table.foreignKeys].some((each) => sameName(each.name, name))) {
+      const preceding = new SqlError(4917, `Constraint '${name}' does not exist.`, { line, state: 0 });
+      throw new SqlError(4916, 'Could not enable or disable the constraint. See previous errors.', { line, state: 0, preceding });
+    }
+  }
+  const draft = draftOf(table);
+  const switched = <Constraint extends CheckConstraint | ForeignKey>(constraint: Constraint): Constraint =>
+    action.names.length === 0 || action.names.some((each) => sameName(each, constraint.name))
+      ? { ...constraint, enabled: action.enable, trusted: action.enable && (action.test || constraint.trusted) }
+      : constraint;
+  draft.checks = draft.checks.map(switched);
+  draft.foreignKeys = draft.foreignKeys.map(switched);
+  redefine(context, table, draft, null);
+  if (action.test) {
+    const changed = (constraint: CheckConstraint | ForeignKey): boolean =>
+      action.names.length === 0 || action.names.some((each) => sameName(each, constraint.name));
+    testRows(context, table, draft.checks.filter(changed), draft.foreignKeys.filter(changed));
+  }
 }
 
 function dropColumns(context: StatementContext, table: Table, action: Extract<Altering, { kind: 'dropColumns' }>, line: number): void {
@@ -143,15 +191,19 @@ function dropColumns(context: StatementContext, table: Table, action: Extract<Al
         line,
       });
     }
-    const user =
-      draft.indexes.find((index) => index.columns.some((each) => each.columnId === column.id) || index.include.includes(column.id))?.name ??
-      draft.foreignKeys.find((key) => key.columnIds.includes(column.id))?.name ??
-      column.default?.name;
-    if (user !== undefined) {
-      throw new SqlError(4922, `ALTER TABLE DROP COLUMN ${column.name} failed because one or more objects access this column.`, {
-        line,
-        state: 9,
-      });
+    // Computed columns that go with it do not hold it.
+    const users = dependentsOf({ ...table, ...draft }, column).filter(
+      (user) => user.kind !== 'computed' || !action.names.some((each) => sameName(each, user.name)),
+    );
+    if (users.length > 0) {
+      throw columnInUse('DROP COLUMN', column, users, line);
+    }
+    if (!draft.columns.some((each) => each !== column && each.computed === null)) {
+      throw new SqlError(
+        4923,
+        `ALTER TABLE DROP COLUMN failed because '${column.name}' is the only data column in table '${table.name}'. A table must have at least one data column.`,
+        { line },
+      );
     }
     draft.columns = draft.columns.filter((each) => each !== column);
   }
@@ -159,6 +211,7 @@ function dropColumns(context: StatementContext, table: Table, action: Extract<Al
   redefine(context, table, draft, (row) => kept.map((index) => row[index] ?? null));
 }
 
+/** @throws SqlError 3727 after 3725 or 3728; 3735 */
 function dropConstraints(
   context: StatementContext,
   table: Table,
@@ -178,15 +231,18 @@ function dropConstraints(
           { line },
         );
       }
-      const user = table.database
-        .tables()
-        .find((other) =>
-          other.foreignKeys.some(
-            (key) => key.references === table && key.referencedIds.every((id) => index.columns.some((each) => each.columnId === id)),
+      const user = referencing(
+        table,
+        index.columns.map((each) => each.columnId),
+      );
+      if (user !== null) {
+        throw notDropped(
+          new SqlError(
+            3725,
+            `The constraint '${index.name}' is being referenced by table '${user.table.name}', foreign key constraint '${user.key.name}'.`,
+            { line, state: 0 },
           ),
         );
-      if (user !== undefined) {
-        throw new SqlError(3725, `The constraint '${index.name}' is being referenced by table '${user.name}'.`, { line, state: 0 });
       }
       draft.indexes = draft.indexes.filter((each) => each !== index);
       reshaped = true;
@@ -197,49 +253,27 @@ function dropConstraints(
     } else if (draft.foreignKeys.some((each) => sameName(each.name, name))) {
       draft.foreignKeys = draft.foreignKeys.filter((each) => !sameName(each.name, name));
     } else if (!action.ifExists) {
-      throw new SqlError(3728, `'${name}' is not a constraint.`, { line });
+      throw notDropped(new SqlError(3728, `'${name}' is not a constraint.`, { line }));
     }
   }
   redefine(context, table, draft, reshaped ? (row) => row : null);
 }
 
-function alterColumn(context: StatementContext, table: Table, action: Extract<Altering, { kind: 'alterColumn' }>, line: number): void {
-  const draft = draftOf(table);
-  const column = draft.columns.find((each) => sameName(each.name, action.name));
-  if (column === undefined) {
-    throw invalidColumn(action.name, line);
-  }
-  const inKey = draft.indexes.some((index) => index.kind === 'primary key' && index.columns.some((each) => each.columnId === column.id));
-  if (column.computed !== null || inKey || column.type.name === 'rowversion') {
-    throw new SqlError(4922, `ALTER TABLE ALTER COLUMN ${column.name} failed because one or more objects access this column.`, {
-      line,
-      state: 9,
-    });
-  }
-  const collation = action.collation ?? ('collation' in column.type ? column.type.collation : table.database.collation);
-  const next: Column = { ...column, type: resolveType(action.type, collation), nullable: action.nullable ?? true };
-  draft.columns = draft.columns.map((each) => (each === column ? next : each));
-  const index = table.columns.indexOf(column);
-  let current: SqlValue = null;
-  const convert = assignTo(table, next, {
-    type: column.type,
-    nullable: true,
-    evaluate: () => current,
-    label: 'implicit',
-    constant: false,
-    untyped: false,
-    digits: null,
-  });
-  redefine(context, table, draft, (row) => {
-    current = row[index] ?? null;
-    if (current === null && !next.nullable) {
-      throw notNull(next.name, threePartName(table), 'UPDATE');
-    }
-    return row.with(index, convert(context.eval));
-  });
+function notDropped(preceding: SqlError): SqlError {
+  return new SqlError(3727, 'Could not drop constraint. See previous errors.', { line: preceding.line, state: 0, preceding });
 }
 
-function rowOf(chain: RowChain): Row[] {
-  const row = chain.head === null ? null : chain.head.row;
-  return row === null ? [] : [row];
+/** A foreign key that points to these columns of a table. */
+function referencing(table: Table, ids: readonly number[]): { readonly table: Table; readonly key: ForeignKey } | null {
+  for (const other of table.database.tables()) {
+    const key = other.foreignKeys.find((each) => each.references === table && each.referencedIds.every((id) => ids.includes(id)));
+    if (key !== undefined) {
+      return { table: other, key };
+    }
+  }
+  return null;
+}
+
+function rowsOf(table: Table): Row[] {
+  return [...table.store.walk()].flatMap((chain: RowChain) => (chain.head === null || chain.head.row === null ? [] : [chain.head.row]));
 }

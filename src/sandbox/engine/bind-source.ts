@@ -3,12 +3,12 @@ import type { ObjectName } from '../sql/ast-expression.ts';
 import type { DerivedTable, NamedTable, Query, TableSource, ValuesTable } from '../sql/ast.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
+import type { View } from './catalog.ts';
 import { findSystemView } from './catalog-views.ts';
 import { conjunctsOf } from './conjuncts.ts';
 import { invalidObject } from './errors.ts';
 import { compileExpression, converter, unify } from './expressions.ts';
 import { describeName, findObject } from './object-names.ts';
-import { planUsedView } from './plan-view.ts';
 import type { PlanColumn, QueryPlan, Source, SourceTable } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
 import { createQueryScope, recordingScope } from './query-scope.ts';
@@ -36,6 +36,8 @@ export interface PlanEnvironment {
   readonly ctes: ReadonlyMap<string, () => NamedRows>;
   /** The table of a FROM clause that is written to: read as a write does. */
   readonly target?: { readonly node: NamedTable; mode(): ReadMode; found(source: StoredSource): void };
+  /** @throws SqlError 4413 */
+  planView(view: View, alias: string): NamedRows;
   planQuery(env: PlanEnvironment, query: Query, parent: QueryScope | null): QueryPlan;
   readonly plan: QueryScope['plan'];
 }
@@ -132,7 +134,7 @@ function bindNamed(env: PlanEnvironment, source: NamedTable): Source {
     throw invalidObject(describeName(name), name.line);
   }
   if (object.kind === 'view') {
-    const plan = planUsedView(env, object, alias);
+    const plan = env.planView(object, alias);
     return computedSource(context, { name: alias, qualifiers, columns: plan.columns, lateral: false, rows: () => plan.rows() });
   }
   if (object.kind === 'synonym') {

@@ -1,10 +1,10 @@
 /** Keys, checks, foreign keys and indexes of a table under construction. */
-import type { CreateIndexStatement, TableConstraint } from '../sql/ast-definition.ts';
-import { UnsupportedError } from '../sql/unsupported.ts';
+import type { IndexShape, TableConstraint } from '../sql/ast-definition.ts';
 import { SqlError } from '../session.ts';
 import type { Column, Table } from './catalog.ts';
 import { primaryKey, sameName } from './catalog.ts';
 import type { TableDraft } from './define-table.ts';
+import { checkDefault, refuseSubqueries, requireFreeName, requireKeyType } from './definition-rules.ts';
 import { conditionOver } from './environment.ts';
 import { findTable } from './object-names.ts';
 import type { StatementContext } from './statement-context.ts';
@@ -28,7 +28,68 @@ function nextIndexId(draft: TableDraft, clustered: boolean): number {
   return clustered ? 1 : Math.max(1, ...draft.indexes.map((index) => index.id)) + 1;
 }
 
-export function addKey(draft: TableDraft, constraint: Extract<TableConstraint, { kind: 'primaryKey' | 'unique' }>): void {
+/** @param table the table as it stands, when it is altered; `nullable`: columns that were declared NULL. @throws SqlError */
+export function addConstraint(
+  context: StatementContext,
+  draft: TableDraft,
+  constraint: TableConstraint,
+  table: { readonly owner: Table | null; readonly nullable: readonly string[] },
+): void {
+  if (constraint.kind === 'index') {
+    addIndex(context, draft, constraint.name, constraint, constraint.line);
+    return;
+  }
+  requireFreeName(draft, constraint.name, constraint.line);
+  switch (constraint.kind) {
+    case 'primaryKey':
+    case 'unique':
+      addKey(draft, constraint, table.nullable);
+      return;
+    case 'check':
+      refuseSubqueries(constraint.expression, constraint.line);
+      addCheck(context, draft, constraint);
+      return;
+    case 'foreignKey':
+      addForeignKey(context, draft, constraint, table.owner);
+      return;
+    case 'default':
+      checkDefault(context, draft, constraint.expression);
+      addDefault(draft, constraint);
+  }
+}
+
+function addDefault(draft: TableDraft, constraint: Extract<TableConstraint, { kind: 'default' }>): void {
+  const { expression, text, line } = constraint;
+  const column = draft.columns.find((each) => sameName(each.name, constraint.column));
+  if (column === undefined) {
+    throw new SqlError(1752, `Column '${constraint.column}' in table '${draft.name}' is invalid for creating a default constraint.`, {
+      line,
+      state: 0,
+    });
+  }
+  if (column.default !== null) {
+    throw new SqlError(1781, 'Column already has a DEFAULT bound to it.', { line });
+  }
+  if (column.identity !== null) {
+    throw new SqlError(
+      1754,
+      `Defaults cannot be created on columns with an IDENTITY attribute. Table '${draft.name}', column '${column.name}'.`,
+      {
+        line,
+        state: 0,
+      },
+    );
+  }
+  const name = constraint.name ?? constraintName('DF', draft, column.name);
+  const defined = { name, objectId: draft.database.nextObjectId(), expression, text, systemNamed: constraint.name === null };
+  draft.columns = draft.columns.map((each) => (each === column ? { ...each, default: defined } : each));
+}
+
+function addKey(
+  draft: TableDraft,
+  constraint: Extract<TableConstraint, { kind: 'primaryKey' | 'unique' }>,
+  nullable: readonly string[],
+): void {
   const primary = constraint.kind === 'primaryKey';
   if (primary && draft.indexes.some((index) => index.kind === 'primary key')) {
     throw new SqlError(1779, `Table '${draft.name}' already has a primary key defined on it.`, { line: constraint.line, state: 0 });
@@ -46,6 +107,14 @@ export function addKey(draft: TableDraft, constraint: Extract<TableConstraint, {
     column: requireColumn(draft, each.name, constraint.line),
     descending: each.descending,
   }));
+  for (const { column } of columns) {
+    requireKeyType(draft, column, constraint.line);
+    if (primary && nullable.some((name) => sameName(name, column.name))) {
+      throw new SqlError(8111, `Cannot define PRIMARY KEY constraint on nullable column in table '${draft.name}'.`, {
+        line: constraint.line,
+      });
+    }
+  }
   if (primary) {
     // Inside CREATE TABLE a key column that says nothing becomes NOT NULL.
     draft.columns = draft.columns.map((column) =>
@@ -61,56 +130,69 @@ export function addKey(draft: TableDraft, constraint: Extract<TableConstraint, {
     columns: columns.map((each) => ({ columnId: each.column.id, descending: each.descending })),
     include: [],
     objectId: draft.database.nextObjectId(),
+    filter: null,
+    systemNamed: constraint.name === null,
   });
 }
 
-export function addIndex(draft: TableDraft, statement: CreateIndexStatement): void {
-  if (statement.where !== null) {
-    throw new UnsupportedError('filtered indexes', statement.line);
-  }
-  if (draft.indexes.some((index) => sameName(index.name, statement.name))) {
+/** @throws SqlError 1902, 1911, 1913, 1919, 10609 and what the filter's names and types refuse */
+export function addIndex(context: StatementContext, draft: TableDraft, name: string, statement: IndexShape, line: number): void {
+  if (draft.indexes.some((index) => sameName(index.name, name))) {
     throw new SqlError(
       1913,
-      `The operation failed because an index or statistics with name '${statement.name}' already exists on table '${draft.name}'.`,
-      { line: statement.line },
+      `The operation failed because an index or statistics with name '${name}' already exists on table '${draft.temporary ? draft.name : `${draft.schema.name}.${draft.name}`}'.`,
+      { line },
     );
   }
   if (statement.clustered && draft.indexes.some((index) => index.clustered)) {
     throw new SqlError(
       1902,
       `Cannot create more than one clustered index on table '${draft.name}'. Drop the existing clustered index before creating another.`,
-      { line: statement.line, state: 3 },
+      { line, state: 3 },
     );
   }
+  const keys = statement.columns.map((each) => ({ column: requireColumn(draft, each.name, line), descending: each.descending }));
+  keys.forEach(({ column }) => {
+    requireKeyType(draft, column, line);
+  });
+  if (statement.where !== null) {
+    refuseSubqueries(statement.where.expression, line);
+    if (statement.clustered) {
+      throw new SqlError(10_609, `Filtered index '${name}' cannot be created on table '${draft.name}' because the index is clustered.`, {
+        line,
+      });
+    }
+    conditionOver(context, draft, statement.where.expression);
+  }
   draft.indexes.push({
-    name: statement.name,
+    name,
     id: nextIndexId(draft, statement.clustered),
     kind: 'index',
     unique: statement.unique,
     clustered: statement.clustered,
-    columns: statement.columns.map((each) => ({
-      columnId: requireColumn(draft, each.name, statement.line).id,
-      descending: each.descending,
-    })),
-    include: statement.include.map((name) => requireColumn(draft, name, statement.line).id),
+    columns: keys.map(({ column, descending }) => ({ columnId: column.id, descending })),
+    include: statement.include.map((each) => requireColumn(draft, each, line).id),
     objectId: 0,
+    filter: statement.where,
+    systemNamed: false,
   });
 }
 
-export function addCheck(context: StatementContext, draft: TableDraft, constraint: Extract<TableConstraint, { kind: 'check' }>): void {
+function addCheck(context: StatementContext, draft: TableDraft, constraint: Extract<TableConstraint, { kind: 'check' }>): void {
   conditionOver(context, draft, constraint.expression);
   draft.checks.push({
     name: constraint.name ?? constraintName('CK', draft),
     objectId: draft.database.nextObjectId(),
     expression: constraint.expression,
     text: constraint.text,
+    systemNamed: constraint.name === null,
     enabled: true,
     trusted: true,
   });
 }
 
 /** @param owner the table as it stands, when a key is added to an existing one. @throws SqlError 1767, 1769, 1770, 1776 */
-export function addForeignKey(
+function addForeignKey(
   context: StatementContext,
   draft: TableDraft,
   constraint: Extract<TableConstraint, { kind: 'foreignKey' }>,
@@ -176,6 +258,7 @@ export function addForeignKey(
     referencedIds,
     onDelete: constraint.onDelete,
     onUpdate: constraint.onUpdate,
+    systemNamed: constraint.name === null,
     enabled: true,
     trusted: true,
   });

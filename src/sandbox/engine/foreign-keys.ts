@@ -24,7 +24,7 @@ export function referencesTo(table: Table): { readonly from: Table; readonly key
 /** @throws SqlError 547; WaitSignal when the other row is being written */
 export function checkReferences(
   context: StatementContext,
-  change: { readonly table: Table; readonly written: readonly Row[]; readonly removed: readonly Row[] },
+  change: { readonly table: Table; readonly written: readonly Row[]; readonly removed: readonly Row[]; readonly verb?: string },
 ): void {
   const { table } = change;
   if (change.written.length > 0) {
@@ -33,7 +33,7 @@ export function checkReferences(
       for (const row of change.written) {
         const values = own.map((position) => row[position] ?? null);
         if (!values.includes(null) && !hasRow(context, key.references, key.referencedIds, values)) {
-          throw conflict('INSERT', 'FOREIGN KEY', key, key.references, key.referencedIds);
+          throw conflict(change.verb ?? 'INSERT', 'FOREIGN KEY', key, key.references, key.referencedIds);
         }
       }
     }

@@ -1,4 +1,5 @@
 /** Stores for tables: the order and the unique keys of their rows, from columns and indexes; and rows carried into a new store when a definition changes. */
+import type { Expression } from '../sql/ast-expression.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
 import type { Column, IndexDefinition, Table } from './catalog.ts';
 import { duplicateKey } from './errors.ts';
@@ -6,6 +7,7 @@ import { coerce, rowHasher, valueOrder } from './expressions.ts';
 import type { CompareKeys, RowKey } from './ordered-rows.ts';
 import type { Row, RowVersion, StoreShape, UniqueKey, Vacuumer } from './row-store.ts';
 import { RowStore } from './row-store.ts';
+import { rowCondition } from './row-condition.ts';
 import { twoPartName } from './object-names.ts';
 import type { StatementContext } from './statement-context.ts';
 
@@ -50,7 +52,8 @@ export function createStore(table: StoredShape, vacuumer: Vacuumer): RowStore {
     .map((index): UniqueKey & { readonly index: IndexDefinition } => {
       const at = positionsOf(columns, index);
       const hash = rowHasher(typesAt(columns, at));
-      return { name: index.name, index, hash: (row) => hash(at.map((position) => row[position] ?? null)) };
+      const values = (row: Row): string => hash(at.map((position) => row[position] ?? null));
+      return { name: index.name, index, hash: index.filter === null ? values : filtered(columns, index.filter.expression, values) };
     });
   const shape: StoreShape = {
     compare:
@@ -72,6 +75,25 @@ export function createStore(table: StoredShape, vacuumer: Vacuumer): RowStore {
     },
   };
   return new RowStore(shape, vacuumer);
+}
+
+/** A row outside of a filtered index is equal to none: its hash is its own. */
+function filtered(columns: readonly Column[], condition: Expression, hash: (row: Row) => string): (row: Row) => string {
+  const test = rowCondition(columns, condition);
+  const outside = new WeakMap<Row, string>();
+  let last = 0;
+  return (row) => {
+    if (test(row) === true) {
+      return `in ${hash(row)}`;
+    }
+    let own = outside.get(row);
+    if (own === undefined) {
+      last += 1;
+      own = `out ${last}`;
+      outside.set(row, own);
+    }
+    return own;
+  };
 }
 
 function describeValue(value: SqlValue, type: SqlType | undefined): string {

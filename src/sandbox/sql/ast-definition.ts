@@ -13,7 +13,6 @@ export type DefinitionStatement =
   | CreateSynonymStatement
   | AlterIndexStatement
   | TransferStatement
-  | CheckIdentityStatement
   | CreateSequenceStatement
   | DropStatement
   | DropIndexStatement

@@ -5,7 +5,7 @@
  * missing is null.
  */
 import type { FlowStatement, SettingStatement, TransactionStatement } from './ast-control.ts';
-import type { DefinitionStatement, SecurityStatement } from './ast-definition.ts';
+import type { CheckIdentityStatement, DefinitionStatement, SecurityStatement } from './ast-definition.ts';
 import type {
   CallExpression,
   ColumnExpression,
@@ -235,7 +235,8 @@ export type Statement =
   | TransactionStatement
   | SettingStatement
   | ExecuteStatement
-  | ExecuteTextStatement;
+  | ExecuteTextStatement
+  | CheckIdentityStatement;
 
 /** What WITH in front of a statement may hold. */
 export interface WithPrefix {

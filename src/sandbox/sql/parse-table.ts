@@ -1,5 +1,5 @@
 /** The grammar inside the brackets of CREATE TABLE, of table variables and of ALTER TABLE ADD: columns and constraints. */
-import type { ColumnDefinition, IndexColumn, ReferentialAction, TableConstraint } from './ast-definition.ts';
+import type { ColumnDefinition, IndexColumn, IndexShape, ReferentialAction, TableConstraint } from './ast-definition.ts';
 import type { Node, TypeName } from './ast-expression.ts';
 import type { Cursor } from './cursor.ts';
 import { parseCondition, parseExpression } from './parse-expression.ts';
@@ -32,7 +32,7 @@ export function parseTableElements(cursor: Cursor): TableBody {
     const constraint = takeConstraint(cursor, null);
     if (constraint !== null) {
       constraints.push(constraint);
-    } else if (cursor.isAnyWord('INDEX', 'PERIOD')) {
+    } else if (cursor.isWord('PERIOD')) {
       throw new UnsupportedError(`${cursor.token.value} in a table definition`, cursor.token.line);
     } else {
       columns.push(parseColumn(cursor));
@@ -129,6 +129,10 @@ function parseIdentity(cursor: Cursor): { seed: string; increment: string } {
 /** A constraint if one begins here. `column` is the column that it is written at; null at the table. */
 function takeConstraint(cursor: Cursor, column: string | null): TableConstraint | null {
   const at = cursor.here();
+  const index = takeIndex(cursor, at, column);
+  if (index !== null) {
+    return index;
+  }
   const name = cursor.takeWord('CONSTRAINT') ? cursor.name() : null;
   if (cursor.isWord('PRIMARY', 'KEY') || cursor.isWord('UNIQUE')) {
     return parseKey(cursor, at, name, column);
@@ -210,6 +214,41 @@ function parseReferentialAction(cursor: Cursor): ReferentialAction {
   return 'noAction';
 }
 
+/** INDEX name [UNIQUE] [CLUSTERED] (…) in a table's definition. `column` is the one that it is written at. */
+function takeIndex(cursor: Cursor, at: Node, column: string | null): TableConstraint | null {
+  if (!cursor.takeWord('INDEX')) {
+    return null;
+  }
+  const name = cursor.name();
+  const unique = cursor.takeWord('UNIQUE');
+  const clustered = cursor.takeWord('CLUSTERED');
+  if (!clustered) {
+    cursor.takeWord('NONCLUSTERED');
+  }
+  if (cursor.isAnyWord('COLUMNSTORE', 'HASH')) {
+    throw new UnsupportedError(`${cursor.token.value} indexes`, at.line);
+  }
+  if (column !== null && !cursor.isSymbol('(')) {
+    skipIndexOptions(cursor);
+    return { ...at, kind: 'index', name, unique, clustered, columns: [{ name: column, descending: false }], include: [], where: null };
+  }
+  const shape = parseIndexShape(cursor, unique, clustered);
+  skipIndexOptions(cursor);
+  return { ...at, kind: 'index', name, ...shape };
+}
+
+/** (columns) [INCLUDE (columns)] [WHERE condition] */
+export function parseIndexShape(cursor: Cursor, unique: boolean, clustered: boolean): IndexShape {
+  const columns = parseIndexColumns(cursor);
+  const include = cursor.takeWord('INCLUDE') ? cursor.nameList() : [];
+  if (!cursor.takeWord('WHERE')) {
+    return { unique, clustered, columns, include, where: null };
+  }
+  const from = cursor.token.position;
+  const expression = parseCondition(cursor);
+  return { unique, clustered, columns, include, where: { expression, text: cursor.textFrom(from) } };
+}
+
 /** ( column [ASC | DESC], … ) */
 export function parseIndexColumns(cursor: Cursor): IndexColumn[] {
   return cursor.bracketed(() => {
@@ -222,8 +261,12 @@ export function parseIndexColumns(cursor: Cursor): IndexColumn[] {
   });
 }
 
-/** WITH (…) and ON filegroup of an index: they change nothing that can be seen here. */
-export function skipIndexOptions(cursor: Cursor): void {
+/**
+ * WITH (…) and ON filegroup of an index: but for DROP_EXISTING they change nothing that can be seen here.
+ * @returns the options as 'NAME VALUE'
+ */
+export function skipIndexOptions(cursor: Cursor): ReadonlySet<string> {
+  const found = new Set<string>();
   if (cursor.isWord('WITH') && cursor.isSymbol('(', 1)) {
     cursor.next();
     cursor.bracketed(() => {
@@ -232,10 +275,15 @@ export function skipIndexOptions(cursor: Cursor): void {
         throw new UnsupportedError('IGNORE_DUP_KEY', cursor.token.line);
       }
       cursor.expectSymbol('=');
-      return cursor.token.type === 'integer' ? cursor.integer() : cursor.word();
+      found.add(`${option} ${cursor.token.type === 'integer' ? cursor.integer() : cursor.word()}`);
     });
+  } else if (cursor.isWord('WITH', 'FILLFACTOR')) {
+    cursor.expectWord('WITH', 'FILLFACTOR');
+    cursor.expectSymbol('=');
+    cursor.integer();
   }
   takeFileGroup(cursor);
+  return found;
 }
 
 /** ON [filegroup] and TEXTIMAGE_ON [filegroup]. */
