@@ -225,11 +225,12 @@ function dropConstraints(
     const column = draft.columns.find((each) => each.default !== null && sameName(each.default.name, name));
     if (index !== undefined) {
       if (index.kind === 'primary key' && table.tracker !== null) {
-        throw new SqlError(
+        const preceding = new SqlError(
           3735,
           `The primary key constraint '${index.name}' on table '${table.name}' cannot be dropped because change tracking is enabled on the table. Change tracking requires a primary key constraint on the table. Disable change tracking before dropping the constraint.`,
           { line },
         );
+        throw new SqlError(3727, 'Could not drop constraint. See previous errors.', { line, state: 0, preceding });
       }
       const user = referencing(
         table,

@@ -1,6 +1,7 @@
 /** DROP USER, DROP ROLE and DROP LOGIN. Like all of logins and rights they are not undone by a rollback. */
 import type { DropStatement } from '../sql/ast-definition.ts';
 import { SqlError } from '../session.ts';
+import { forgetColumnRights } from './column-permissions.ts';
 import { DATABASE_ROLES, requireOwner, securityOf } from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
 
@@ -41,6 +42,7 @@ export function dropPrincipal(context: StatementContext, what: Principal, name: 
     role.members.delete(key);
   }
   security.rules = security.rules.filter((rule) => rule.principal !== key);
+  forgetColumnRights(context.database, key);
 }
 
 /** Users of the login stay behind in their databases, as on SQL Server. */

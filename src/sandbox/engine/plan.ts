@@ -4,6 +4,7 @@
  */
 import type { EvalContext } from '../sql/context.ts';
 import type { Expression } from '../sql/ast-expression.ts';
+import type { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
 import type { QueryScope } from './query-scope.ts';
 
@@ -13,6 +14,8 @@ export interface PlanColumn {
   readonly nullable: boolean;
   readonly identity?: boolean;
   readonly computed?: boolean;
+  /** The caller may not read it. */
+  readonly denied?: () => SqlError;
   /** It is JSON already: FOR JSON puts it in as it stands. */
   readonly json?: boolean;
   /** The exposed name of the table that it comes from; what FOR JSON AUTO nests by. */

@@ -181,6 +181,9 @@ function outputItems(items: readonly SelectItem[], source: Source | null, scope:
     }
     return tablesOfStar(source.tables, item.qualifier, item).flatMap((table) =>
       table.columns.map((column) => {
+        if (column.denied !== undefined) {
+          throw column.denied();
+        }
         const expression: Expression = {
           kind: 'column',
           qualifier: [...(table.qualifiers.length > 0 ? table.qualifiers : []), table.name],

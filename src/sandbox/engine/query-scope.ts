@@ -100,6 +100,9 @@ function findColumn(tables: readonly SourceTable[], qualifier: readonly string[]
     if (found !== null) {
       throw new SqlError(209, `Ambiguous column name '${name}'.`, { line: node.line });
     }
+    if (column.denied !== undefined) {
+      throw column.denied();
+    }
     found = { slot: table.slot, index, type: column.type, nullable: column.nullable };
   }
   return found;

@@ -3,6 +3,8 @@ import type { PermissionStatement, SecurityStatement } from '../sql/ast-definiti
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { Database } from './catalog.ts';
+import { sameName } from './catalog.ts';
+import { setColumnRight } from './column-permissions.ts';
 import { findObject } from './object-names.ts';
 import type { PermissionRule } from './permissions.ts';
 import { nextPrincipalId, requireOwner, securityOf, userOf } from './permissions.ts';
@@ -132,7 +134,8 @@ function changePermissions(context: StatementContext, statement: PermissionState
     const to = principal(database, name);
     for (const { name: permission, columns } of statement.permissions) {
       if (columns.length > 0) {
-        throw new UnsupportedError('rights on columns', statement.line);
+        changeColumnRights(context, statement, { to, permission, columns });
+        continue;
       }
       const same = (rule: PermissionRule): boolean =>
         rule.principal === to && rule.permission === permission && rule.on?.kind === on?.kind && rule.on?.id === on?.id;
@@ -141,6 +144,25 @@ function changePermissions(context: StatementContext, statement: PermissionState
         security.rules.push({ principal: to, permission, allow: statement.action === 'grant', on });
       }
     }
+  }
+}
+
+/** @throws SqlError 1020, 1911, 15151 */
+function changeColumnRights(
+  context: StatementContext,
+  statement: PermissionStatement,
+  right: { readonly to: string; readonly permission: string; readonly columns: readonly string[] },
+): void {
+  const object = statement.on?.class === 'object' ? findObject(context.session, statement.on.name) : undefined;
+  if (right.permission !== 'SELECT' || object?.kind !== 'table') {
+    throw new UnsupportedError('rights on columns but for SELECT on those of a table', statement.line);
+  }
+  for (const name of right.columns) {
+    const column = object.columns.find((each) => sameName(each.name, name));
+    if (column === undefined) {
+      throw new SqlError(1911, `Column name '${name}' does not exist in the target table or view.`);
+    }
+    setColumnRight(object, right.to, column.id, statement.action === 'revoke' ? null : statement.action === 'grant');
   }
 }
 

@@ -10,6 +10,7 @@ import type { SqlType, SqlValue } from '../sql-types.ts';
 import type { IndexDefinition, Table } from './catalog.ts';
 import { indexPositions, primaryKey, sameName } from './catalog.ts';
 import type { ChangeTracker } from './change-tracking.ts';
+import { requireKeySelect } from './column-permissions.ts';
 import { findSystemView } from './catalog-views.ts';
 import { invalidObject, notTracked } from './errors.ts';
 import { compileExpression, converter } from './expressions.ts';
@@ -31,7 +32,7 @@ interface Tracked {
   readonly keyColumns: readonly PlanColumn[];
 }
 
-/** The tracked table of a CHANGETABLE. @throws SqlError 208, 229, 22104, 22105, 22106, 22107 */
+/** The tracked table of a CHANGETABLE. @throws SqlError 208, 229, 230, 22104, 22105, 22106, 22107 */
 export function trackedTable(context: StatementContext, source: ChangesTable | VersionTable): Tracked {
   const { table: name, alias, line } = source;
   if (alias === null) {
@@ -63,7 +64,7 @@ export function trackedTable(context: StatementContext, source: ChangesTable | V
   }
   if (!context.binding) {
     requirePermission(context.session, object, 'VIEW CHANGE TRACKING');
-    requirePermission(context.session, object, 'SELECT');
+    requireKeySelect(context.session, object);
   }
   const keyColumns = indexPositions(object, key).flatMap((position) => {
     const column = object.columns[position];

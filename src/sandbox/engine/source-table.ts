@@ -1,6 +1,7 @@
 /** Rows of a stored table as a source: by key where the conditions allow it, else all of them, each in the version that the statement sees. */
 import type { Table } from './catalog.ts';
 import { indexPositions, primaryKey } from './catalog.ts';
+import { columnDenied, unreadableColumns } from './column-permissions.ts';
 import type { KeyLayout } from './key-access.ts';
 import { keyAccess } from './key-access.ts';
 import type { Conjunct, PlanColumn, Rows, Source, SourceTable } from './plan.ts';
@@ -27,6 +28,17 @@ export function planColumns(table: Table): PlanColumn[] {
   }));
 }
 
+/** The columns as the session may read them. */
+function readableColumns(context: StatementContext, table: Table): PlanColumn[] {
+  const columns = planColumns(table);
+  const denied = context.binding ? null : unreadableColumns(context.session, table);
+  return denied === null || denied.size === 0
+    ? columns
+    : columns.map((column, index) =>
+        denied.has(table.columns[index]?.id ?? 0) ? { ...column, denied: () => columnDenied(table, column.name) } : column,
+      );
+}
+
 /** @param mode how rows are read; for the target of a write it is not what a SELECT would do. */
 export function storedSource(
   context: StatementContext,
@@ -34,7 +46,7 @@ export function storedSource(
   options: { readonly name: string; readonly qualifiers: readonly string[]; readonly keepsChains?: boolean; mode(): ReadMode },
 ): StoredSource {
   const slot = context.newSlot();
-  const columns = planColumns(table);
+  const columns = readableColumns(context, table);
   const named: SourceTable = { name: options.name, qualifiers: options.qualifiers, slot, columns };
   const key = primaryKey(table);
   const positions = key === null ? [] : indexPositions(table, key);

@@ -1,19 +1,10 @@
 /** Views of a database as a whole: schemas, types, principals, change tracking and its commits. */
-import type { Table } from './catalog.ts';
-import { hasPermission, securityOf } from './permissions.ts';
+import { securityOf } from './permissions.ts';
 import { SYSTEM_TYPES } from './metadata-functions.ts';
-import type { StatementContext } from './statement-context.ts';
 import { dateTimeOf } from './system-functions.ts';
 import type { SystemView } from './views-columns.ts';
 import { bigint, bit, char, datetime, int, nvarchar, smalldatetime, smallint, sysname, tinyint } from './views-columns.ts';
-
-/** The tables whose definition a session may see, waiting for those that are being changed. */
-export function visibleTables(context: StatementContext, tables: readonly Table[], permission: string | null = null): Table[] {
-  return tables.filter((table) => {
-    context.readDefinition(table);
-    return permission === null || hasPermission(context.session, table, permission);
-  });
-}
+import { shownTables } from './views-objects.ts';
 
 /** A table of SQL Server's own that is there once an automatic cleanup has removed something. */
 export const cleanupHistory: SystemView = {
@@ -96,7 +87,7 @@ export const databaseViews: readonly SystemView[] = [
       ['min_valid_version', bigint],
     ],
     *rows(context, database) {
-      for (const table of visibleTables(context, database.tables(), 'VIEW CHANGE TRACKING')) {
+      for (const table of shownTables(context, database)) {
         if (table.tracker !== null) {
           const state = context.trackingState(database, table.tracker);
           yield [table.objectId, table.tracker.tracksColumns, state.beginVersion, state.cleanupVersion ?? 0n, state.minValidVersion];
