@@ -1,9 +1,10 @@
 /** Arguments that are more than a text: parsed where commander takes them in, so that a wrong one is a usage error (PW-C109, exit 2). */
 import { InvalidArgumentError } from 'commander';
 import type { Config, TableConfig } from '../config/schema.ts';
-import { parseTableName, sameTableName, TABLE_NAME_RULE, type TableName } from '../config/table-name.ts';
+import { parseTableName, sameTableName } from '../config/table-name.ts';
 import { PatchwireError } from '../model/errors.ts';
 import { parseVersion, type Version } from '../model/version.ts';
+import { parseTablePattern, PATTERN_RULE, type TablePattern } from './table-pattern.ts';
 
 /** A whole number between min and max. */
 export function parseCount({ name, min, max }: { readonly name: string; readonly min: number; readonly max: number }) {
@@ -16,12 +17,13 @@ export function parseCount({ name, min, max }: { readonly name: string; readonly
   };
 }
 
-export function parseTableArgument(text: string): TableName {
-  const name = parseTableName(text);
-  if (name === null) {
-    throw new InvalidArgumentError(`It takes ${TABLE_NAME_RULE}.`);
+/** One of several tables or patterns of a variadic argument. */
+export function parsePatternArguments(text: string, previous: readonly TablePattern[] | undefined): readonly TablePattern[] {
+  const pattern = parseTablePattern(text);
+  if (pattern === null) {
+    throw new InvalidArgumentError(`It takes ${PATTERN_RULE}.`);
   }
-  return name;
+  return [...(previous ?? []), pattern];
 }
 
 export function parseVersionArgument(text: string): Version {

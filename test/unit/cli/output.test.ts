@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { findTable, parseCount, parseList, parseTableArgument, parseVersionArgument } from '../../../src/cli/arguments.ts';
+import { findTable, parseCount, parseList, parsePatternArguments, parseVersionArgument } from '../../../src/cli/arguments.ts';
 import { enablingStatements } from '../../../src/cli/enabling.ts';
 import { EXIT_CODE_TABLE, exitCodeOf } from '../../../src/cli/exit-codes.ts';
 import { formatRows, Output } from '../../../src/cli/output.ts';
@@ -118,13 +118,13 @@ tables:
     const port = parseCount({ name: '--port', min: 0, max: 65_535 });
     expect(port('0')).toBe(0);
     expect(parseList('a, b')).toEqual(['a', 'b']);
-    expect(parseTableArgument('dbo.A')).toEqual({ schema: 'dbo', name: 'A' });
+    expect(parsePatternArguments('dbo.A', undefined)[0]?.name).toEqual({ schema: 'dbo', name: 'A' });
     expect(parseVersionArgument('9223372036854775807')).toBe(9_223_372_036_854_775_807n);
     for (const wrong of [
       () => port('65536'),
       () => port('1x'),
       () => parseList('a,,b'),
-      () => parseTableArgument('A'),
+      () => parsePatternArguments('A', undefined),
       () => parseVersionArgument('-1'),
     ]) {
       expect(wrong).toThrow(expect.objectContaining({ code: 'commander.invalidArgument' }));
