@@ -6,7 +6,7 @@ import { primaryKey, sameName } from './catalog.ts';
 import type { TableDraft } from './define-table.ts';
 import { checkDefault, refuseSubqueries, requireFreeName, requireKeyType } from './definition-rules.ts';
 import { conditionOver } from './environment.ts';
-import { findTable } from './object-names.ts';
+import { describeName, findTable } from './object-names.ts';
 import type { StatementContext } from './statement-context.ts';
 
 /** A made-up name as SQL Server makes them: prefix, table, column, eight hex digits. */
@@ -208,7 +208,7 @@ function addForeignKey(
       : owner !== null && itself
         ? owner
         : findTable(context.session, constraint.references, () => {
-            return new SqlError(1767, `Foreign key '${name}' references invalid table '${constraint.references.name}'.`, {
+            return new SqlError(1767, `Foreign key '${name}' references invalid table '${describeName(constraint.references)}'.`, {
               line,
               state: 0,
             });

@@ -5,7 +5,7 @@ import { isCharacter } from '../sql/types.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { PlanColumn } from './plan.ts';
-import type { CheckConstraint, Column, Database, ForeignKey, IndexDefinition, Schema, Table } from './catalog.ts';
+import type { CheckConstraint, Column, Database, ForeignKey, IdentityCounter, IndexDefinition, Schema, Table } from './catalog.ts';
 import { objectKey, sameName } from './catalog.ts';
 import { declaredType } from './declarations.ts';
 import { addConstraint, constraintName } from './define-constraints.ts';
@@ -105,9 +105,9 @@ export function fillDraft(
 ): void {
   try {
     for (const definition of columns) {
+      requireFreeName(draft, definition.default?.name ?? null, definition.line);
       draft.columns.push(defineColumn(draft, definition));
       if (definition.default !== null) {
-        requireFreeName(draft, definition.default.name, definition.line);
         checkDefault(context, draft, definition.default.expression);
       }
     }
@@ -231,11 +231,17 @@ function draftReferences(table: Table): void {
   table.foreignKeys = table.foreignKeys.map((key) => (key.references.objectId === table.objectId ? { ...key, references: table } : key));
 }
 
-/** The table of SELECT INTO: columns of the query, no keys. @throws SqlError 1038 for a column without a name */
-export function tableForInto(context: StatementContext, name: ObjectName, columns: readonly PlanColumn[]): Table {
+/** The table of SELECT INTO: columns of the query, no keys. @param identities by position, what becomes an identity column. @throws SqlError 1038 for a column without a name */
+export function tableForInto(
+  context: StatementContext,
+  name: ObjectName,
+  columns: readonly PlanColumn[],
+  identities: ReadonlyMap<number, IdentityCounter>,
+): Table {
   const { database, schema } = placeFor(context, name);
   const draft = createDraft(database, schema, name.name, name.name.startsWith('#'));
-  for (const column of columns) {
+  for (const [index, column] of columns.entries()) {
+    const identity = identities.get(index);
     if (column.name === '') {
       throw new SqlError(
         1038,
@@ -254,7 +260,7 @@ export function tableForInto(context: StatementContext, name: ObjectName, column
             ? { name: 'binary', length: 8 }
             : column.type,
       nullable: column.nullable,
-      identity: null,
+      identity: identity === undefined ? null : { ...identity, last: null },
       default: null,
       computed: null,
       rowGuid: false,

@@ -1,4 +1,4 @@
-/** sp_rename of tables and columns. Object ids and column ids stay. */
+/** sp_rename of tables, views, constraints, columns and indexes. Ids stay. Source: learn.microsoft.com, sp_rename. */
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { Table } from './catalog.ts';
@@ -14,19 +14,30 @@ export function rename(context: StatementContext, from: string, to: string, kind
     case 'COLUMN':
       renameColumn(context, from, to);
       return;
+    case 'INDEX':
+      renameIndex(context, from, to);
+      return;
     case null:
     case 'OBJECT':
-      renameTable(context, from, to);
+      renameObject(context, from, to, kind);
       return;
     default:
       throw new UnsupportedError(`sp_rename of a ${kind ?? ''}`);
   }
 }
 
-function unknown(from: string): SqlError {
+function unknown(from: string, kind: string | null, database: string): SqlError {
   return new SqlError(
-    15225,
-    `No item by the name of '${from}' could be found in the current database, given that @itemtype was input as '(null)'.`,
+    15_225,
+    `No item by the name of '${from}' could be found in the current database '${database}', given that @itemtype was input as '${kind ?? '(null)'}'.`,
+    { class: 11 },
+  );
+}
+
+function nameInUse(to: string, kind: string): SqlError {
+  return new SqlError(
+    15335,
+    `Error: The new name '${to}' is already in use as a ${kind} name and would cause a duplicate that is not permitted.`,
     { class: 11 },
   );
 }
@@ -36,39 +47,94 @@ function lock(context: StatementContext, table: Table): void {
   table.locks.hold(context.transaction, 'schema modification');
 }
 
-function renameTable(context: StatementContext, from: string, to: string): void {
+function renameObject(context: StatementContext, from: string, to: string, kind: string | null): void {
   const name = objectNameOf(from);
-  const table = name === null ? undefined : findObject(context.session, name);
-  if (table?.kind !== 'table' || table.temporary) {
-    throw unknown(from);
+  const database = context.database;
+  const object = name === null ? undefined : name.name.startsWith('#') ? undefined : database.find(name.schema, name.name);
+  if (object === undefined) {
+    renameConstraint(context, from, to, kind);
+    return;
   }
-  lock(context, table);
-  const { database } = table;
-  const before = table.name;
-  const oldKey = objectKey(table.schema.name, before);
-  const newKey = objectKey(table.schema.name, to);
+  if (object.kind === 'table') {
+    lock(context, object);
+  } else {
+    requireOwner(context.session, database, 'ALTER');
+  }
+  const before = object.name;
+  const oldKey = objectKey(object.schema.name, before);
+  const newKey = objectKey(object.schema.name, to);
   if (newKey !== oldKey && database.objects.has(newKey)) {
-    throw new SqlError(
-      15335,
-      `Error: The new name '${to}' is already in use as a OBJECT name and would cause a duplicate that is not permitted.`,
-      { class: 11 },
-    );
+    throw nameInUse(to, 'OBJECT');
   }
-  const move = (remove: string, add: string, called: string): void => {
-    database.objects.delete(remove);
-    table.name = called;
-    database.objects.set(add, table);
-  };
-  move(oldKey, newKey, to);
+  const renamed = object.kind === 'table' ? object : { ...object, name: to };
+  database.objects.delete(oldKey);
+  database.objects.set(newKey, renamed);
+  if (object.kind === 'table') {
+    object.name = to;
+  }
   logUndo(
     context.transaction,
     () => {
-      move(newKey, oldKey, before);
+      database.objects.delete(newKey);
+      database.objects.set(oldKey, object);
+      if (object.kind === 'table') {
+        object.name = before;
+      }
     },
     (seq) => {
-      table.definedSeq = seq;
+      if (object.kind === 'table') {
+        object.definedSeq = seq;
+      }
     },
   );
+}
+
+/** A constraint by its own name, which is an object's: [schema.]constraint. */
+function renameConstraint(context: StatementContext, from: string, to: string, kind: string | null): void {
+  const parts = splitName(from) ?? [];
+  const name = parts.at(-1) ?? '';
+  const schema = parts.at(-2) ?? 'dbo';
+  for (const table of context.database.tables()) {
+    const draft = draftOf(table);
+    const named = (each: { readonly name: string }): boolean => sameName(each.name, name) && sameName(table.schema.name, schema);
+    const given = <Part extends { readonly name: string }>(each: Part): Part => (named(each) ? { ...each, name: to } : each);
+    draft.indexes = draft.indexes.map((each) => (each.kind === 'index' ? each : given(each)));
+    draft.checks = draft.checks.map(given);
+    draft.foreignKeys = draft.foreignKeys.map(given);
+    draft.columns = draft.columns.map((each) =>
+      each.default !== null && named(each.default) ? { ...each, default: given(each.default) } : each,
+    );
+    const [index] = [...draft.indexes.keys()].filter((at) => draft.indexes[at] !== table.indexes[at]);
+    const other = [...draft.checks, ...draft.foreignKeys, ...draft.columns].some(
+      (each) => ![...table.checks, ...table.foreignKeys, ...table.columns].some((old) => old === each),
+    );
+    if (index !== undefined || other) {
+      lock(context, table);
+      // The names of keys stand in the store's messages.
+      redefine(context, table, draft, index === undefined ? null : (row) => row);
+      return;
+    }
+  }
+  throw unknown(from, kind, context.database.name);
+}
+
+/** table.index */
+function renameIndex(context: StatementContext, from: string, to: string): void {
+  const parts = splitName(from) ?? [];
+  const name = parts.at(-1) ?? '';
+  const [table = '', schema = null, database = null] = parts.slice(0, -1).toReversed();
+  const owner = findObject(context.session, { name: table, schema, database, server: null, line: 0, position: 0 });
+  const index = owner?.kind === 'table' ? owner.indexes.find((each) => sameName(each.name, name)) : undefined;
+  if (owner?.kind !== 'table' || index === undefined) {
+    throw new SqlError(15_248, 'Either the parameter @objname is ambiguous or the claimed @objtype (INDEX) is wrong.', { class: 11 });
+  }
+  if (owner.indexes.some((each) => each !== index && sameName(each.name, to))) {
+    throw nameInUse(to, 'INDEX');
+  }
+  lock(context, owner);
+  const draft = draftOf(owner);
+  draft.indexes = draft.indexes.map((each) => (each === index ? { ...each, name: to } : each));
+  redefine(context, owner, draft, index.unique ? (row) => row : null);
 }
 
 function renameColumn(context: StatementContext, from: string, to: string): void {
@@ -81,11 +147,7 @@ function renameColumn(context: StatementContext, from: string, to: string): void
     throw new SqlError(15248, 'Either the parameter @objname is ambiguous or the claimed @objtype (COLUMN) is wrong.', { class: 11 });
   }
   if (table.columns.some((each) => each !== found && sameName(each.name, to))) {
-    throw new SqlError(
-      15335,
-      `Error: The new name '${to}' is already in use as a COLUMN name and would cause a duplicate that is not permitted.`,
-      { class: 11 },
-    );
+    throw nameInUse(to, 'COLUMN');
   }
   lock(context, table);
   const draft = draftOf(table);
