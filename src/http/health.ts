@@ -28,8 +28,8 @@ export interface HealthReason {
   readonly hint?: string;
 }
 
-/** Phases without a loop: a stopped table waits for a person, a standby for a lease. A restart would help neither. */
-const WAITING: ReadonlySet<SectionPhase> = new Set(['stopped', 'standby']);
+/** Phases without a loop: a stopped or paused table waits for a person, a standby for a lease. A restart would help none. */
+const WAITING: ReadonlySet<SectionPhase> = new Set(['stopped', 'standby', 'paused']);
 
 /** Whether the loops advance. */
 export function judgeLiveness(status: HealthStatus, nowMs: number): Verdict {

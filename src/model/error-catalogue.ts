@@ -183,6 +183,12 @@ export const CATALOGUE = {
   'PW-M315': entry('never', 'Redis is too old or lacks a feature that patchwire needs.', 'Use Redis 6.2 or newer, or Valkey.'),
   'PW-M316': entry('never', 'Redis refused a command.', 'Report it: the reply is in the details.'),
   'PW-M317': entry('never', 'The operation ended with an error at the leader.', 'See the message.'),
+  'PW-M318': entry(
+    'never',
+    'Redis has no room for the documents of the table below its maxmemory; nothing was loaded.',
+    'Raise maxmemory, publish fewer columns or rows, or set load.ignoreMemory: true for the table; tried again slowly.',
+  ),
+  'PW-M319': entry('never', 'The section is paused.', 'Resume it: `patchwire resume <section>`.'),
 
   'PW-W401': entry('never', 'A message does not have the form that its version promises.', 'Check who publishes on the channel.'),
   'PW-W402': entry('never', 'A message has a newer version than this library knows.', 'Upgrade the subscriber.'),

@@ -8,7 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { SectionObserver } from './section-observer.ts';
 import type { SectionPhase } from './section-record.ts';
 
-const PHASES: readonly SectionPhase[] = ['starting', 'standby', 'loading', 'live', 'retrying', 'stopped'];
+const PHASES: readonly SectionPhase[] = ['starting', 'standby', 'loading', 'live', 'retrying', 'paused', 'stopped'];
 
 /** From 0.5 ms to 16 s, doubling. */
 const SECONDS = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8, 16];
@@ -29,6 +29,16 @@ export interface MetricsOptions {
   readonly clock: Clock;
   /** The process's own metrics (CPU, memory, event loop); they are process-wide. */
   readonly process?: boolean;
+}
+
+type Labels = { readonly section: string; readonly table: string };
+
+function setOrRemove(metric: Gauge<'section' | 'table'>, labels: Labels, value: number | null): void {
+  if (value === null) {
+    metric.remove(labels);
+  } else {
+    metric.set(labels, value);
+  }
 }
 
 export function createMetrics({ version, clock, process: ofProcess = true }: MetricsOptions): Metrics {
@@ -72,6 +82,10 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
   const lagVersions = gauge('lag_versions', 'Source version minus checkpoint.');
   const loadRows = gauge('load_rows', 'Rows of the load or sweep under way.');
   const loadEstimate = gauge('load_estimate_rows', 'About how many rows the load will have; absent when unknown.');
+  const loadRate = gauge('load_rows_per_second', 'Rows of the load under way per second so far; absent when unknown.');
+  const loadLeft = gauge('load_seconds_left', 'About how long the load under way will take; absent when unknown.');
+  const paused = gauge('paused', '1 while an operator has paused the section or its load.');
+  const incomplete = gauge('incomplete', '1 while the section lacks rows: followed without a load, or changes were skipped.');
   const phases = new Gauge({
     name: 'patchwire_phase',
     help: '1 for the phase that the section is in.',
@@ -110,7 +124,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     forget(section, table) {
       const labels = { section, table };
       forgetPosition(labels);
-      for (const metric of [leader, loadRows, loadEstimate]) {
+      for (const metric of [leader, loadRows, loadEstimate, loadRate, loadLeft, paused, incomplete]) {
         metric.remove(labels);
       }
       for (const phase of PHASES) {
@@ -135,8 +149,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
             phases.set({ ...labels, phase }, phase === now ? 1 : 0);
           }
           if (now !== 'loading') {
-            loadRows.remove(labels);
-            loadEstimate.remove(labels);
+            [loadRows, loadEstimate, loadRate, loadLeft].forEach((metric) => metric.remove(labels));
           }
         },
         polled(round) {
@@ -168,12 +181,16 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
         },
         loadProgress(progress) {
           loadRows.set(labels, progress.rows);
-          if (progress.estimate !== null) {
-            loadEstimate.set(labels, progress.estimate);
-          }
+          setOrRemove(loadEstimate, labels, progress.estimate);
+          setOrRemove(loadRate, labels, progress.rowsPerSecond);
+          setOrRemove(loadLeft, labels, progress.secondsLeft);
         },
         heartbeat: () => heartbeats.inc(labels),
-        leading: (meta) => leader.set(labels, meta === null ? 0 : 1),
+        leading(meta) {
+          leader.set(labels, meta === null ? 0 : 1);
+          paused.set(labels, (meta?.paused ?? null) === null ? 0 : 1);
+          incomplete.set(labels, (meta?.incomplete ?? null) === null ? 0 : 1);
+        },
         error: (code) => errors.inc({ ...labels, code }),
         reset: () => resets.inc(labels),
       };

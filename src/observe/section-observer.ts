@@ -4,9 +4,9 @@ import type { ErrorCode } from '../model/error-catalogue.ts';
 
 /** All methods return at once and never throw. Durations in ms, sizes in bytes. */
 export interface SectionObserver {
-  /** standby: another daemon leads; retrying: an error is waited out; stopped: until someone acts. */
+  /** standby: another daemon leads; retrying: an error is waited out; paused: by an operator, as a whole; stopped: until someone acts. */
   phase(
-    phase: 'starting' | 'standby' | 'loading' | 'live' | 'retrying' | 'stopped',
+    phase: 'starting' | 'standby' | 'loading' | 'live' | 'retrying' | 'paused' | 'stopped',
     detail?: { readonly code: ErrorCode; readonly message: string; readonly hint: string },
   ): void;
   /** A poll round ended: the loop advanced. */
@@ -34,8 +34,17 @@ export interface SectionObserver {
     readonly upTo: bigint | null;
     readonly current: bigint;
   }): void;
-  loadProgress(progress: { readonly phase: 'load' | 'sweep'; readonly rows: number; readonly estimate: number | null }): void;
+  /** percent, rows per second and seconds left are null where they cannot be said. */
+  loadProgress(progress: {
+    readonly phase: 'load' | 'sweep';
+    readonly rows: number;
+    readonly estimate: number | null;
+    readonly percent: number | null;
+    readonly rowsPerSecond: number | null;
+    readonly secondsLeft: number | null;
+  }): void;
   heartbeat(): void;
+  /** What is stored of the section that is led, told again when its state, pause or completeness changes; null: it is led no more. */
   leading(meta: SectionMeta | null): void;
   error(code: ErrorCode): void;
   /** Subscribers had to load anew: a new epoch or the end of a load. */

@@ -47,7 +47,11 @@ export interface SectionStatus {
   readonly caughtUpAtMs: number | null;
   /** When the loop last advanced: a round, a batch, a load page, a change of phase. Heartbeats do not count. */
   readonly progressAtMs: number;
-  readonly load: { readonly phase: 'load' | 'sweep'; readonly rows: number; readonly estimate: number | null } | null;
+  readonly load: Parameters<SectionObserver['loadProgress']>[0] | null;
+  /** What an operator has paused; null: nothing, or this process does not lead. */
+  readonly paused: 'load' | 'all' | null;
+  /** Why it lacks rows; null: it lacks none, or this process does not lead. */
+  readonly incomplete: 'initial' | 'skipped' | null;
   readonly totals: SectionTotals;
 }
 
@@ -104,6 +108,8 @@ export class SectionRecord implements SectionObserver {
       caughtUpAtMs: this.#caughtUpAtMs,
       progressAtMs: this.#progressAtMs,
       load: this.#phase === 'loading' ? this.#load : null,
+      paused: this.#leading?.paused?.what ?? null,
+      incomplete: this.#leading?.incomplete?.reason ?? null,
       totals: { ...this.#totals },
     };
   }

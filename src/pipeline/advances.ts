@@ -29,6 +29,12 @@ export function moved(stored: Stored, advance: Advance): Stored {
   };
 }
 
+/** Without upTo. */
+export function withoutClaim(advance: Advance): Advance {
+  const { upTo: _, ...rest } = advance;
+  return rest;
+}
+
 /** Whether an advance claims anything that is not stored yet. */
 export function moves(stored: Stored, advance: Advance): boolean {
   const after = moved(stored, forward(stored, advance));

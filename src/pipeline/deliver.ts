@@ -20,7 +20,7 @@ import type { Logger } from '../observe/logger.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import { AutoBatcher, type ItemBatch } from './batches.ts';
 import { BaseOverlay } from './base-overlay.ts';
-import { forward, moved, moves, type Stored } from './advances.ts';
+import { forward, moved, moves, type Stored, withoutClaim } from './advances.ts';
 import { compose, spelledAnew, type Composed, type ComposeOptions } from './patches.ts';
 
 export interface BatchLimits {
@@ -83,6 +83,8 @@ export class Delivery {
   #owesUpTo = false;
   #count: number;
   #current: Version;
+  /** The section lacks rows: whatever a page proves of itself, upTo is not claimed. */
+  #incomplete: boolean;
   /** A script stopped half-way (C5): every script but the transition to a new epoch would be refused. */
   #torn: boolean;
 
@@ -92,6 +94,7 @@ export class Delivery {
     this.#count = options.meta.count;
     this.#current = options.meta.checkpoint;
     this.#torn = options.meta.pending;
+    this.#incomplete = options.meta.incomplete !== null;
   }
 
   /** The stored position once everything sent has been executed, and what waits for a heartbeat rides on it. */
@@ -119,7 +122,8 @@ export class Delivery {
    * Diffs and sends everything that a read found, waiting only for room. No batch holds rows of two reads; the position rides on the last.
    * @throws the first refusal; PW-S218 when two keys that SQL Server calls different share an identity; PW-S225; the signal's reason
    */
-  async deliver(read: Read): Promise<Delivered> {
+  async deliver(found: Read): Promise<Delivered> {
+    const read = this.#incomplete ? { ...found, advance: withoutClaim(found.advance) } : found;
     const { limits, observer } = this.#options;
     const batcher = new AutoBatcher<Composed>({
       maxRows: limits.rows,
@@ -198,7 +202,8 @@ export class Delivery {
     const { manager, section, observer } = this.#options;
     const { answer } = await this.#send(() => {
       this.#idle = null;
-      const cleared = transition.newEpoch || transition.state === 'loading';
+      this.#incomplete = transition.incomplete === undefined ? this.#incomplete : transition.incomplete !== null;
+      const cleared = transition.newEpoch || transition.state === 'loading' || this.#incomplete;
       this.#stored = moved(cleared ? { ...this.#stored, upTo: null } : this.#stored, transition.advance);
       this.#torn &&= !transition.newEpoch;
       return manager.transition(section, transition);

@@ -7,8 +7,9 @@ import type { OperatorRequest, SectionMeta } from '../manager/distributed-data-m
 import type { ChangePage, TrackingPosition } from '../model/change.ts';
 import { PatchwireError } from '../model/errors.ts';
 import type { TrackedTable } from '../model/table.ts';
-import type { Version } from '../model/version.ts';
+import { maxVersion, type Version } from '../model/version.ts';
 import { checkSource, readAgainFrom, resetTarget } from './position.ts';
+import { pauseVerbs } from './pauses.ts';
 import { beginLoad, Load, type LoadOptions } from './load.ts';
 import type { Ladder } from './polling.ts';
 import type { RequestDesk, VerbHandler } from './requests.ts';
@@ -26,8 +27,11 @@ export interface LaneOptions extends LoadOptions {
   readonly onHealthy: () => void;
 }
 
-/** Why a lane ended without an error: caught up (`once`), or an operator wants the section purged. */
-export type LaneEnd = { readonly kind: 'caughtUp' } | { readonly kind: 'purge'; readonly request: OperatorRequest };
+/** Why a lane ended without an error: caught up (`once`), or an operator wants the section purged, or paused as a whole. */
+export type LaneEnd =
+  | { readonly kind: 'caughtUp' }
+  | { readonly kind: 'purge'; readonly request: OperatorRequest }
+  | { readonly kind: 'paused' };
 
 /**
  * Runs the lane of a section whose lead is held, from where `meta` says that it stands, until the signal fires. Forgets `table` in the end.
@@ -52,7 +56,8 @@ class Lane {
   #sweep: Sweep | null = null;
   #pages: AsyncIterator<ChangePage> | null = null;
   #ahead: Promise<IteratorResult<ChangePage>> | null = null;
-  #purge: OperatorRequest | null = null;
+  /** What an operator asked for that ends the lane. */
+  #ends: LaneEnd | null = null;
   /** The greatest upTo that a page proved since reading began: while loading it is kept back, and the tracker says it only once. */
   #proved: Version | null = null;
 
@@ -63,7 +68,9 @@ class Lane {
     this.#verbs = new Map<string, VerbHandler>([
       ['poll', (request) => this.#poll(request)],
       ['reset', (request) => this.#reset(request)],
+      ['set', ({ args }) => this.#resetTo(args['to'] ?? '', args['skipChanges'] === 'true')],
       ['purge', (request) => this.#purgeAsked(request)],
+      ...pauseVerbs({ ...options, meta: () => this.#meta, changed: (changed) => this.#changed(changed) }),
     ]);
   }
 
@@ -73,8 +80,8 @@ class Lane {
       signal.throwIfAborted();
       if (this.#ahead === null) {
         await desk.serve(this.#verbs, { refuseUnknown: true });
-        if (this.#purge !== null) {
-          return { kind: 'purge', request: this.#purge };
+        if (this.#ends !== null) {
+          return this.#ends;
         }
         await this.#begin();
         await this.#step();
@@ -94,7 +101,8 @@ class Lane {
       }
       await this.#compareRowCount(page);
       const idle = this.#load === null && this.#sweep === null && !page.full && written === 0 && !desk.due;
-      if (once && idle) {
+      const held = this.#load !== null && this.#meta.paused !== null && !page.full;
+      if (once && (idle || held)) {
         return { kind: 'caughtUp' };
       }
     }
@@ -119,7 +127,7 @@ class Lane {
     if (this.#pages !== null) {
       return;
     }
-    const { observer, rowCounts } = this.#options;
+    const { observer, rowCounts, logger, initial = 'full' } = this.#options;
     if (this.#meta.pending) {
       throw new PatchwireError('PW-M307', 'A script of this section stopped half-way.');
     }
@@ -129,6 +137,14 @@ class Lane {
     }
     checkSource(this.#meta.source, this.#table);
     rowCounts.check(this.#meta.epoch);
+    const followed = this.#meta.incomplete?.reason === 'initial';
+    if (followed && initial === 'full') {
+      await this.#beginLoad(true, 'initial is full now');
+      return;
+    }
+    if (!followed && initial === 'none') {
+      logger.warn('initial: none changes nothing: the section has been loaded, and goes on as a whole');
+    }
     if (this.#meta.state === 'live') {
       observer.phase('live');
       this.#follow(readAgainFrom(this.#meta));
@@ -150,10 +166,19 @@ class Lane {
       throw new PatchwireError('PW-I901', 'The transition to loading stored no cursor.');
     }
     this.#options.observer.phase('loading');
-    this.#meta = meta;
+    this.#changed(meta);
     this.#sweep = null;
     this.#load = new Load(this.#options, table, meta.cursor);
     this.#follow(readAgainFrom(meta));
+  }
+
+  /** The meta after a transition. */
+  #changed(meta: SectionMeta): void {
+    this.#meta = meta;
+    this.#options.observer.leading(meta);
+    if (meta.paused?.what === 'all') {
+      this.#ends = { kind: 'paused' };
+    }
   }
 
   #follow(from: TrackingPosition): void {
@@ -165,13 +190,19 @@ class Lane {
   /** One page of whatever is under way beside the windows. */
   async #step(): Promise<void> {
     const { ladder } = this.#options;
-    await this.#load?.step();
+    const held = this.#meta.paused !== null && (this.#load?.phase === 'load' || this.#load?.phase === 'sweep');
+    if (held) {
+      this.#load?.hold();
+    } else {
+      await this.#load?.step();
+    }
     if (this.#sweep !== null && (await this.#sweep.step())) {
       this.#options.rowCounts.swept(this.#sweep.removed);
       this.#options.logger.info({ removed: this.#sweep.removed }, 'sweep ended');
       this.#sweep = null;
     }
-    ladder.hurry(this.#load !== null || this.#sweep !== null);
+    // A sweep wants its next page at once, and so does a load that is neither held nor slowed down.
+    ladder.want(this.#sweep !== null ? Number.NEGATIVE_INFINITY : this.#load === null || held ? null : this.#load.dueAt);
   }
 
   async #next(): Promise<ChangePage> {
@@ -220,16 +251,22 @@ class Lane {
     const { delivery, observer, logger, clock, ladder } = this.#options;
     const { rows, startedAtMs } = this.#load?.progress ?? { rows: 0, startedAtMs: clock.now() };
     const upTo = this.#proved ?? delivery.position.confirmed;
-    this.#meta = await delivery.transition({
+    const whole = this.#meta.incomplete === null;
+    const meta = await delivery.transition({
       state: 'live',
       newEpoch: false,
-      reset: { phase: 'end', reason: 'load ended' },
-      advance: { ...delivery.position, upTo, cursor: null, sourceReadAtMs: page.readAtMs },
+      reset: { phase: 'end', reason: whole ? 'load ended' : 'followed from now on' },
+      advance: { ...delivery.position, ...(whole ? { upTo } : {}), cursor: null, sourceReadAtMs: page.readAtMs },
     });
     this.#load = null;
-    ladder.hurry(false);
-    delivery.count = this.#meta.count;
+    ladder.want(null);
+    delivery.count = meta.count;
+    this.#changed(meta);
     observer.phase('live');
+    if (!whole) {
+      logger.info({ fromVersion: this.#meta.incomplete?.since.toString() }, 'live: rows are published as they change, upTo is not claimed');
+      return;
+    }
     logger.info({ rows, documents: this.#meta.count, upTo: upTo.toString(), durationMs: clock.now() - startedAtMs }, 'load ended: live');
   }
 
@@ -237,7 +274,8 @@ class Lane {
   async #compareRowCount(page: ChangePage): Promise<void> {
     const { delivery, observer, logger } = this.#options;
     const comparable = this.#load === null && this.#sweep === null && !page.full && page.rows.length === 0;
-    if (comparable && (await sweepIsDue(this.#options, this.#table, page))) {
+    const incomplete = this.#meta.incomplete !== null;
+    if (comparable && (await sweepIsDue({ ...this.#options, incomplete }, this.#table, page))) {
       observer.error('PW-S223');
       logger.warn({ code: 'PW-S223', tableRows: page.tableRows, documents: delivery.count }, 'row count differs: sweep begins');
       this.#sweep = new Sweep({ ...this.#options, table: this.#table, mode: 'publish' });
@@ -251,7 +289,7 @@ class Lane {
   }
 
   #purgeAsked(request: OperatorRequest): Promise<null> {
-    this.#purge = request;
+    this.#ends = { kind: 'purge', request };
     return Promise.resolve(null);
   }
 
@@ -259,25 +297,44 @@ class Lane {
     const text = request.args['to'];
     if (text === undefined) {
       await this.#beginLoad(true, `checkpoint reset by ${request.who}`);
-      return `Loading anew from version ${this.#meta.checkpoint}, under the new epoch ${this.#meta.epoch}.`;
+      const what = this.#meta.incomplete === null ? 'Loading anew' : 'Nothing is loaded (initial: none); following';
+      return `${what} from version ${this.#meta.checkpoint}, under the new epoch ${this.#meta.epoch}.`;
     }
-    return this.#resetTo(text);
+    return this.#resetTo(text, false);
   }
 
-  async #resetTo(text: string): Promise<string> {
-    const { tracker, delivery, signal } = this.#options;
+  async #resetTo(text: string, skipChanges: boolean): Promise<string> {
+    const { tracker, delivery, logger, signal } = this.#options;
     await this.#begin();
+    const before = delivery.position.checkpoint;
     const probe = await tracker.probe({ catalog: true, signal });
     await this.#stopReading();
-    const target = resetTarget(text, delivery.position, this.#table, probe);
-    this.#meta = await delivery.transition({
+    let target: ReturnType<typeof resetTarget>;
+    try {
+      target = resetTarget(text, delivery.position, this.#table, probe, skipChanges);
+      if (target.skips && this.#meta.state !== 'live') {
+        throw new PatchwireError('PW-C109', 'The section is loading, and the load needs the changes since it began.');
+      }
+    } finally {
+      this.#follow(readAgainFrom(this.#meta));
+    }
+    const { checkpoint, confirmed, skips } = target;
+    const { incomplete } = this.#meta;
+    const meta = await delivery.transition({
       state: this.#meta.state,
       newEpoch: false,
       reset: null,
-      advance: { ...target, high: delivery.position.high },
+      advance: { checkpoint, confirmed, high: maxVersion(delivery.position.high, checkpoint) },
+      ...(skips ? { incomplete: { reason: incomplete?.reason ?? 'skipped', since: checkpoint } } : {}),
     });
+    this.#changed(meta);
     // A load goes on from its own cursor: only the windows begin again.
-    this.#follow(readAgainFrom(this.#meta));
-    return `Reading again from version ${target.checkpoint}.`;
+    this.#follow(readAgainFrom(meta));
+    if (!skips) {
+      return `Reading again from version ${checkpoint}.`;
+    }
+    logger.warn({ checkpoint: checkpoint.toString(), before: before.toString() }, 'changes were skipped: upTo is not claimed any more');
+    await delivery.heartbeat();
+    return `Reading from version ${checkpoint}; the changes since ${before} were skipped. upTo is not claimed until the table is loaded anew.`;
   }
 }

@@ -9,6 +9,8 @@ import type { Logger } from '../observe/logger.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
 import type { Delivery } from './deliver.ts';
+import { type LoadLimits, LoadPace, progressOf } from './load-pace.ts';
+import { demandRoom } from './load-room.ts';
 import { Sweep } from './sweep.ts';
 
 export interface LoadOptions {
@@ -22,12 +24,17 @@ export interface LoadOptions {
   readonly observer: SectionObserver;
   /** How long after the version was current the first page may be read (R5). */
   readonly confirmMs: number;
+  /** none: what is there is cleared, and rows are published as they change from now on. Default full. */
+  readonly initial?: 'full' | 'none';
+  readonly load?: LoadLimits;
   readonly signal: AbortSignal;
 }
 
 /**
  * Stores that a load has begun: state, cursor, source identity, and a version that was current `confirmMs` before the first page as checkpoint
- * and `confirmed`. @returns the table as it is now, whose identity the section now has, and the meta
+ * and `confirmed`. With `initial: none` no row will be loaded, and upTo is not claimed until one day they are.
+ * @returns the table as it is now, whose identity the section now has, and the meta
+ * @throws PW-M318 before anything is stored, when Redis has no room for the table; what tracker and manager throw
  */
 export async function beginLoad(
   options: LoadOptions,
@@ -43,19 +50,25 @@ export async function beginLoad(
 }
 
 async function store(
-  { tracker, delivery, clock, logger, confirmMs, signal }: LoadOptions,
+  options: LoadOptions,
   table: TrackedTable,
   { newEpoch, reason }: { readonly newEpoch: boolean; readonly reason: string },
 ): Promise<SectionMeta> {
+  const { tracker, delivery, clock, logger, confirmMs, initial = 'full', load = {}, signal } = options;
   const { version } = table;
   const probe = await tracker.probe({ catalog: true, signal });
+  const rowsNow = probe.tables?.get(table.fullName)?.rows ?? null;
+  if (initial === 'full' && rowsNow !== null && load.ignoreMemory !== true) {
+    await demandRoom({ ...options, documents: delivery.count }, table, rowsNow);
+  }
   await clock.sleep(confirmMs, { signal });
   const cursor: LoadCursor = {
-    phase: 'load',
+    phase: initial === 'full' ? 'load' : 'clear',
     after: null,
     rows: 0,
-    estimate: probe.tables?.get(table.fullName)?.rows ?? null,
+    estimate: initial === 'full' ? rowsNow : null,
     startedAtMs: clock.now(),
+    activeMs: 0,
   };
   const meta = await delivery.transition({
     state: 'loading',
@@ -63,19 +76,27 @@ async function store(
     reset: { phase: 'begin', reason },
     advance: { checkpoint: version, confirmed: version, high: version, cursor },
     source: table.identity,
+    incomplete: initial === 'full' ? null : { reason: 'initial', since: version },
   });
   const { estimate } = cursor;
-  logger.info({ table: table.fullName, fromVersion: version.toString(), estimate, epoch: meta.epoch, reason }, 'load begins');
+  const fields = { table: table.fullName, fromVersion: version.toString(), estimate, epoch: meta.epoch, reason };
+  logger.info(fields, initial === 'full' ? 'load begins' : 'followed from now on: nothing is loaded');
   return meta;
 }
 
-const LOG_INTERVAL_MS = 1000;
+const LOG_INTERVAL_MS = 10_000;
 
-/** Phases: load (pages by key), sweep, window (all read: the first window that is not full makes the section live). They only go forward. */
+/**
+ * Phases: load (pages by key), then sweep; or clear (of a section that is only followed). Then window: all is read, the first window that is not
+ * full makes the section live. They only go forward.
+ */
 export class Load {
   readonly #options: LoadOptions;
   readonly #table: TrackedTable;
+  readonly #pace: LoadPace;
   #cursor: LoadCursor;
+  /** When the page before ended; null: none was, or the load was held. */
+  #markedAt: number | null = null;
   #sweep: Sweep | null = null;
   #loggedAtMs: number;
 
@@ -84,6 +105,7 @@ export class Load {
     this.#options = options;
     this.#table = table;
     this.#cursor = cursor;
+    this.#pace = new LoadPace(options.load ?? {});
     this.#loggedAtMs = options.clock.now();
   }
 
@@ -91,15 +113,30 @@ export class Load {
     return this.#cursor.phase;
   }
 
+  /** When its next step is due, in monotonic ms. */
+  get dueAt(): number {
+    return this.#cursor.phase === 'load' ? this.#pace.dueAt : Number.NEGATIVE_INFINITY;
+  }
+
+  /** It is paused: the time until its next page does not count. */
+  hold(): void {
+    this.#markedAt = null;
+  }
+
   /** Rows written by its pages, and when it began. */
   get progress(): { readonly rows: number; readonly startedAtMs: number } {
     return this.#cursor;
   }
 
-  /** One page of the load or of the sweep, delivered; nothing once the phase is `window`. */
+  /** One page of the load or of the sweep, delivered, or all that is cleared; nothing while none is due, and once the phase is `window`. */
   async step(): Promise<void> {
+    if (this.#options.clock.monotonic() < this.dueAt) {
+      return;
+    }
     if (this.#cursor.phase === 'load') {
       await this.#loadPage();
+    } else if (this.#cursor.phase === 'clear') {
+      await this.#clear();
     } else if (this.#cursor.phase === 'sweep') {
       await this.#sweepPage();
     }
@@ -108,12 +145,16 @@ export class Load {
 
   async #loadPage(): Promise<void> {
     const { tracker, delivery, clock, observer, signal } = this.#options;
-    const page = await tracker.readLoadPage(this.#table, { after: this.#cursor.after, signal });
+    const { pageRows } = this.#pace;
+    const beganAt = clock.monotonic();
+    const limit = pageRows === undefined ? {} : { rows: pageRows };
+    const page = await tracker.readLoadPage(this.#table, { after: this.#cursor.after, ...limit, signal });
     const cursor: LoadCursor = {
       ...this.#cursor,
       phase: page.end ? 'sweep' : 'load',
       after: page.last ?? this.#cursor.after,
       rows: this.#cursor.rows + page.rows.length,
+      activeMs: Math.round((this.#cursor.activeMs ?? 0) + clock.monotonic() - (this.#markedAt ?? beganAt)),
     };
     await delivery.deliver({
       rows: page.rows,
@@ -125,7 +166,23 @@ export class Load {
       signal,
     });
     this.#cursor = cursor;
-    observer.loadProgress({ phase: 'load', rows: cursor.rows, estimate: cursor.estimate });
+    this.#markedAt = clock.monotonic();
+    this.#pace.read(page.rows.length, beganAt, this.#markedAt);
+    observer.loadProgress({ phase: 'load', rows: cursor.rows, estimate: cursor.estimate, ...progressOf(cursor) });
+  }
+
+  /** Whole before any window is read: what a window brings must not be cleared. */
+  async #clear(): Promise<void> {
+    const { delivery, clock, signal } = this.#options;
+    const clearing = new Sweep({ ...this.#options, table: this.#table, mode: 'store', keeps: 'nothing' });
+    while (!(await clearing.step())) {
+      signal.throwIfAborted();
+    }
+    const cursor: LoadCursor = { ...this.#cursor, phase: 'window' };
+    const { high } = delivery.position;
+    const sameKey = (): Promise<boolean> => Promise.resolve(false);
+    await delivery.deliver({ rows: [], to: high, readAtMs: clock.now(), mode: 'store', advance: { cursor }, sameKey, signal });
+    this.#cursor = cursor;
   }
 
   async #sweepPage(): Promise<void> {
@@ -141,7 +198,7 @@ export class Load {
     if (now - this.#loggedAtMs >= LOG_INTERVAL_MS) {
       this.#loggedAtMs = now;
       const { phase, rows, estimate } = this.#cursor;
-      logger.info({ phase, rows, estimate, removed: this.#sweep?.removed ?? 0 }, 'load goes on');
+      logger.info({ phase, rows, estimate, ...progressOf(this.#cursor), removed: this.#sweep?.removed ?? 0 }, 'load goes on');
     }
   }
 }

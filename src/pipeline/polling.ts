@@ -51,7 +51,7 @@ export class Ladder implements PollPacing {
   readonly #options: LadderOptions;
   readonly #alarm: Alarm;
   #waits = 0;
-  #hurried = false;
+  #wantedAt: number | null = null;
   #resumedAtMs: number;
 
   constructor(options: LadderOptions) {
@@ -65,9 +65,9 @@ export class Ladder implements PollPacing {
     return this.#resumedAtMs;
   }
 
-  /** While set, no wait takes time: a load or a sweep wants the next round at once. */
-  hurry(hurried: boolean): void {
-    this.#hurried = hurried;
+  /** No wait goes beyond this monotonic time, in ms: a load or a sweep wants its next turn then. null: nothing does. */
+  want(at: number | null): void {
+    this.#wantedAt = at;
   }
 
   /** Ends the wait under way, or skips the next one, and goes back to the bottom: somebody asked for a poll now (L6). */
@@ -81,17 +81,18 @@ export class Ladder implements PollPacing {
     if (outcome !== 'empty') {
       this.#waits = 0;
     }
-    if (outcome !== 'full' && !this.#hurried) {
-      await this.#climb(signal);
+    const mostMs = this.#wantedAt === null ? Number.POSITIVE_INFINITY : this.#wantedAt - this.#options.clock.monotonic();
+    if (outcome !== 'full' && mostMs > 0) {
+      await this.#climb(mostMs, signal);
     }
     this.#resumedAtMs = this.#options.clock.now();
   }
 
-  async #climb(signal: AbortSignal): Promise<void> {
+  async #climb(mostMs: number, signal: AbortSignal): Promise<void> {
     const { steps, maxMs, random } = this.#options;
     const delayMs = ladderDelayMs(steps, this.#waits, maxMs) * (1 - JITTER + 2 * JITTER * random());
     this.#waits += 1;
-    if (await this.#alarm.wait(delayMs, signal)) {
+    if (await this.#alarm.wait(Math.min(delayMs, mostMs), signal)) {
       this.#waits = 0;
     }
   }

@@ -37,15 +37,17 @@ export function checkSource(stored: SourceIdentity, table: TrackedTable): void {
 }
 
 /**
- * The position that `reset` to a version means: read again from it. Only backwards, as forwards would skip changes; only as far as history reaches.
- * @throws PW-C109 for no version, or one beyond the checkpoint; PW-S211, PW-S221
+ * The position that a version given by an operator means: read again from it, only as far as history reaches. Forwards skips changes, which must
+ * be said, and is of no use while a load still needs them.
+ * @throws PW-C109 for no version, one beyond the checkpoint, one that is not current yet; PW-S211, PW-S221
  */
 export function resetTarget(
   text: string,
   position: TrackingPosition,
   table: TrackedTable,
   probe: Probe,
-): { readonly checkpoint: Version; readonly confirmed: Version } {
+  skipChanges = false,
+): { readonly checkpoint: Version; readonly confirmed: Version; readonly skips: boolean } {
   let to: Version;
   try {
     to = parseVersion(text);
@@ -53,7 +55,14 @@ export function resetTarget(
     throw new PatchwireError('PW-C109', `${JSON.stringify(text)} is not a version.`, { cause });
   }
   if (to > position.checkpoint) {
-    throw new PatchwireError('PW-C109', `Version ${to} is beyond the checkpoint ${position.checkpoint}: that would skip changes.`);
+    if (!skipChanges) {
+      throw new PatchwireError('PW-C109', `Version ${to} is beyond the checkpoint ${position.checkpoint}: that would skip changes.`, {
+        hint: 'Say --skip-changes if they are meant to be lost: upTo is not claimed any more until the table is loaded anew.',
+      });
+    }
+    if (to > probe.version) {
+      throw new PatchwireError('PW-C109', `Version ${to} is beyond the current version ${probe.version} of the source.`);
+    }
   }
   const minValid = probe.tables?.get(table.fullName)?.minValidVersion ?? null;
   if (minValid === null) {
@@ -64,5 +73,6 @@ export function resetTarget(
       details: { minValid: minValid.toString(), to: text },
     });
   }
-  return { checkpoint: to, confirmed: to < position.confirmed ? to : position.confirmed };
+  const skips = to > position.checkpoint;
+  return { checkpoint: to, confirmed: skips || to < position.confirmed ? to : position.confirmed, skips };
 }

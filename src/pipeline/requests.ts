@@ -134,7 +134,9 @@ export class RequestDesk {
       message = await handler(request);
     } catch (thrown) {
       const error = asPatchwireError(thrown);
-      if (error !== thrown || error.kind === 'manager' || (error.retry !== 'never' && error.retry !== 'resync')) {
+      // That Redis has no room is the answer to who asked for a load: nothing was begun.
+      const passes = error.kind === 'manager' && error.code !== 'PW-M318';
+      if (error !== thrown || passes || (error.retry !== 'never' && error.retry !== 'resync')) {
         throw thrown;
       }
       await this.answer(request, 'failed', error.message, error.code);

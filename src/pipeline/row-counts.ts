@@ -90,6 +90,8 @@ export interface RowCountOptions {
   readonly manager: DistributedDataManager;
   readonly delivery: Delivery;
   readonly rowCounts: RowCountWatch;
+  /** The section lacks rows, as it does behind a filter: fewer documents than rows tell nothing. */
+  readonly incomplete: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -106,10 +108,10 @@ export async function sweepIsDue(options: RowCountOptions, table: TrackedTable, 
   if (tableRows === null) {
     return false;
   }
-  // A filter leaves fewer documents than rows, never more; how many fewer no count of the table tells.
-  const unfiltered = table.selection.filter === null;
-  const differ = (): boolean => (unfiltered ? tableRows !== delivery.count : tableRows < delivery.count);
-  const due = rowCounts.due(differ(), unfiltered);
+  // A filter, or no load, leaves fewer documents than rows, never more; how many fewer no count of the table tells.
+  const whole = table.selection.filter === null && !options.incomplete;
+  const differ = (): boolean => (whole ? tableRows !== delivery.count : tableRows < delivery.count);
+  const due = rowCounts.due(differ(), whole);
   if (due === null) {
     return false;
   }

@@ -6,7 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { backoffDelayMs } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
-import type { DistributedDataManager, LeadResult, OperatorRequest, SectionMeta } from '../manager/distributed-data-manager.ts';
+import type { DistributedDataManager, LeadResult, SectionMeta } from '../manager/distributed-data-manager.ts';
 import { asPatchwireError, PatchwireError } from '../model/errors.ts';
 import type { TableSelection } from '../model/table.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -16,6 +16,8 @@ import { Alarm } from './alarm.ts';
 import { Delivery, type BatchLimits } from './deliver.ts';
 import { keepBeating } from './heartbeats.ts';
 import { runLane, type LaneEnd } from './lane.ts';
+import type { LoadLimits } from './load-pace.ts';
+import { withoutSource } from './pauses.ts';
 import { Ladder, type LadderStep } from './polling.ts';
 import { REQUEST_INTERVAL_MS, RequestDesk } from './requests.ts';
 import { RowCountWatch } from './row-counts.ts';
@@ -28,6 +30,10 @@ export interface SectionOptions {
   readonly ladder: { readonly steps: readonly LadderStep[]; readonly maxMs?: number | undefined };
   /** R5: how long a version must have been current before it is trusted as the beginning of a load. */
   readonly confirmMs: number;
+  /** none: rows are published as they change from now on, nothing is loaded. Default full. */
+  readonly initial?: 'full' | 'none';
+  /** How fast a load may go. */
+  readonly load?: LoadLimits;
   readonly batch: BatchLimits;
   readonly heartbeatMs: number;
   /** How long a lease lives without a heartbeat: the longest that a standby waits before it tries again. */
@@ -68,7 +74,7 @@ function isFinal(error: PatchwireError): boolean {
   return error.retry === 'never' || error.retry === 'resync';
 }
 
-/** Phases as the observer is told them: starting, standby, loading, live, retrying, stopped. */
+/** Phases as the observer is told them: starting, standby, loading, live, retrying, paused, stopped. */
 class Section {
   readonly #options: SectionOptions;
   readonly #ladder: Ladder;
@@ -214,20 +220,24 @@ class Section {
 
   /** Describes the table and runs its lane; trouble with the source is waited out under the same lead, heartbeats going on. */
   async #follow(led: SectionMeta, delivery: Delivery, signal: AbortSignal): Promise<LaneEnd> {
-    const { tracker, manager, section, selection, logger, once = false } = this.#options;
+    const { tracker, selection, logger, once = false } = this.#options;
     for (;;) {
       try {
-        const purge = await this.#servePurge();
-        if (purge !== null) {
-          return { kind: 'purge', request: purge };
+        const own = { ladder: this.#ladder, desk: this.#desk, rowCounts: this.#rowCounts, onHealthy: this.#healthy };
+        const before = await withoutSource({ ...this.#options, ...own, delivery, alarm: this.#retry, led, once, signal });
+        if (before.kind !== 'read') {
+          return before;
         }
-        const meta = (await manager.readMeta(section)) ?? led;
         const table = await tracker.describe(selection, { signal });
         for (const warning of table.warnings) {
           logger.warn({ table: table.fullName }, warning);
         }
-        const own = { ladder: this.#ladder, desk: this.#desk, rowCounts: this.#rowCounts, onHealthy: this.#healthy };
-        return await runLane({ ...this.#options, ...own, delivery, signal, once }, table, meta);
+        const end = await runLane({ ...this.#options, ...own, delivery, signal, once }, table, before.meta);
+        if (end.kind !== 'paused') {
+          return end;
+        }
+        // Rests until it is resumed; everything that was read has been delivered.
+        await delivery.settle();
       } catch (thrown) {
         signal.throwIfAborted();
         const error = asPatchwireError(thrown);
@@ -239,22 +249,6 @@ class Section {
         await this.#retry.wait(this.#nextDelay(error), signal);
       }
     }
-  }
-
-  /** Purging needs no source: it is done even while none answers. */
-  async #servePurge(): Promise<OperatorRequest | null> {
-    let purge: OperatorRequest | null = null;
-    const verbs = new Map([
-      [
-        'purge',
-        (request: OperatorRequest): Promise<null> => {
-          purge = request;
-          return Promise.resolve(null);
-        },
-      ],
-    ]);
-    await this.#desk.serve(verbs, { refuseUnknown: false });
-    return purge;
   }
 
   /** A table that cannot even be described gets no section in Redis. */

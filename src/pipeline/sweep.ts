@@ -11,6 +11,8 @@ import type { ChangeTracker } from '../source/change-tracker.ts';
 import type { Delivery } from './deliver.ts';
 import { removal } from './patches.ts';
 
+const NO_PACE = { percent: null, rowsPerSecond: null, secondsLeft: null } as const;
+
 /** Index entries asked for at a time. */
 const PAGE_ENTRIES = 1000;
 
@@ -24,6 +26,8 @@ export interface SweepOptions {
   readonly observer: SectionObserver;
   /** store: without messages, while loading. */
   readonly mode: 'publish' | 'store';
+  /** nothing: every entry goes, nobody is asked. Default: what exists. */
+  readonly keeps?: 'nothing';
   readonly signal: AbortSignal;
 }
 
@@ -45,7 +49,7 @@ export class Sweep {
 
   /** One page of the index. @returns whether it was the last */
   async step(): Promise<boolean> {
-    const { section, table, tracker, manager, delivery, clock, observer, mode, signal } = this.#options;
+    const { section, table, tracker, manager, delivery, clock, observer, mode, keeps, signal } = this.#options;
     // Scanned versions are exact bases only when nothing is in flight.
     await delivery.settle();
     const { cursor, entries } = await manager.scan(section, this.#cursor, PAGE_ENTRIES);
@@ -53,22 +57,22 @@ export class Sweep {
     const page = [...new Map(entries.map((entry) => [entry.identity, entry])).values()];
     if (page.length > 0) {
       // The version before the look, as for every read (R1): what is gone was gone as of it.
-      const probe = await tracker.probe({ catalog: false, signal });
+      const to = keeps === 'nothing' ? delivery.position.high : (await tracker.probe({ catalog: false, signal })).version;
       const keys = page.map(({ dataKey }) => dataKey);
-      const exists = await tracker.existing(table, keys, { signal });
+      const exists = keeps === 'nothing' ? keys.map(() => false) : await tracker.existing(table, keys, { signal });
       const writes = page
         .filter((_, i) => exists[i] === false)
         .map(({ identity, dataKey, version }) => {
-          const asOf = maxVersion(probe.version, parseVersion(version));
+          const asOf = maxVersion(to, parseVersion(version));
           const base = { version, dataKey, document: null };
           return removal(identity, base, formatVersion(asOf), { changeVersion: asOf }, mode);
         });
-      await delivery.remove(writes, { to: probe.version, readAtMs: clock.now(), mode, advance: {} });
+      await delivery.remove(writes, { to, readAtMs: clock.now(), mode, advance: {} });
       this.#removed += writes.length;
     }
     this.#looked += page.length;
     this.#cursor = cursor;
-    observer.loadProgress({ phase: 'sweep', rows: this.#looked, estimate: delivery.count });
+    observer.loadProgress({ phase: 'sweep', rows: this.#looked, estimate: delivery.count, ...NO_PACE });
     return cursor === '0';
   }
 }

@@ -37,6 +37,12 @@ export interface WindowPage {
   readonly readAtMs: number;
 }
 
+export interface LoadPageOptions {
+  readonly after: string | null;
+  readonly rows?: number;
+  readonly signal: AbortSignal;
+}
+
 /** How many rows the table holds, counted, at exactly one version of the database. */
 export interface RowCount {
   readonly rows: number;
@@ -89,8 +95,14 @@ export interface ChangeTracker extends AsyncDisposable {
     },
   ): Promise<WindowPage>;
 
-  /** The next rows by primary key beyond the data key `after`, in SQL Server's own order. */
-  readLoadPage(table: TrackedTable, options: { readonly after: string | null; readonly signal: AbortSignal }): Promise<LoadPage>;
+  /** The next rows by primary key beyond the data key `after`, in SQL Server's own order; at most `rows`, by default a whole page. */
+  readLoadPage(table: TrackedTable, options: LoadPageOptions): Promise<LoadPage>;
+
+  /**
+   * One row as it is published: the one of this data key, in any spelling that SQL Server takes for it; without a key the first one that passes
+   * the filter. @returns null where there is none, or the one asked for does not pass the filter. @throws PW-C109 for a key that is none of the table
+   */
+  readRow(table: TrackedTable, options: { readonly dataKey: string | null; readonly signal: AbortSignal }): Promise<RowState | null>;
 
   /** Which of these data keys still exist and pass the filter (L4), in the order asked. */
   existing(table: TrackedTable, dataKeys: readonly string[], options: { readonly signal: AbortSignal }): Promise<readonly boolean[]>;

@@ -7,10 +7,10 @@ import type { ChangePage, LoadPage, RowState } from '../../src/model/change.ts';
 import type { Document } from '../../src/model/document.ts';
 import { PatchwireError } from '../../src/model/errors.ts';
 import type { TableSelection, TrackedTable } from '../../src/model/table.ts';
-import type { ChangeTracker, Probe, RowCount, TrackChangesOptions, WindowPage } from '../../src/source/change-tracker.ts';
+import type { ChangeTracker, LoadPageOptions, Probe, RowCount, TrackChangesOptions, WindowPage } from '../../src/source/change-tracker.ts';
 import { trackChanges } from '../../src/source/track-changes.ts';
 
-export type TrackerCall = 'describe' | 'probe' | 'readWindow' | 'readLoadPage' | 'existing' | 'sameKey' | 'countRows';
+export type TrackerCall = 'describe' | 'probe' | 'readWindow' | 'readLoadPage' | 'readRow' | 'existing' | 'sameKey' | 'countRows';
 
 export interface ScriptedTrackerOptions {
   readonly clock: Clock;
@@ -202,21 +202,28 @@ export class ScriptedTracker implements ChangeTracker {
     });
   }
 
-  readLoadPage(
-    _table: TrackedTable,
-    { after, signal }: { readonly after: string | null; readonly signal: AbortSignal },
-  ): Promise<LoadPage> {
+  readLoadPage(_table: TrackedTable, { after, rows: most = Number.POSITIVE_INFINITY, signal }: LoadPageOptions): Promise<LoadPage> {
     return this.#call('readLoadPage', signal, () => {
       const rows = [...this.#rows]
         .filter(([identity, { document }]) => this.#passes(document) && (after === null || identity > this.identity(after)))
         .toSorted(([a], [b]) => (a < b ? -1 : 1));
-      const page = rows.slice(0, this.#options.loadRows);
+      const page = rows.slice(0, Math.min(this.#options.loadRows, most));
       return {
         rows: page.map(([identity, { dataKey, document }]) => ({ identity, dataKey, changeVersion: this.#version, document })),
         to: this.#version,
         last: page.at(-1)?.[1].dataKey ?? null,
         end: rows.length === page.length,
       };
+    });
+  }
+
+  readRow(
+    _table: TrackedTable,
+    { dataKey, signal }: { readonly dataKey: string | null; readonly signal: AbortSignal },
+  ): Promise<RowState | null> {
+    return this.#call('readRow', signal, () => {
+      const [identity, row] = [...this.#rows].find(([key]) => dataKey === null || key === this.identity(dataKey)) ?? [];
+      return identity === undefined || row === undefined ? null : { identity, ...row, changeVersion: this.#version };
     });
   }
 

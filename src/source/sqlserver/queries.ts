@@ -147,6 +147,16 @@ ORDER BY ${plan.key.map(({ column }) => `t.${quoteName(column.name)}`).join(', '
   return pageQuery(plan, request, beyond ? plan.key.flatMap(keyDeclaration) : [], rows);
 }
 
+/** The row of one key, as a load page. Parameters: @rows int, the key's; @maxValue bigint where a column is unbounded. */
+export function rowQuery(plan: TablePlan, request: RequestSettings): string {
+  const key = plan.key.map((part, i) => `t.${quoteName(part.column.name)} = ${keyOperand(part, i)}`);
+  const conditions = [...key, ...(plan.filter === null ? [] : [`(${plan.filter.sql})`])];
+  const rows = `SELECT TOP (@rows) ${plan.loadSelect.join(', ')}
+FROM ${plan.name} AS t
+WHERE ${conditions.join(' AND ')};`;
+  return pageQuery(plan, request, plan.key.flatMap(keyDeclaration), rows);
+}
+
 /** (prefix (a > @k0 OR (a = @k0 AND b > @k1))): the rows beyond a composite key, in the key's own order. */
 function keyCondition(key: readonly KeyPlan[], alias: string, prefix: string): string {
   const beyond = key.reduceRight((inner, part, i) => {

@@ -23,6 +23,7 @@ import {
   existingSizes,
   loadQuery,
   PAGE_SETS,
+  rowQuery,
   sameKeyQuery,
   windowQuery,
   type RequestSettings,
@@ -41,7 +42,8 @@ export interface TableReader {
     run: Run,
     options: { readonly from: Version; readonly cursor: PageCursor | null; readonly position: TrackingPosition },
   ): Promise<PageResult>;
-  load(run: Run, options: { readonly after: string | null }): Promise<LoadPage>;
+  load(run: Run, options: { readonly after: string | null; readonly rows?: number }): Promise<LoadPage>;
+  row(run: Run, dataKey: string | null): Promise<RowState | null>;
   existing(run: Run, dataKeys: readonly string[]): Promise<readonly boolean[]>;
   sameKey(run: Run, a: string, b: string): Promise<boolean>;
   count(run: Run): Promise<RowCount | null>;
@@ -64,14 +66,15 @@ export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLi
     windowNext: windowQuery(plan, limits, true),
     loadFirst: loadQuery(plan, limits, false),
     loadNext: loadQuery(plan, limits, true),
+    row: rowQuery(plan, limits),
     check: checkQuery(plan, limits),
     sameKey: sameKeyQuery(plan, limits),
     count: countQuery(plan, limits),
   };
   const sizes = existingSizes(plan.key.length);
   const existingTexts = new Map(sizes.map((size) => [size, existingQuery(plan, limits, size)]));
-  const common: readonly Parameter[] = [
-    { name: 'rows', type: mssql.Int, value: limits.pageRows },
+  const common = (pageRows: number): readonly Parameter[] => [
+    { name: 'rows', type: mssql.Int, value: pageRows },
     ...(plan.unbounded ? [{ name: 'maxValue', type: mssql.BigInt, value: String(limits.maxDocumentBytes) }] : []),
   ];
 
@@ -83,8 +86,9 @@ export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLi
         limits,
         check: texts.check,
         text: cursor === null ? texts.windowFirst : texts.windowNext,
+        pageRows: limits.pageRows,
         parameters: [
-          ...common,
+          ...common(limits.pageRows),
           { name: 'from', type: mssql.BigInt, value: from.toString() },
           ...(cursor === null
             ? []
@@ -98,19 +102,37 @@ export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLi
       return { ...page, last: last === undefined ? null : { version: last.changeVersion, dataKey: last.dataKey } };
     },
 
-    async load(run, { after }) {
+    async load(run, { after, rows: most = limits.pageRows }) {
+      const pageRows = Math.min(most, limits.pageRows);
       const { rows, to, full } = await readPage(run, {
         plan,
         table,
         limits,
         check: texts.check,
         text: after === null ? texts.loadFirst : texts.loadNext,
-        parameters: [...common, ...(after === null ? [] : keyParameters(plan, after))],
+        pageRows,
+        parameters: [...common(pageRows), ...(after === null ? [] : keyParameters(plan, after))],
         reader: (version) => plan.load(version),
         reach: null,
         position: null,
       });
       return { rows, to, last: rows.at(-1)?.dataKey ?? null, end: !full };
+    },
+
+    async row(run, dataKey) {
+      const { rows } = await readPage(run, {
+        plan,
+        table,
+        limits,
+        check: texts.check,
+        text: dataKey === null ? texts.loadFirst : texts.row,
+        pageRows: 1,
+        parameters: [...common(1), ...(dataKey === null ? [] : askedParameters(plan, table, dataKey))],
+        reader: (version) => plan.load(version),
+        reach: null,
+        position: null,
+      });
+      return rows[0] ?? null;
     },
 
     async existing(run, dataKeys) {
@@ -160,6 +182,7 @@ interface PageOptions {
   readonly limits: PageLimits;
   readonly text: string;
   readonly parameters: readonly Parameter[];
+  readonly pageRows: number;
   readonly check: string;
   readonly reader: (to: Version) => RowReader;
   readonly reach: Version | null;
@@ -204,7 +227,7 @@ async function readPage(run: Run, options: PageOptions): Promise<Page> {
   checkVersion(versionOf(after.get('afterVersion')), { ...position, last: rows.at(-1)?.changeVersion, checkpoint: to }, about);
   checkTable(table, tableFacts(after, 'afterObject', 'afterTracking'), reach);
   checkDatabase(databaseFacts(after.get('afterDatabase')), table.identity);
-  return { rows, to, full: cut || rows.length >= limits.pageRows };
+  return { rows, to, full: cut || rows.length >= options.pageRows };
 }
 
 function valuesOf(plan: TablePlan, dataKey: string): string[] {
@@ -231,6 +254,16 @@ function parameterOf(plan: TablePlan, i: number, text: string): Pick<Parameter, 
 function keyParameters(plan: TablePlan, dataKey: string): Parameter[] {
   const values = valuesOf(plan, dataKey);
   return plan.key.map((part, i) => ({ name: cursorParameter(part, i), ...parameterOf(plan, i, values[i] ?? '') }));
+}
+
+/** A key that a person wrote. @throws PatchwireError PW-C109 when it is none of the table's */
+function askedParameters(plan: TablePlan, table: TrackedTable, dataKey: string): Parameter[] {
+  try {
+    return keyParameters(plan, dataKey);
+  } catch (cause) {
+    const columns = table.key.map(({ name }) => name).join(', ');
+    throw new PatchwireError('PW-C109', `${JSON.stringify(dataKey)} is no key of ${table.fullName}, whose key is ${columns}.`, { cause });
+  }
 }
 
 /** `size` keys; when there are fewer, the last one again. */

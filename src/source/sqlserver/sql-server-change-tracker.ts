@@ -4,11 +4,11 @@
  */
 import type { Clock } from '../../lib/clock.ts';
 import { systemClock } from '../../lib/clock.ts';
-import type { ChangePage, LoadPage } from '../../model/change.ts';
+import type { ChangePage, LoadPage, RowState } from '../../model/change.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import type { TableSelection, TrackedTable } from '../../model/table.ts';
 import type { Logger } from '../../observe/logger.ts';
-import type { ChangeTracker, Probe, RowCount, TrackChangesOptions, WindowPage } from '../change-tracker.ts';
+import type { ChangeTracker, LoadPageOptions, Probe, RowCount, TrackChangesOptions, WindowPage } from '../change-tracker.ts';
 import { trackChanges } from '../track-changes.ts';
 import { describeTable } from './catalog.ts';
 import { driverConfig } from './connection.ts';
@@ -174,9 +174,14 @@ class SqlServerChangeTracker implements ChangeTracker {
     return { ...page, readAtMs: this.#clock.now() };
   }
 
-  readLoadPage(table: TrackedTable, { signal, after }: { readonly after: string | null; readonly signal: AbortSignal }): Promise<LoadPage> {
+  readLoadPage(table: TrackedTable, { signal, ...options }: LoadPageOptions): Promise<LoadPage> {
     const reader = this.#readerOf(table);
-    return this.#read('loading', table.fullName, signal, (run) => reader.load(run, { after }));
+    return this.#read('loading', table.fullName, signal, (run) => reader.load(run, options));
+  }
+
+  readRow(table: TrackedTable, { signal, dataKey }: Parameters<ChangeTracker['readRow']>[1]): Promise<RowState | null> {
+    const reader = this.#readerOf(table);
+    return this.#read('reading a row', table.fullName, signal, (run) => reader.row(run, dataKey));
   }
 
   existing(table: TrackedTable, dataKeys: readonly string[], { signal }: { readonly signal: AbortSignal }): Promise<readonly boolean[]> {

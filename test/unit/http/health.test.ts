@@ -21,6 +21,8 @@ function section(phase: SectionPhase, more: Partial<SectionStatus> = {}): Health
     caughtUpAtMs: null,
     progressAtMs: NOW - 1000,
     load: null,
+    paused: null,
+    incomplete: null,
     totals: {
       windows: 0,
       rowsRead: 0,

@@ -15,7 +15,7 @@ const meta = { epoch: 'e1' } as SectionMeta;
 function tellAll(observer: SectionObserver): void {
   observer.phase('loading');
   observer.leading(meta);
-  observer.loadProgress({ phase: 'load', rows: 10, estimate: 100 });
+  observer.loadProgress({ phase: 'load', rows: 10, estimate: 100, percent: 10, rowsPerSecond: 5, secondsLeft: 18 });
   observer.phase('live');
   observer.polled({ read: true, rows: 3, full: false, durationMs: 20, to: 9n, readAtMs: 1 });
   observer.polled({ read: false, rows: 0, full: false, durationMs: 1, to: 9n, readAtMs: 1 });

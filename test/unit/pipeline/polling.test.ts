@@ -90,9 +90,9 @@ describe('polling ladder', () => {
   it('does not wait while it is hurried', async () => {
     const clock = new ManualClock();
     const ladder = new Ladder({ steps: DEFAULT_LADDER, clock, random: () => 0.5 });
-    ladder.hurry(true);
+    ladder.want(Number.NEGATIVE_INFINITY);
     expect(await waited(clock, ladder, 'empty')).toBe(0);
-    ladder.hurry(false);
+    ladder.want(null);
     expect(await waited(clock, ladder, 'empty')).toBe(50);
   });
 
