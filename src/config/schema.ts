@@ -93,6 +93,9 @@ const ladder = z.codec(z.array(z.string({ error: LADDER_RULE }), { error: LADDER
   encode: formatLadder,
 });
 
+const SHARE_RULE = 'a number above 0 and at most 1';
+const share = z.number({ error: SHARE_RULE }).gt(0, SHARE_RULE).max(1, SHARE_RULE);
+
 const sourceLimits = z.strictObject({
   /** Rows of a page. */
   pageRows: count(1, 1_000_000).default(20_000),
@@ -101,11 +104,7 @@ const sourceLimits = z.strictObject({
   /** Readers of one database at a time. */
   readers: count(1, 16).default(1),
   /** The greatest share of time spent reading. */
-  timeShare: z
-    .number({ error: 'a number above 0 and at most 1' })
-    .gt(0, 'a number above 0 and at most 1')
-    .max(1, 'a number above 0 and at most 1')
-    .default(0.5),
+  timeShare: share.default(0.5),
   lockTimeout: duration({ min: '100ms', max: '10m' }).prefault('5s'),
   /** How long a whole request may take before it is cancelled. */
   requestTimeout: duration({ min: '1s', max: '1h' }).prefault('30s'),
@@ -181,7 +180,17 @@ export const tableSchema = z.strictObject({
   shape: z.record(z.string(), columnShape, { error: 'a map of columns' }).default({}),
   /** A row filter in the documented grammar. */
   filter: text.optional(),
-  initial: choice(['full'], { none: 'every table is loaded whole first; leave the key out or say full' }).default('full'),
+  /** none: nothing is loaded, rows are published as they change from now on, and upTo is never claimed. */
+  initial: choice(['full', 'none']).default('full'),
+  /** How fast a first load, or a replacement, may go. */
+  load: z
+    .strictObject({
+      rowsPerSecond: count(1, 10_000_000).optional(),
+      timeShare: share.optional(),
+      /** Load even where Redis seems to have no room for it. */
+      ignoreMemory: z.boolean({ error: 'true or false' }).default(false),
+    })
+    .prefault({}),
   /** In this version a table whose history is lost stops, with its code, until `patchwire checkpoint reset` loads it anew. */
   onLostHistory: choice(['stop'], {
     resync: 'a table whose history is lost stops until `patchwire checkpoint reset`; leave the key out or say stop',

@@ -146,13 +146,15 @@ export function describeSource(config: Config, source: string): string {
 export function sectionOptions(
   config: Config,
   table: TableConfig,
-): Pick<SectionOptions, 'section' | 'selection' | 'ladder' | 'confirmMs' | 'batch' | 'heartbeatMs' | 'leaseMs'> {
+): Pick<SectionOptions, 'section' | 'selection' | 'ladder' | 'confirmMs' | 'initial' | 'load' | 'batch' | 'heartbeatMs' | 'leaseMs'> {
   const { polling } = sourceOf(config, table.source);
   return {
     section: table.section,
     selection: selectionOf(table),
     ladder: { steps: polling.ladder, maxMs: table.polling.max },
     confirmMs: polling.confirm,
+    initial: table.initial,
+    load: definedFields(table.load),
     batch: config.batch,
     heartbeatMs: config.manager.heartbeat,
     leaseMs: config.manager.lease,
