@@ -121,7 +121,7 @@ describe('SNAPSHOT', () => {
     await reader.commit();
   });
 
-  test('3952 where it is not allowed, at the first table and not at BEGIN', async () => {
+  test('1.4-01, 3952 where it is not allowed, at the first table and not at BEGIN', async () => {
     const own = await server.freshDatabase({ snapshot: false });
     await own.rows('CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY)');
     const reader = (await own.session()).transaction();
@@ -141,7 +141,7 @@ describe('SNAPSHOT', () => {
     expect(await db.rows('SELECT a FROM dbo.t WHERE id = 1')).toEqual([{ a: 5 }]);
   });
 
-  test('4.4-05 3961 for a table that was altered since', async () => {
+  test('4.4-05, 3961 for a table that was altered since', async () => {
     await db.rows('CREATE TABLE dbo.altered (id int NOT NULL PRIMARY KEY)');
     const reader = (await db.session()).transaction();
     await reader.begin(sql.ISOLATION_LEVEL.SNAPSHOT);
