@@ -10,6 +10,7 @@ import { systemClock } from './engine/clock.ts';
 import { cleanUpExpired } from './engine/cleanup.ts';
 import type { SnapshotProfile } from './engine/instance.ts';
 import { Instance } from './engine/instance.ts';
+import { wholeMilliseconds } from './engine/milliseconds.ts';
 import { createBackend } from './engine/backend.ts';
 import { listen } from './tds/listener.ts';
 import type { ClientConnection, EncryptionMode, TlsIdentity } from './tds/listener.ts';
@@ -27,7 +28,10 @@ export interface SandboxOptions {
   /** Name of a user database that exists from the start; default `sandbox`. */
   readonly database?: string;
   readonly serverName?: string;
+  /** Which of the answers that nobody documents it gives; default `implied`. */
   readonly profile?: SnapshotProfile;
+  /** Milliseconds between the moment when a commit's version can be asked for and the moment when its rows can be read; default 0. */
+  readonly visibilityGap?: number;
   readonly clock?: SandboxClock;
   /**
    * Default `optional`: what the client wants, strict included. `required` and `strict` turn away who wants less, `unsupported` is a server
@@ -57,7 +61,7 @@ export interface Sandbox extends AsyncDisposable {
 /** How often the background cleanup looks for expired changes. Source: learn.microsoft.com, "Cleanup and troubleshoot change tracking". */
 const CLEANUP_INTERVAL_MS = 30 * 60_000;
 
-/** Starts a sandbox. @throws Error when the port is taken */
+/** Starts a sandbox. @throws Error when the port is taken; RangeError for a gap that is no number of milliseconds */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const clock = options.clock ?? systemClock;
   const password = options.password ?? `Pw1!${randomBytes(12).toString('base64url')}`;
@@ -68,6 +72,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     profile: options.profile ?? 'implied',
     saPassword: password,
   });
+  instance.manager.visibilityGapMs = wholeMilliseconds('visibilityGap', options.visibilityGap ?? 0);
   instance.createDatabase(userDatabase);
   const listener = await listen(createBackend(instance), {
     port: options.port ?? 0,

@@ -9,6 +9,7 @@ import type { Database } from '../engine/catalog.ts';
 import { endSessions, sessionsIn } from '../engine/database-access.ts';
 import type { Instance, SnapshotProfile } from '../engine/instance.ts';
 import type { Pause, StatementMatch } from '../engine/statement-gate.ts';
+import { wholeMilliseconds } from '../engine/milliseconds.ts';
 import { WaitSignal } from '../engine/transaction.ts';
 
 export type { SavedDatabase } from '../engine/backups.ts';
@@ -40,6 +41,11 @@ export interface SandboxControl {
    * RESTORE … WITH REPLACE does. Sessions in it are cut.
    */
   restoreState(database: string, state: SavedDatabase): void;
+  /**
+   * Makes a database one of a readable secondary replica, and of the primary again: it takes no writes (3906), says Updateability READ_ONLY,
+   * and CHANGETABLE is 22117. What the functions of change tracking answer there is not documented: here they go on answering.
+   */
+  setReplicaRole(database: string, role: 'primary' | 'secondary'): void;
   /** Sessions that are logged in. */
   sessions(): readonly { readonly id: number; readonly appName: string; readonly running: boolean }[];
 }
@@ -54,7 +60,7 @@ export function createControl(instance: Instance, cut: (appName: string | undefi
   };
   return {
     setVisibilityGap: (ms) => {
-      instance.manager.visibilityGapMs = ms;
+      instance.manager.visibilityGapMs = wholeMilliseconds('visibilityGap', ms);
     },
     closeGaps: () => {
       instance.manager.closeGaps();
@@ -103,6 +109,11 @@ export function createControl(instance: Instance, cut: (appName: string | undefi
         endSessions(instance, sessionsIn(instance, existing));
       }
       restoreDatabase(instance, name, state);
+    },
+    setReplicaRole: (name, role) => {
+      const database = databaseOf(name);
+      database.secondary = role === 'secondary';
+      database.readOnly = database.secondary;
     },
     sessions: () => [...instance.sessions.values()].map(({ id, appName, running }) => ({ id, appName, running })),
   };

@@ -168,6 +168,8 @@ export class Database {
   snapshotAllowed = false;
   readCommittedSnapshot = false;
   readOnly = false;
+  /** It stands for a database of a secondary replica: there CHANGETABLE is 22117. */
+  secondary = false;
   offline = false;
   access: UserAccess = 'MULTI_USER';
   /** The session that made it SINGLE_USER has it for itself until it ends, wherever it is; null: whoever comes first has it. */

@@ -32,7 +32,7 @@ interface Tracked {
   readonly keyColumns: readonly PlanColumn[];
 }
 
-/** The tracked table of a CHANGETABLE. @throws SqlError 208, 229, 230, 22104, 22105, 22106, 22107 */
+/** The tracked table of a CHANGETABLE. @throws SqlError 208, 229, 230, 22104, 22105, 22106, 22107, 22117 */
 export function trackedTable(context: StatementContext, source: ChangesTable | VersionTable): Tracked {
   const { table: name, alias, line } = source;
   if (alias === null) {
@@ -56,6 +56,13 @@ export function trackedTable(context: StatementContext, source: ChangesTable | V
   }
   if (object.kind !== 'table' || object.temporary) {
     throw unsupported();
+  }
+  if (object.database.secondary && !context.binding) {
+    throw new SqlError(
+      22117,
+      'For databases that are members of a secondary availability replica (that is, for secondary databases), change tracking is not supported. Run change tracking queries on the databases in the primary availability replica.',
+      { line },
+    );
   }
   object.locks.pass(context.transaction, 'schema stability');
   const key = primaryKey(object);

@@ -108,7 +108,7 @@ function compileInMask(call: FunctionCall): CompiledExpression {
     if (list.length < 4 || list.length % 4 !== 0 || list.readInt32LE(0) !== 0) {
       throw new SqlError(
         22_101,
-        'The value supplied for the change_columns argument of CHANGE_TRACKING_IS_COLUMN_IN_MASK function is not valid. Only values returned by the CHANGETABLE(CHANGES ...) function can be used.',
+        'The value supplied for the change_columns argument of CHANGE_TRACKING_IS_COLUMN_IN_MASK function is not valid. The value must be a bitmask returned by the CHANGETABLE(CHANGES ...) function.',
       );
     }
     for (let at = 4; at < list.length; at += 4) {
