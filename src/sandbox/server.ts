@@ -88,10 +88,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   };
   let cancelCleanup: () => void = () => undefined;
   const schedule = (): void => {
-    cancelCleanup = clock.after(CLEANUP_INTERVAL_MS, () => {
+    const cleanUp = (): void => {
       cleanUpExpired(instance);
       schedule();
-    });
+    };
+    cancelCleanup = clock.after(CLEANUP_INTERVAL_MS, cleanUp, { background: true });
   };
   schedule();
   const control = createControl(instance, (appName) =>

@@ -60,7 +60,7 @@ export async function atomically<T>(
         throw error;
       }
       try {
-        await waitFor(transaction, error.blocker, {
+        await waitFor(transaction, error.blockers, {
           spid: session.id,
           timeoutMs: session.options.lockTimeoutMs,
           signal,

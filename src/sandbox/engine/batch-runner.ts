@@ -27,6 +27,15 @@ import { createFrame } from './statement-context.ts';
 import type { StatementResult } from './statement-result.ts';
 import type { Transaction } from './transaction.ts';
 
+/** Source: learn.microsoft.com "SET ANSI_WARNINGS (Transact-SQL)". */
+const NULLS_ELIMINATED = {
+  number: 8153,
+  state: 1,
+  class: 0,
+  message: 'Warning: Null value is eliminated by an aggregate or other SET operation.',
+  procedure: '',
+};
+
 type Outcome = 'next' | 'break' | 'continue' | 'return' | { readonly goto: string };
 
 export interface RunnerOptions {
@@ -108,6 +117,7 @@ export class BatchRunner {
       throw new SqlError(217, 'Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).');
     }
     const temps = new Set(this.session.tempTables.keys());
+    const before = this.session.transactionCount;
     const inner = new BatchRunner({
       session: this.session,
       frame,
@@ -123,6 +133,10 @@ export class BatchRunner {
       const batch = inner.#parsed(text);
       if (batch !== null) {
         await inner.run(batch);
+      }
+      const mismatch = this.#tryDepth > 0 ? null : this.session.mismatchedCount(before);
+      if (mismatch !== null) {
+        this.tell(mismatch);
       }
     } finally {
       for (const name of [...this.session.tempTables.keys()]) {
@@ -154,7 +168,8 @@ export class BatchRunner {
     this.sink.message({
       number: error.number,
       state: error.state,
-      class: error.class,
+      // Severity 10 reaches a client as 0. Source: learn.microsoft.com "Database Engine error severities".
+      class: error.class === 10 ? 0 : error.class,
       message: error.message,
       procedure: '',
       line: Math.max(1, error.line),
@@ -170,7 +185,7 @@ export class BatchRunner {
   }
 
   /** Sends a result to the client. */
-  async send(result: StatementResult): Promise<void> {
+  async send(result: StatementResult, line = 1): Promise<void> {
     if (result.columns.length > 0) {
       this.sink.columns(result.columns);
       for (const row of result.rows) {
@@ -180,6 +195,9 @@ export class BatchRunner {
           this.signal.throwIfAborted();
         }
       }
+    }
+    if (result.nullsEliminated === true) {
+      this.sink.message({ ...NULLS_ELIMINATED, line });
     }
     const counted = result.count === null || this.session.options.nocount ? null : result.count;
     this.done({ rowCount: result.columns.length > 0 ? (counted ?? null) : counted, select: result.select });
@@ -305,7 +323,7 @@ export class BatchRunner {
     if (isAtomic(statement)) {
       const result = await runAtomicStatement(this, statement);
       session.rowCount = BigInt(result.count ?? 0);
-      await this.send(result);
+      await this.send(result, statement.line);
       return 'next';
     }
     switch (statement.kind) {

@@ -99,14 +99,9 @@ export class ChangeTracker {
     return this.#events.length - this.#gone;
   }
 
-  /** A writer other than `reader` whose changes are not committed; a reader that locks waits for it. */
-  pendingWriter(reader: Transaction | null): Transaction | null {
-    for (const writer of this.#pending.keys()) {
-      if (writer !== reader) {
-        return writer;
-      }
-    }
-    return null;
+  /** Writers other than `reader` whose changes are not committed; a reader that locks waits for them. */
+  pendingWriters(reader: Transaction | null): Transaction[] {
+    return [...this.#pending.keys()].filter((writer) => writer !== reader);
   }
 
   record(transaction: Transaction, counter: VersionCounter, write: TrackedWrite): void {

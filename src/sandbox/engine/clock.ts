@@ -3,14 +3,20 @@
 export interface SandboxClock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls back once after `ms`. The returned function takes it back. */
-  after(ms: number, callback: () => void): () => void;
+  /**
+   * Calls back once after `ms`. The returned function takes it back.
+   * @param options.background a wait that nobody waits for: it keeps no process alive.
+   */
+  after(ms: number, callback: () => void, options?: { readonly background?: boolean }): () => void;
 }
 
 export const systemClock: SandboxClock = {
   now: () => Date.now(),
-  after: (ms, callback) => {
+  after: (ms, callback, options) => {
     const timer = setTimeout(callback, ms);
+    if (options?.background === true) {
+      timer.unref();
+    }
     return () => {
       clearTimeout(timer);
     };

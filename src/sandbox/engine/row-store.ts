@@ -85,7 +85,7 @@ export function visibleRow(chain: RowChain, reader: Transaction | null, mode: Re
 
 export class RowStore {
   readonly shape: StoreShape;
-  /** Committed rows. */
+  /** Rows, with those that open transactions have added and without those that they have deleted: what sys.partitions counts. */
   count = 0;
   readonly #rows: OrderedRows<RowChain>;
   readonly #buckets: readonly Map<string, Set<RowChain>>[];
@@ -166,9 +166,7 @@ export class RowStore {
     for (let version = chain.head; version !== null; version = version.prev) {
       this.#index(chain, version.row);
     }
-    if (chain.head !== null && chain.head.row !== null && chain.head.writer === null) {
-      this.count += 1;
-    }
+    this.count += counted(chain.head?.row ?? null);
   }
 
   nextRowId(): number {
@@ -205,6 +203,7 @@ export class RowStore {
 
   #push(transaction: Transaction, chain: RowChain, row: Row | null): void {
     const version: RowVersion = { row, writer: transaction, seq: Infinity, prev: chain.head };
+    this.count += counted(row) - counted(chain.head?.row ?? null);
     chain.head = version;
     this.#index(chain, row);
     transaction.log.push(new VersionEntry(this, chain, version));
@@ -213,6 +212,7 @@ export class RowStore {
   /** Called by a version's log entry: the version is gone. */
   undone(chain: RowChain, version: RowVersion): void {
     chain.head = version.prev;
+    this.count += counted(version.prev?.row ?? null) - counted(version.row);
     this.#unindex(chain, version.row);
     if (chain.head === null) {
       this.#drop(chain);
@@ -224,7 +224,6 @@ export class RowStore {
     version.writer = null;
     version.seq = seq;
     const before = version.prev;
-    this.count += (version.row === null ? 0 : 1) - (before === null || before.row === null ? 0 : 1);
     if (before === null && version.row !== null) {
       return;
     }
@@ -278,6 +277,10 @@ export class RowStore {
       }
     });
   }
+}
+
+function counted(row: Row | null): 0 | 1 {
+  return row === null ? 0 : 1;
 }
 
 class VersionEntry implements LogEntry {

@@ -125,6 +125,17 @@ export class SessionState {
     return { kind: 'begin', transactionId: this.transaction.id };
   }
 
+  /** What is told when dynamic SQL ends with another count of transactions than it began with; null when it does not. */
+  mismatchedCount(before: number): SqlError | null {
+    return this.transactionCount === before || this.doomed || this.options.xactAbort
+      ? null
+      : new SqlError(
+          266,
+          `Transaction count after EXECUTE indicates a mismatching number of BEGIN and COMMIT statements. Previous count = ${before}, current count = ${this.transactionCount}.`,
+          { state: 2, line: 1 },
+        );
+  }
+
   /** Makes a statement's own transaction the session's, while its triggers run. */
   adopt(transaction: Transaction): void {
     this.transaction = transaction;
@@ -160,11 +171,17 @@ export class SessionState {
     return { kind: 'commit', transactionId: transaction.id };
   }
 
-  /** Rolls everything back, or to a savepoint. @throws SqlError 3903 without a transaction, 6401 for an unknown savepoint. */
+  /** Rolls everything back, or to a savepoint. @throws SqlError 3903 without a transaction, 3931 to a savepoint when it is doomed, 6401 for an unknown savepoint. */
   rollback(savepoint: string | null): EnvironmentChange | null {
     const transaction = this.transaction;
     if (transaction === null) {
       throw new SqlError(3903, 'The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.');
+    }
+    if (savepoint !== null && this.doomed) {
+      throw new SqlError(
+        3931,
+        'The current transaction cannot be committed and cannot be rolled back to a savepoint. Roll back the entire transaction.',
+      );
     }
     if (savepoint !== null) {
       const found = transaction.savepoints.findLast((each) => each.name === savepoint);
@@ -172,6 +189,8 @@ export class SessionState {
         throw new SqlError(6401, `Cannot roll back ${savepoint}. No transaction or savepoint of that name was found.`);
       }
       transaction.undoTo(found.length);
+      // Locks on rows that it wrote since are gone.
+      transaction.wake();
       return null;
     }
     this.transaction = null;

@@ -88,11 +88,16 @@ export class SandboxSession implements BackendSession, ConnectedSession {
       declareVariable(frame, parameter.name, parameter.type, parameter.value);
     }
     const temps = new Set(this.#state.tempTables.keys());
+    const before = this.#state.transactionCount;
     return await this.#running(options, frame, async (runner) => {
       try {
         const batch = this.#parse(runner, sql);
         if (batch !== null) {
           await runner.run(batch);
+          const mismatch = parameters === undefined ? null : this.#state.mismatchedCount(before);
+          if (mismatch !== null) {
+            runner.tell(mismatch);
+          }
         }
       } finally {
         // What sp_executesql makes ends with it.

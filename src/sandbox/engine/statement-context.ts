@@ -73,6 +73,8 @@ export class StatementContext {
   readonly triggerEvents = new TriggerEvents();
   /** CHANGE_TRACKING_CONTEXT of the statement. */
   trackingContext: Buffer | null = null;
+  /** An aggregate left a NULL out, of which a client is told (8153). */
+  nullsEliminated = false;
   /** The statement is only bound (bind-batch.ts): nothing is read, written, locked or asked for rights. */
   binding = false;
   #slots = 0;
@@ -193,9 +195,9 @@ export class StatementContext {
       return seq;
     }
     if (this.session.isolation !== 'read uncommitted' && !table.database.readCommittedSnapshot) {
-      const writer = tracker.pendingWriter(this.transaction);
-      if (writer !== null) {
-        throw new WaitSignal(writer);
+      const writers = tracker.pendingWriters(this.transaction);
+      if (writers.length > 0) {
+        throw new WaitSignal(...writers);
       }
       table.locks.pass(this.transaction, 'intent shared');
     }

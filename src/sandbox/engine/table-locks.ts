@@ -30,10 +30,14 @@ export class TableLocks {
   /** Looks whether a statement may go ahead; nothing is held afterwards. @throws WaitSignal */
   pass(transaction: Transaction | null, mode: LockMode): void {
     const conflicting = CONFLICTS[mode];
+    const blockers: Transaction[] = [];
     for (const [holder, modes] of this.#held) {
       if (holder !== transaction && conflicting.some((other) => modes.has(other))) {
-        throw new WaitSignal(holder);
+        blockers.push(holder);
       }
+    }
+    if (blockers.length > 0) {
+      throw new WaitSignal(...blockers);
     }
   }
 

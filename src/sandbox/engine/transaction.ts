@@ -20,13 +20,13 @@ export interface Snapshot {
   readonly remembered: ReadonlyMap<object, unknown>;
 }
 
-/** Thrown by a read or a write that met another transaction's lock. The statement is undone and runs again when `blocker` has ended. */
+/** Thrown by a read or a write that met locks of others. The statement is undone and runs again when one of them may have gone. */
 export class WaitSignal extends Error {
-  readonly blocker: Transaction;
-  constructor(blocker: Transaction) {
+  readonly blockers: readonly Transaction[];
+  constructor(...blockers: readonly Transaction[]) {
     super('the statement has to wait for another transaction');
     this.name = 'WaitSignal';
-    this.blocker = blocker;
+    this.blockers = blockers;
   }
 }
 
@@ -39,8 +39,6 @@ export class Transaction {
   readonly id: bigint;
   /** SET DEADLOCK_PRIORITY of its session at the moment of a deadlock. */
   readonly priority: () => number;
-  /** Resolves when its locks are gone, whatever the end was. */
-  readonly ended: Promise<void>;
   readonly startedAt: number;
   readonly log: LogEntry[] = [];
   readonly savepoints: Savepoint[] = [];
@@ -48,20 +46,20 @@ export class Transaction {
   readonly startedAsSnapshot: boolean;
   snapshot: Snapshot | null = null;
   state: 'active' | 'committing' | 'ended' = 'active';
-  waitingFor: Transaction | null = null;
+  /** Empty while it does not wait. */
+  waitingFor: readonly Transaction[] = [];
+  /** Of a lock that belongs to a session or to another transaction: the one that has to go on before it is given back. */
+  heldFor: (() => Transaction | null) | null = null;
   /** Ends the wait of this transaction with an error; set while it waits. */
   interruptWait: ((reason: Error) => void) | null = null;
   readonly #releases: (() => void)[] = [];
-  #resolveEnded: () => void = () => undefined;
+  readonly #waiting = new Set<() => void>();
 
   constructor(id: bigint, options: { priority: () => number; startedAt: number; snapshot: boolean }) {
     this.id = id;
     this.priority = options.priority;
     this.startedAt = options.startedAt;
     this.startedAsSnapshot = options.snapshot;
-    this.ended = new Promise((resolve) => {
-      this.#resolveEnded = resolve;
-    });
   }
 
   /** Registers what is to be freed at its end (table locks). */
@@ -86,6 +84,21 @@ export class Transaction {
       release();
     }
     this.log.length = 0;
-    this.#resolveEnded();
+    this.wake();
+  }
+
+  /** Registers who waits for a lock of it. @returns what takes it back */
+  onWake(woken: () => void): () => void {
+    this.#waiting.add(woken);
+    return () => {
+      this.#waiting.delete(woken);
+    };
+  }
+
+  /** Lets those who wait look again: locks may be gone. */
+  wake(): void {
+    for (const woken of [...this.#waiting]) {
+      woken();
+    }
   }
 }

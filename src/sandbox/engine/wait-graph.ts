@@ -20,25 +20,24 @@ export function lockTimeout(): SqlError {
 }
 
 /**
- * Waits for the end of `blocker`.
+ * Waits until one of `blockers` ends or gives locks back.
  * @param timeoutMs LOCK_TIMEOUT; -1 waits for ever, 0 not at all.
  * @throws SqlError 1222 after the time, 1205 for a deadlock's victim, the signal's reason at an attention.
  */
 export async function waitFor(
   waiter: Transaction,
-  blocker: Transaction,
+  blockers: readonly Transaction[],
   options: { spid: number; timeoutMs: number; signal: AbortSignal; clock: SandboxClock },
 ): Promise<void> {
   options.signal.throwIfAborted();
-  if (blocker.state === 'ended') {
+  if (blockers.some((each) => each.state === 'ended')) {
     return;
   }
   if (options.timeoutMs === 0) {
     throw lockTimeout();
   }
-  const cycle = cycleOf(waiter, blocker);
-  if (cycle.length > 0) {
-    const victim = cycle.reduce((least, each) => (weight(each) < weight(least) ? each : least), waiter);
+  for (let cycle = cycleOf(waiter, blockers); cycle !== null; cycle = cycleOf(waiter, blockers)) {
+    const victim = cycle.reduce((least, each) => (each.interruptWait !== null && weight(each) < weight(least) ? each : least), waiter);
     if (victim === waiter) {
       throw deadlockVictim(options.spid);
     }
@@ -46,7 +45,10 @@ export async function waitFor(
   }
   await new Promise<void>((resolve, reject) => {
     const end = (): void => {
-      waiter.waitingFor = null;
+      waiter.waitingFor = [];
+      for (const cancel of cancels) {
+        cancel();
+      }
       waiter.interruptWait = null;
       cancelTimer();
       options.signal.removeEventListener('abort', aborted);
@@ -65,29 +67,41 @@ export async function waitFor(
           })
         : () => undefined;
     options.signal.addEventListener('abort', aborted);
-    waiter.waitingFor = blocker;
+    waiter.waitingFor = blockers;
     waiter.interruptWait = fail;
-    void blocker.ended.then(() => {
-      if (waiter.interruptWait === fail) {
+    const cancels = blockers.map((each) =>
+      each.onWake(() => {
         end();
         resolve();
-      }
-    });
+      }),
+    );
   });
 }
 
 class DeadlockSignal extends Error {}
 
-/** The transactions from `blocker` to `waiter` when waiting would close a circle, else none. */
-function cycleOf(waiter: Transaction, blocker: Transaction): Transaction[] {
+/** The transactions on a way from `blockers` back to `waiter`: waiting would close a circle. Null without one. */
+function cycleOf(waiter: Transaction, blockers: readonly Transaction[]): readonly Transaction[] | null {
+  const seen = new Set<Transaction>();
   const path: Transaction[] = [];
-  for (let each: Transaction | null = blocker; each !== null && path.length < 1000; each = each.waitingFor) {
-    path.push(each);
-    if (each === waiter) {
-      return path;
-    }
-  }
-  return [];
+  const leads = (from: readonly Transaction[]): boolean =>
+    from.some((each) => {
+      if (each === waiter) {
+        return true;
+      }
+      if (seen.has(each)) {
+        return false;
+      }
+      seen.add(each);
+      path.push(each);
+      const holder = each.heldFor?.() ?? null;
+      if (leads(holder === null ? each.waitingFor : [holder])) {
+        return true;
+      }
+      path.pop();
+      return false;
+    });
+  return leads(blockers) ? path : null;
 }
 
 /** Lower is chosen first. */
