@@ -124,6 +124,10 @@ export class Connection {
       this.#abort.abort(new SqlError(3617, 'Operation canceled by user.', { class: 11 }));
       return;
     }
+    if (message.type === PACKET.attention) {
+      // What it takes back has not begun: it is answered as such, so that the client has its two messages.
+      this.#waiting = this.#waiting.map((waiting) => ({ ...waiting, ignored: true }));
+    }
     if (this.#waiting.length >= MAX_WAITING) {
       throw new ProtocolError(`more than ${MAX_WAITING} requests before an answer`);
     }

@@ -52,14 +52,30 @@ export interface RawClient extends Disposable {
   /** Whole messages so far, without packet headers. */
   messages(): readonly Buffer[];
   readonly closed: Promise<void>;
+  /** Resolves when something holds, looked at with each message, or when the server has closed. */
+  until(condition: () => boolean): Promise<void>;
 }
 
 export function rawClient(port: number): RawClient {
-  const socket = connect(port, '127.0.0.1');
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   let data = Buffer.alloc(0);
   const messages: Buffer[] = [];
   let parts: Buffer[] = [];
+  let isClosed = false;
+  const waiting = new Set<{ readonly condition: () => boolean; readonly resolve: () => void }>();
+  const look = (): void => {
+    for (const each of waiting) {
+      if (isClosed || each.condition()) {
+        waiting.delete(each);
+        each.resolve();
+      }
+    }
+  };
   socket.on('error', () => undefined);
+  socket.on('close', () => {
+    isClosed = true;
+    look();
+  });
   socket.on('data', (chunk: Buffer) => {
     data = Buffer.concat([data, chunk]);
     while (data.length >= 8 && data.length >= data.readUInt16BE(2)) {
@@ -71,9 +87,20 @@ export function rawClient(port: number): RawClient {
       }
       data = data.subarray(length);
     }
+    look();
   });
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-  return { socket, messages: () => messages, closed, [Symbol.dispose]: () => socket.destroy() };
+  return {
+    socket,
+    messages: () => messages,
+    closed,
+    until: (condition) =>
+      new Promise((resolve) => {
+        waiting.add({ condition, resolve });
+        look();
+      }),
+    [Symbol.dispose]: () => socket.destroy(),
+  };
 }
 
 /** Runs a conversation through a proxy and returns what the client said, message by message in the order of the answers. */
