@@ -148,7 +148,7 @@ tabels: []
   });
 
   it.each([
-    ['initial: none', 'tables[0].initial', 'not supported by this version'],
+    ['initial: half', 'tables[0].initial', 'one of full, none'],
     ['onLostHistory: resync', 'tables[0].onLostHistory', 'not supported by this version'],
     ['columns: some', 'tables[0].columns', 'all, a list of columns'],
     ['source: other', 'tables[0].source', 'one of the sources: shop'],
