@@ -24,6 +24,8 @@ export interface Addition {
   readonly entry: TableEntry;
   readonly section: string;
   readonly described: TrackedTable;
+  /** By sys.partitions; null: not asked. */
+  readonly rows: number | null;
 }
 
 export interface Skipped {
@@ -32,6 +34,8 @@ export interface Skipped {
   readonly code: string | null;
   readonly reason: string;
   readonly statements: readonly string[];
+  /** By sys.partitions. */
+  readonly rows: number;
 }
 
 interface Lookup {
@@ -55,7 +59,7 @@ export async function lookUpOne(
   const described = await describeOne({ config, source, signal }, table, options);
   const found = catalogName(described, table);
   const section = sectionFor(config, found, options.section);
-  return { entry: entryOf(config, { source, found, section, options }), section, described };
+  return { entry: entryOf(config, { source, found, section, options }), section, described, rows: null };
 }
 
 /** All tables that the patterns mean. @throws PatchwireError PW-S201 and so on when the source cannot be asked, PW-S206 when nothing matches */
@@ -72,24 +76,31 @@ export async function lookUpMany(
   try {
     for (const table of chosenTables(survey, patterns)) {
       const name = formatTableName(table);
+      const { rows } = table;
       const twin = registered(config, source, table);
       const obstacle = obstacleOf(table, survey);
       const section = twin === null && obstacle === null ? freeSection(table, taken) : null;
       if (twin !== null) {
-        skipped.push({ table: name, code: null, reason: `it is registered already, as section ${twin}`, statements: [] });
+        skipped.push({ table: name, code: null, reason: `it is registered already, as section ${twin}`, statements: [], rows });
       } else if (obstacle !== null) {
-        skipped.push({ table: name, ...obstacle });
+        skipped.push({ table: name, ...obstacle, rows });
       } else if (section === null) {
         const reason = 'neither its name nor its name with schema is free and legal for a section: add it by itself with --section';
-        skipped.push({ table: name, code: 'PW-C105', reason, statements: [] });
+        skipped.push({ table: name, code: 'PW-C105', reason, statements: [], rows });
       } else {
         tracker ??= await openTracker(config, source, signal);
         const outcome = await described(tracker, table, signal);
         if (outcome instanceof PatchwireError) {
-          skipped.push({ table: name, code: outcome.code, reason: outcome.message, statements: enablingStatements(outcome.code, table) });
+          skipped.push({
+            table: name,
+            code: outcome.code,
+            reason: outcome.message,
+            statements: enablingStatements(outcome.code, table),
+            rows,
+          });
         } else {
           taken.add(section);
-          additions.push({ entry: entryOf(config, { source, found: table, section, options: {} }), section, described: outcome });
+          additions.push({ entry: entryOf(config, { source, found: table, section, options: {} }), section, described: outcome, rows });
         }
       }
     }

@@ -8,6 +8,7 @@ import { packageVersion } from '../daemon/version.ts';
 import { addCheckpointCommands } from './commands/checkpoint.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDemoCommand } from './commands/demo.ts';
+import { addInitCommand } from './commands/init.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSandboxCommand } from './commands/sandbox.ts';
 import { addTableCommands } from './commands/table.ts';
@@ -88,6 +89,7 @@ Environment: PATCHWIRE_LOG__LEVEL=debug sets log.level; a double underscore is o
 Exit codes:
 ${EXIT_CODE_TABLE.map(({ code, meaning }) => `  ${String(code).padStart(3)}  ${meaning}`).join('\n')}`,
     );
+  addInitCommand(program, bind);
   addRunCommand(program, bind);
   addTableCommands(program, bind);
   addCheckpointCommands(program, bind);
