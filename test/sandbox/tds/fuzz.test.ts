@@ -7,7 +7,7 @@ import type { ConnectionConfiguration } from 'tedious';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startSandbox } from '../../../src/sandbox/server.ts';
 import type { Sandbox } from '../../../src/sandbox/server.ts';
-import { PACKET, STATUS } from '../../../src/sandbox/tds/protocol.ts';
+import { DONE, PACKET, STATUS, TOKEN } from '../../../src/sandbox/tds/protocol.ts';
 import { chance, hostile, loose, packetsOf } from './hostile.ts';
 import type { Hostile } from './hostile.ts';
 import { batch, call, login, packet, rawClient, recordClient } from './raw-client.ts';
@@ -166,10 +166,9 @@ async function withinBound<T>(work: Promise<T>, what: string): Promise<T> {
 const ATTENTION = packet(PACKET.attention, Buffer.alloc(0));
 
 /** Whether a message ends with the acknowledgement of an attention. */
-function isAcknowledgement(message: Buffer): boolean {
-  return (
-    message.length >= 13 && message.readUInt8(message.length - 13) === 0xfd && (message.readUInt16LE(message.length - 12) & 0x20) !== 0
-  );
+function isAcknowledgement(message: Buffer = Buffer.alloc(0)): boolean {
+  const done = message.length - 13;
+  return done >= 0 && message.readUInt8(done) === TOKEN.done && (message.readUInt16LE(done + 1) & DONE.attention) !== 0;
 }
 
 const WAITFOR = Buffer.from('WAITFOR', 'utf16le');

@@ -93,9 +93,9 @@ const FRAMED: readonly (readonly [string, Way])[] = [
   ],
   [
     'an extreme number',
-    inPayload(
-      (payload, random) => void payload.set(random.pick(EXTREMES).slice(0, payload.length), random.below(Math.max(1, payload.length - 8))),
-    ),
+    inPayload((payload, random) => {
+      payload.set(random.pick(EXTREMES).slice(0, payload.length), random.below(Math.max(1, payload.length - 8)));
+    }),
   ],
   ['a packet repeated', (packets, random) => insertAt(packets, random.below(packets.length), random.pick(packets))],
   ['a packet left out', (packets, random) => packets.toSpliced(random.below(packets.length), 1)],
