@@ -79,7 +79,8 @@ export function compileConversion(from: SqlType, to: SqlType, options: Conversio
     return toGuid(from);
   }
   if (to.name === 'xml') {
-    return asText;
+    // A byte order mark is no part of the document: clients send one in front.
+    return (value) => asText(value).replace(/^\uFEFF/, '');
   }
   throw new UnsupportedError(`conversion from ${from.name} to ${to.name}`);
 }

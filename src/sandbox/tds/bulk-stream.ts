@@ -13,7 +13,8 @@ import type { WireType } from './type-info.ts';
 
 /** Bits of a column's flags. Source: MS-TDS 2.2.7.4. */
 const FLAG = { nullable: 0x0001, nullableUnknown: 0x8000 } as const;
-const DONE_BYTES = 12;
+/** Bytes after the token; Microsoft.Data.SqlClient sends a count of four bytes, as before TDS 7.2. */
+const DONE_BYTES: readonly number[] = [8, 12];
 const TEXT_TIMESTAMP_BYTES = 8;
 
 interface StreamColumn extends BulkColumn {
@@ -58,9 +59,8 @@ function* readRows(reader: ByteReader, columns: readonly StreamColumn[]): Genera
     }
     const token = reader.u8();
     if (token === TOKEN.done) {
-      reader.skip(DONE_BYTES);
-      if (reader.left > 0) {
-        throw new ProtocolError('bytes after the end of a bulk load');
+      if (!DONE_BYTES.includes(reader.left)) {
+        throw new ProtocolError(`a bulk load ends with ${reader.left} bytes`);
       }
       return;
     }

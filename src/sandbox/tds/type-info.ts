@@ -18,6 +18,7 @@ const LONGEST = 8000;
 const LONGEST_TEXT = 0x7fff_ffff;
 const LONGEST_NTEXT = 0x7fff_fffe;
 const VARIANT_BYTES = 8009;
+const DECIMAL_BYTES = 17;
 export const ROWVERSION_USER_TYPE = 80;
 
 /** Bytes that a decimal takes, sign included. Source: MS-TDS 2.2.5.5.1.6. */
@@ -62,7 +63,8 @@ export function writeTypeInfo(writer: ByteWriter, type: SqlType): void {
     case 'decimal':
     case 'numeric':
       writer.u8(VARIABLE[type.name]);
-      writer.u8(decimalBytes(type.precision));
+      // As SQL Server describes all of them: clients send values back in the length that they were told (Microsoft.Data.SqlClient's bulk copy).
+      writer.u8(DECIMAL_BYTES);
       writer.u8(type.precision);
       writer.u8(type.scale);
       return;
