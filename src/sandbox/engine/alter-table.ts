@@ -14,6 +14,7 @@ import { compileOver, conditionOver } from './environment.ts';
 import { checkReferences } from './foreign-keys.ts';
 import { draftOf, redefine } from './redefine-table.ts';
 import type { Row, RowChain } from './row-store.ts';
+import { checkedColumn } from './table-writer.ts';
 import type { StatementContext } from './statement-context.ts';
 
 type Altering = Exclude<AlterTableAction, { kind: 'enableChangeTracking' | 'disableChangeTracking' | 'rebuild' | 'switch' }>;
@@ -143,7 +144,7 @@ function testRows(context: StatementContext, table: Table, checks: readonly Chec
     if (rows.some((row) => test(row) === false)) {
       throw new SqlError(
         547,
-        `The ALTER TABLE statement conflicted with the CHECK constraint "${check.name}". The conflict occurred in database "${table.database.name}", table "${table.schema.name}.${table.name}".`,
+        `The ALTER TABLE statement conflicted with the CHECK constraint "${check.name}". The conflict occurred in database "${table.database.name}", table "${table.schema.name}.${table.name}"${checkedColumn(table, check)}.`,
         { state: 0 },
       );
     }
@@ -225,12 +226,11 @@ function dropConstraints(
     const column = draft.columns.find((each) => each.default !== null && sameName(each.default.name, name));
     if (index !== undefined) {
       if (index.kind === 'primary key' && table.tracker !== null) {
-        const preceding = new SqlError(
+        throw new SqlError(
           3735,
           `The primary key constraint '${index.name}' on table '${table.name}' cannot be dropped because change tracking is enabled on the table. Change tracking requires a primary key constraint on the table. Disable change tracking before dropping the constraint.`,
           { line },
         );
-        throw new SqlError(3727, 'Could not drop constraint. See previous errors.', { line, state: 0, preceding });
       }
       const user = referencing(
         table,

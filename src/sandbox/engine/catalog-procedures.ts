@@ -12,7 +12,7 @@ import { odbcType } from './describe-odbc-type.ts';
 import { seesDefinition } from './permissions.ts';
 import type { Procedure, ProcedureCall } from './procedures.ts';
 import type { StatementContext } from './statement-context.ts';
-import { shownTables } from './views-objects.ts';
+import { shownTables } from './shown-objects.ts';
 
 type Kind = 'name' | 'name?' | 'int' | 'int?' | 'smallint' | 'smallint?' | 'tinyint' | 'text?' | 'flag';
 

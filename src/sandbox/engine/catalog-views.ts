@@ -8,13 +8,25 @@ import type { PlanColumn } from './plan.ts';
 import type { StatementContext } from './statement-context.ts';
 import type { SystemView } from './views-columns.ts';
 import { cleanupHistory, databaseViews } from './views-database.ts';
+import { columnViews } from './views-table-columns.ts';
+import { constraintViews } from './views-constraints.ts';
+import { indexViews } from './views-indexes.ts';
 import { informationViews } from './views-information.ts';
 import { objectViews } from './views-objects.ts';
 import { serverViews } from './views-server.ts';
 import { triggerViews } from './views-triggers.ts';
 
 const VIEWS: ReadonlyMap<string, SystemView> = new Map(
-  [...serverViews, ...databaseViews, ...objectViews, ...informationViews, ...triggerViews].map((view) => [view.name, view]),
+  [
+    ...serverViews,
+    ...databaseViews,
+    ...objectViews,
+    ...columnViews,
+    ...indexViews,
+    ...constraintViews,
+    ...informationViews,
+    ...triggerViews,
+  ].map((view) => [view.name, view]),
 );
 
 /** The view of a name; null when the name is in no system schema. @throws SqlError 208 for a system view that the sandbox does not have. */

@@ -62,6 +62,8 @@ export interface CheckConstraint {
   readonly expression: Expression;
   readonly text: string;
   readonly systemNamed: boolean;
+  /** The column that it is written at; 0 for one of the table. */
+  readonly columnId: number;
   enabled: boolean;
   /** Every row is known to satisfy it. */
   trusted: boolean;

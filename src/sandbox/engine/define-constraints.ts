@@ -181,11 +181,12 @@ export function addIndex(context: StatementContext, draft: TableDraft, name: str
 function addCheck(context: StatementContext, draft: TableDraft, constraint: Extract<TableConstraint, { kind: 'check' }>): void {
   conditionOver(context, draft, constraint.expression);
   draft.checks.push({
-    name: constraint.name ?? constraintName('CK', draft),
+    name: constraint.name ?? constraintName('CK', draft, constraint.column ?? ''),
     objectId: draft.database.nextObjectId(),
     expression: constraint.expression,
     text: constraint.text,
     systemNamed: constraint.name === null,
+    columnId: draft.columns.find((column) => constraint.column !== null && sameName(column.name, constraint.column))?.id ?? 0,
     enabled: true,
     trusted: true,
   });

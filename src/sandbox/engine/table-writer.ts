@@ -7,7 +7,7 @@ import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
 import type { RemovedRow } from './cascades.ts';
 import { cascade } from './cascades.ts';
-import type { Column, Table } from './catalog.ts';
+import type { CheckConstraint, Column, Table } from './catalog.ts';
 import { indexPositions, primaryKey } from './catalog.ts';
 import * as errors from './errors.ts';
 import { compileCondition, compileExpression } from './expressions.ts';
@@ -19,6 +19,12 @@ import { createQueryScope } from './query-scope.ts';
 import type { Row, RowChain } from './row-store.ts';
 import { planColumns } from './source-table.ts';
 import { WaitSignal } from './transaction.ts';
+
+/** The end of 547 for a check that is written at a column. */
+export function checkedColumn(table: Table, check: CheckConstraint): string {
+  const column = table.columns.find((each) => each.id === check.columnId);
+  return column === undefined ? '' : `, column '${column.name}'`;
+}
 
 export interface PendingUpdate {
   readonly chain: RowChain;
@@ -32,7 +38,7 @@ export class TableWriter {
   readonly #slot: number;
   readonly #tests: boolean;
   readonly #computed: { readonly index: number; evaluate(ctx: EvalContext): SqlValue }[];
-  readonly #checks: { readonly name: string; test(ctx: EvalContext): boolean | null }[];
+  readonly #checks: { readonly name: string; readonly column: string; test(ctx: EvalContext): boolean | null }[];
   readonly #keyPositions: readonly number[];
   readonly #versionIndex: number;
   readonly #touched = new Set<RowChain>();
@@ -57,7 +63,7 @@ export class TableWriter {
     );
     this.#checks = table.checks
       .filter((check) => tests && check.enabled)
-      .map((check) => ({ name: check.name, test: compileCondition(check.expression, scope) }));
+      .map((check) => ({ name: check.name, column: checkedColumn(table, check), test: compileCondition(check.expression, scope) }));
     const key = primaryKey(table);
     this.#keyPositions = key === null ? [] : indexPositions(table, key);
     this.#versionIndex = table.columns.findIndex((column) => column.type.name === 'rowversion');
@@ -195,7 +201,7 @@ export class TableWriter {
       if (check.test(this.#env.context.eval) === false) {
         throw new SqlError(
           547,
-          `The ${verb} statement conflicted with the CHECK constraint "${check.name}". The conflict occurred in database "${table.database.name}", table "${table.schema.name}.${table.name}".`,
+          `The ${verb} statement conflicted with the CHECK constraint "${check.name}". The conflict occurred in database "${table.database.name}", table "${table.schema.name}.${table.name}"${check.column}.`,
           { state: 0 },
         );
       }

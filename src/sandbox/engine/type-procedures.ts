@@ -11,7 +11,7 @@ import { odbcType } from './describe-odbc-type.ts';
 import { findTable, objectNameOf } from './object-names.ts';
 import { seesDefinition } from './permissions.ts';
 import type { Procedure, ProcedureCall } from './procedures.ts';
-import { shownTables } from './views-objects.ts';
+import { shownTables } from './shown-objects.ts';
 
 const DATABASES = resultColumns(['DATABASE_NAME', 'name?'], ['DATABASE_SIZE', 'int?'], ['REMARKS', 'text?']);
 

@@ -4,7 +4,7 @@ import { SYSTEM_TYPES } from './metadata-functions.ts';
 import { dateTimeOf } from './system-functions.ts';
 import type { SystemView } from './views-columns.ts';
 import { bigint, bit, char, datetime, int, nvarchar, smalldatetime, smallint, sysname, tinyint } from './views-columns.ts';
-import { shownTables } from './views-objects.ts';
+import { shownTables } from './shown-objects.ts';
 
 /** A table of SQL Server's own that is there once an automatic cleanup has removed something. */
 export const cleanupHistory: SystemView = {

@@ -1,20 +1,11 @@
-/** Views of objects: sys.objects, sys.tables, sys.columns, sys.indexes and what belongs to them, INFORMATION_SCHEMA. */
+/** Views of objects: sys.objects and its relatives, sys.tables, sys.views, sys.sql_modules, sys.sysobjects. Columns, indexes and constraints have files of their own. */
 import type { SqlValue } from '../sql-types.ts';
-import type { CatalogObject, Database, IndexDefinition, Table } from './catalog.ts';
-import { describeType } from './metadata-functions.ts';
-import { seesDefinition } from './permissions.ts';
+import type { CatalogObject, Database, Table } from './catalog.ts';
+import { shownTables, views } from './shown-objects.ts';
 import type { StatementContext } from './statement-context.ts';
 import { dateTimeOf } from './system-functions.ts';
 import type { SystemView } from './views-columns.ts';
-import { bigint, bit, char, datetime, int, nvarchar, smallint, sysname, tinyint, variant } from './views-columns.ts';
-
-/** The tables whose definition a session may see; one that another transaction is changing is waited for. */
-export function shownTables(context: StatementContext, database: Database): Table[] {
-  return database.tables().filter((table) => {
-    context.readDefinition(table);
-    return seesDefinition(context.session, table);
-  });
-}
+import { bit, char, datetime, int, nvarchar, smallint, sysname, tinyint } from './views-columns.ts';
 
 interface ObjectRow {
   readonly name: string;
@@ -28,8 +19,8 @@ interface ObjectRow {
   readonly shipped: boolean;
 }
 
-function* objectRows(context: StatementContext, database: Database): Generator<ObjectRow> {
-  const plain = (object: CatalogObject, type: string, description: string, modifiedAt: number): ObjectRow => ({
+function plain(object: CatalogObject, type: string, description: string, modifiedAt: number): ObjectRow {
+  return {
     name: object.name,
     id: object.objectId,
     schemaId: object.schema.id,
@@ -39,47 +30,53 @@ function* objectRows(context: StatementContext, database: Database): Generator<O
     createdAt: object.createdAt,
     modifiedAt,
     shipped: false,
-  });
+  };
+}
+
+/** An object that belongs to a table. */
+function part(table: Table, name: string, id: number, type: string, description: string): ObjectRow {
+  return { ...plain(table, type, description, table.modifiedAt), name, id, parentId: table.objectId };
+}
+
+function* partsOf(table: Table): Generator<ObjectRow> {
+  for (const index of table.indexes) {
+    if (index.kind !== 'index') {
+      yield index.kind === 'primary key'
+        ? part(table, index.name, index.objectId, 'PK', 'PRIMARY_KEY_CONSTRAINT')
+        : part(table, index.name, index.objectId, 'UQ', 'UNIQUE_CONSTRAINT');
+    }
+  }
+  for (const check of table.checks) {
+    yield part(table, check.name, check.objectId, 'C ', 'CHECK_CONSTRAINT');
+  }
+  for (const key of table.foreignKeys) {
+    yield part(table, key.name, key.objectId, 'F ', 'FOREIGN_KEY_CONSTRAINT');
+  }
+  for (const column of table.columns) {
+    if (column.default !== null) {
+      yield part(table, column.default.name, column.default.objectId, 'D ', 'DEFAULT_CONSTRAINT');
+    }
+  }
+  for (const trigger of table.triggers) {
+    yield part(table, trigger.name, trigger.objectId, 'TR', 'SQL_TRIGGER');
+  }
+  if (table.tracker !== null) {
+    yield {
+      ...part(table, `change_tracking_${table.objectId}`, internalId(table), 'IT', 'INTERNAL_TABLE'),
+      schemaId: 4,
+      shipped: true,
+    };
+  }
+}
+
+function* objectRows(context: StatementContext, database: Database): Generator<ObjectRow> {
   for (const table of shownTables(context, database)) {
     yield plain(table, 'U ', 'USER_TABLE', table.modifiedAt);
-    const part = (name: string, id: number, type: string, description: string): ObjectRow => ({
-      ...plain(table, type, description, table.modifiedAt),
-      name,
-      id,
-      parentId: table.objectId,
-    });
-    for (const index of table.indexes) {
-      if (index.kind !== 'index') {
-        yield index.kind === 'primary key'
-          ? part(index.name, index.objectId, 'PK', 'PRIMARY_KEY_CONSTRAINT')
-          : part(index.name, index.objectId, 'UQ', 'UNIQUE_CONSTRAINT');
-      }
-    }
-    for (const check of table.checks) {
-      yield part(check.name, check.objectId, 'C ', 'CHECK_CONSTRAINT');
-    }
-    for (const key of table.foreignKeys) {
-      yield part(key.name, key.objectId, 'F ', 'FOREIGN_KEY_CONSTRAINT');
-    }
-    for (const column of table.columns) {
-      if (column.default !== null) {
-        yield part(column.default.name, column.default.objectId, 'D ', 'DEFAULT_CONSTRAINT');
-      }
-    }
-    if (table.tracker !== null) {
-      yield {
-        ...plain(table, 'IT', 'INTERNAL_TABLE', table.modifiedAt),
-        name: `change_tracking_${table.objectId}`,
-        id: internalId(table),
-        schemaId: 4,
-        parentId: table.objectId,
-        shipped: true,
-      };
-    }
+    yield* partsOf(table);
   }
   for (const object of database.objects.values()) {
     if (object.kind === 'view') {
-      yield plain(object, 'V ', 'VIEW', object.createdAt);
+      yield plain(object, 'V ', 'VIEW', object.modifiedAt);
     } else if (object.kind === 'synonym') {
       yield plain(object, 'SN', 'SYNONYM', object.createdAt);
     }
@@ -103,10 +100,17 @@ function objectValues(row: ObjectRow): SqlValue[] {
     dateTimeOf(row.createdAt),
     dateTimeOf(row.modifiedAt),
     row.shipped,
+    false,
+    false,
   ];
 }
 
-const OBJECT_COLUMNS: SystemView['columns'] = [
+/** The columns of sys.objects for a constraint. */
+export function partValues(table: Table, name: string, id: number, type: string, description: string): SqlValue[] {
+  return objectValues(part(table, name, id, type, description));
+}
+
+export const OBJECT_COLUMNS: SystemView['columns'] = [
   ['name', sysname, false],
   ['object_id', int, false],
   ['principal_id', int],
@@ -117,6 +121,8 @@ const OBJECT_COLUMNS: SystemView['columns'] = [
   ['create_date', datetime, false],
   ['modify_date', datetime, false],
   ['is_ms_shipped', bit, false],
+  ['is_published', bit, false],
+  ['is_schema_published', bit, false],
 ];
 
 function objectView(name: string, shows: (row: ObjectRow) => boolean): SystemView {
@@ -133,227 +139,170 @@ function objectView(name: string, shows: (row: ObjectRow) => boolean): SystemVie
   };
 }
 
-function indexType(index: IndexDefinition): readonly [number, string] {
-  return index.clustered ? [1, 'CLUSTERED'] : [2, 'NONCLUSTERED'];
-}
-
-/** Indexes with the heap of a table that has no clustered one. */
-function indexesWithHeap(table: Table): { readonly id: number; readonly index: IndexDefinition | null }[] {
-  const indexes = table.indexes.map((index) => ({ id: index.id, index }));
-  return table.indexes.some((index) => index.clustered) ? indexes : [{ id: 0, index: null }, ...indexes];
+/** A view of what the sandbox never has. */
+function emptyView(name: string, columns: SystemView['columns']): SystemView {
+  return { name, columns, rows: () => [] };
 }
 
 export const objectViews: readonly SystemView[] = [
   objectView('sys.objects', () => true),
   objectView('sys.all_objects', () => true),
-  objectView('sys.views', (row) => row.type === 'V '),
-  objectView('sys.synonyms', (row) => row.type === 'SN'),
-  objectView('sys.internal_tables', (row) => row.type === 'IT'),
+  {
+    name: 'sys.internal_tables',
+    columns: [
+      ...OBJECT_COLUMNS,
+      ['internal_type', tinyint, false],
+      ['internal_type_desc', nvarchar(60)],
+      ['parent_id', int],
+      ['parent_minor_id', int],
+    ],
+    *rows(context, database) {
+      for (const row of objectRows(context, database)) {
+        if (row.type === 'IT') {
+          yield [...objectValues(row), 209, 'CHANGE_TRACKING', row.parentId, 0];
+        }
+      }
+    },
+  },
+  {
+    name: 'sys.synonyms',
+    columns: [...OBJECT_COLUMNS, ['base_object_name', nvarchar(1035)]],
+    *rows(_, database) {
+      for (const object of database.objects.values()) {
+        if (object.kind === 'synonym') {
+          const target = object.target.filter((each) => each !== null).map((each) => `[${each.replaceAll(']', ']]')}]`);
+          yield [...objectValues(plain(object, 'SN', 'SYNONYM', object.createdAt)), target.join('.')];
+        }
+      }
+    },
+  },
   {
     name: 'sys.tables',
     columns: [
       ...OBJECT_COLUMNS,
+      ['lob_data_space_id', int, false],
+      ['max_column_id_used', int, false],
+      ['lock_on_bulk_load', bit, false],
+      ['uses_ansi_nulls', bit],
+      ['is_replicated', bit],
+      ['is_tracked_by_cdc', bit],
+      ['lock_escalation', tinyint],
+      ['lock_escalation_desc', nvarchar(60)],
+      ['is_filetable', bit],
       ['is_memory_optimized', bit],
+      ['durability', tinyint],
+      ['durability_desc', nvarchar(60)],
       ['temporal_type', tinyint],
       ['temporal_type_desc', nvarchar(60)],
-      ['is_external', bit],
+      ['history_table_id', int],
+      ['is_remote_data_archive_enabled', bit],
+      ['is_external', bit, false],
+      ['history_retention_period', int],
+      ['is_node', bit],
+      ['is_edge', bit],
+      ['ledger_type', tinyint],
+    ],
+    *rows(context, database) {
+      for (const table of shownTables(context, database)) {
+        const object = objectValues(plain(table, 'U ', 'USER_TABLE', table.modifiedAt));
+        const first = [0, table.lastColumnId, false, true, false, false, 0, 'TABLE', false, false, 0, 'SCHEMA_AND_DATA'];
+        yield [...object, ...first, 0, 'NON_TEMPORAL_TABLE', null, false, false, null, false, false, 0];
+      }
+    },
+  },
+  {
+    name: 'sys.views',
+    columns: [
+      ...OBJECT_COLUMNS,
+      ['has_replication_filter', bit],
+      ['has_opaque_metadata', bit, false],
+      ['with_check_option', bit, false],
+      ['is_date_correlation_view', bit, false],
+    ],
+    *rows(_, database) {
+      for (const view of views(database)) {
+        yield [...objectValues(plain(view, 'V ', 'VIEW', view.modifiedAt)), false, false, false, false];
+      }
+    },
+  },
+  {
+    name: 'sys.sql_modules',
+    columns: [
+      ['object_id', int, false],
+      ['definition', nvarchar('max')],
+      ['uses_ansi_nulls', bit],
+      ['uses_quoted_identifier', bit],
+      ['is_schema_bound', bit],
+      ['uses_database_collation', bit],
+      ['is_recompiled', bit],
+      ['null_on_null_input', bit],
+      ['execute_as_principal_id', int],
+    ],
+    *rows(context, database) {
+      for (const view of views(database)) {
+        yield [view.objectId, view.text, true, true, view.schemaBound, false, false, false, null];
+      }
+      for (const table of shownTables(context, database)) {
+        for (const trigger of table.triggers) {
+          yield [trigger.objectId, trigger.text, true, true, false, false, false, false, null];
+        }
+      }
+    },
+  },
+  {
+    name: 'sys.sysobjects',
+    columns: [
+      ['name', sysname, false],
+      ['id', int, false],
+      ['xtype', char(2), false],
+      ['uid', smallint],
+      ['parent_obj', int, false],
+      ['crdate', datetime, false],
+      ['type', char(2)],
     ],
     *rows(context, database) {
       for (const row of objectRows(context, database)) {
-        if (row.type === 'U ') {
-          yield [...objectValues(row), false, 0, 'NON_TEMPORAL_TABLE', false];
-        }
+        // The old names of two kinds.
+        const type = row.type === 'PK' || row.type === 'UQ' ? 'K ' : row.type;
+        yield [row.name, row.id, row.type, row.schemaId, row.parentId, dateTimeOf(row.createdAt), type];
       }
     },
   },
-  {
-    name: 'sys.columns',
-    columns: [
-      ['object_id', int, false],
-      ['name', sysname],
-      ['column_id', int, false],
-      ['system_type_id', tinyint, false],
-      ['user_type_id', int, false],
-      ['max_length', smallint, false],
-      ['precision', tinyint, false],
-      ['scale', tinyint, false],
-      ['collation_name', sysname],
-      ['is_nullable', bit],
-      ['is_rowguidcol', bit, false],
-      ['is_identity', bit, false],
-      ['is_computed', bit, false],
-      ['is_hidden', bit, false],
-      ['is_masked', bit, false],
-      ['encryption_type', int],
-      ['generated_always_type', tinyint],
-      ['is_sparse', bit, false],
-      ['default_object_id', int, false],
-    ],
-    *rows(context, database) {
-      for (const table of shownTables(context, database)) {
-        for (const column of table.columns) {
-          const type = describeType(column.type);
-          yield [
-            table.objectId,
-            column.name,
-            column.id,
-            type.systemTypeId,
-            type.systemTypeId,
-            type.length,
-            type.precision,
-            type.scale,
-            type.collation,
-            column.nullable,
-            column.rowGuid,
-            column.identity !== null,
-            column.computed !== null,
-            false,
-            false,
-            null,
-            0,
-            false,
-            column.default?.objectId ?? 0,
-          ];
-        }
-      }
-    },
-  },
-  {
-    name: 'sys.indexes',
-    columns: [
-      ['object_id', int, false],
-      ['name', sysname],
-      ['index_id', int, false],
-      ['type', tinyint, false],
-      ['type_desc', nvarchar(60)],
-      ['is_unique', bit],
-      ['is_primary_key', bit],
-      ['is_unique_constraint', bit],
-      ['is_disabled', bit],
-      ['has_filter', bit],
-      ['filter_definition', nvarchar('max')],
-    ],
-    *rows(context, database) {
-      for (const table of shownTables(context, database)) {
-        for (const { index } of indexesWithHeap(table)) {
-          if (index === null) {
-            yield [table.objectId, null, 0, 0, 'HEAP', false, false, false, false, false, null];
-            continue;
-          }
-          const [type, description] = indexType(index);
-          yield [
-            table.objectId,
-            index.name,
-            index.id,
-            type,
-            description,
-            index.unique,
-            index.kind === 'primary key',
-            index.kind === 'unique',
-            false,
-            false,
-            null,
-          ];
-        }
-      }
-    },
-  },
-  {
-    name: 'sys.index_columns',
-    columns: [
-      ['object_id', int, false],
-      ['index_id', int, false],
-      ['index_column_id', int, false],
-      ['column_id', int, false],
-      ['key_ordinal', tinyint, false],
-      ['partition_ordinal', tinyint, false],
-      ['is_descending_key', bit],
-      ['is_included_column', bit],
-    ],
-    *rows(context, database) {
-      for (const table of shownTables(context, database)) {
-        for (const index of table.indexes) {
-          const keys = index.columns.length;
-          for (const [position, { columnId, descending }] of index.columns.entries()) {
-            yield [table.objectId, index.id, position + 1, columnId, position + 1, 0, descending, false];
-          }
-          for (const [position, columnId] of index.include.entries()) {
-            yield [table.objectId, index.id, keys + position + 1, columnId, 0, 0, false, true];
-          }
-        }
-      }
-    },
-  },
-  {
-    name: 'sys.key_constraints',
-    columns: [...OBJECT_COLUMNS, ['unique_index_id', int], ['is_system_named', bit, false]],
-    *rows(context, database) {
-      const indexes = new Map(shownTables(context, database).flatMap((table) => table.indexes.map((index) => [index.objectId, index.id])));
-      for (const row of objectRows(context, database)) {
-        if (row.type === 'PK' || row.type === 'UQ') {
-          yield [...objectValues(row), indexes.get(row.id) ?? null, false];
-        }
-      }
-    },
-  },
-  {
-    name: 'sys.foreign_keys',
-    columns: [...OBJECT_COLUMNS, ['referenced_object_id', int], ['is_disabled', bit, false]],
-    *rows(context, database) {
-      const keys = new Map(shownTables(context, database).flatMap((table) => table.foreignKeys.map((key) => [key.objectId, key])));
-      for (const row of objectRows(context, database)) {
-        const key = keys.get(row.id);
-        if (row.type === 'F ' && key !== undefined) {
-          yield [...objectValues(row), key.references.objectId, !key.enabled];
-        }
-      }
-    },
-  },
-  {
-    name: 'sys.identity_columns',
-    columns: [
-      ['object_id', int, false],
-      ['name', sysname],
-      ['column_id', int, false],
-      ['seed_value', variant],
-      ['increment_value', variant],
-      ['last_value', variant],
-    ],
-    *rows(context, database) {
-      const value = (number: bigint): SqlValue => ({ type: { name: 'bigint' }, variant: number });
-      for (const table of shownTables(context, database)) {
-        for (const { identity, name, id } of table.columns) {
-          if (identity !== null) {
-            yield [
-              table.objectId,
-              name,
-              id,
-              value(identity.seed),
-              value(identity.increment),
-              identity.last === null ? null : value(identity.last),
-            ];
-          }
-        }
-      }
-    },
-  },
-  {
-    name: 'sys.partitions',
-    columns: [
-      ['partition_id', bigint, false],
-      ['object_id', int, false],
-      ['index_id', int, false],
-      ['partition_number', int, false],
-      ['hobt_id', bigint, false],
-      ['rows', bigint],
-    ],
-    *rows(context, database) {
-      for (const table of shownTables(context, database)) {
-        for (const { id } of indexesWithHeap(table)) {
-          const partition = (BigInt(table.objectId) << 16n) + BigInt(id);
-          yield [partition, table.objectId, id, 1, partition, BigInt(table.store.count)];
-        }
-      }
-    },
-  },
+  emptyView('sys.procedures', OBJECT_COLUMNS),
+  emptyView('sys.sequences', [
+    ...OBJECT_COLUMNS,
+    ['start_value', int],
+    ['increment', int],
+    ['minimum_value', int],
+    ['maximum_value', int],
+    ['is_cycling', bit],
+    ['is_cached', bit],
+    ['cache_size', int],
+    ['system_type_id', tinyint, false],
+    ['user_type_id', int, false],
+    ['precision', tinyint, false],
+    ['scale', tinyint],
+    ['current_value', int],
+    ['is_exhausted', bit, false],
+  ]),
+  emptyView('sys.parameters', [
+    ['object_id', int, false],
+    ['name', sysname],
+    ['parameter_id', int, false],
+    ['system_type_id', tinyint, false],
+    ['user_type_id', int, false],
+    ['max_length', smallint, false],
+    ['precision', tinyint, false],
+    ['scale', tinyint, false],
+    ['is_output', bit, false],
+    ['has_default_value', bit, false],
+  ]),
+  emptyView('sys.table_types', [
+    ['name', sysname, false],
+    ['system_type_id', tinyint, false],
+    ['user_type_id', int, false],
+    ['schema_id', int, false],
+    ['type_table_object_id', int, false],
+    ['is_memory_optimized', bit],
+  ]),
 ];

@@ -108,7 +108,14 @@ export type TableConstraint = Node &
         readonly onDelete: ReferentialAction;
         readonly onUpdate: ReferentialAction;
       }
-    | { readonly kind: 'check'; readonly name: string | null; readonly expression: Expression; readonly text: string }
+    | {
+        readonly kind: 'check';
+        readonly name: string | null;
+        readonly expression: Expression;
+        readonly text: string;
+        /** The column that it is written at. */
+        readonly column: string | null;
+      }
     /** INDEX name (…) inside CREATE TABLE. */
     | (IndexShape & { readonly kind: 'index'; readonly name: string })
     /** ALTER TABLE ADD CONSTRAINT … DEFAULT … FOR column. */

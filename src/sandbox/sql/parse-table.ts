@@ -148,7 +148,7 @@ function takeConstraint(cursor: Cursor, column: string | null): TableConstraint 
     cursor.expectSymbol('(');
     const expression = parseCondition(cursor);
     cursor.expectSymbol(')');
-    return { ...at, kind: 'check', name, expression, text: cursor.textFrom(from) };
+    return { ...at, kind: 'check', name, expression, text: cursor.textFrom(from), column };
   }
   if (cursor.takeWord('DEFAULT')) {
     const from = cursor.token.position;

@@ -1,0 +1,46 @@
+/** What of a database's objects a session sees in catalog views. */
+import type { Database, Table, View } from './catalog.ts';
+import { planView } from './environment.ts';
+import { seesDefinition } from './permissions.ts';
+import type { PlanColumn } from './plan.ts';
+import { SqlError } from '../session.ts';
+import type { StatementContext } from './statement-context.ts';
+
+/** The tables whose definition a session may see; one that another transaction is changing is waited for. */
+export function shownTables(context: StatementContext, database: Database): Table[] {
+  const temps = database.name === 'tempdb' ? [...context.session.tempTables.values()] : [];
+  return [
+    ...database.tables().filter((table) => {
+      context.readDefinition(table);
+      return seesDefinition(context.session, table);
+    }),
+    ...temps,
+  ];
+}
+
+export function views(database: Database): View[] {
+  return [...database.objects.values()].filter((object) => object.kind === 'view');
+}
+
+/** Views with their columns; a view whose tables are gone has none. */
+export function* viewColumns(
+  context: StatementContext,
+  database: Database,
+): Generator<{ readonly view: View; readonly columns: readonly PlanColumn[] }> {
+  if (database !== context.database) {
+    return;
+  }
+  const { binding } = context;
+  for (const view of views(database)) {
+    context.binding = true;
+    try {
+      yield { view, columns: planView(context, view, view.name).columns };
+    } catch (error) {
+      if (!(error instanceof SqlError)) {
+        throw error;
+      }
+    } finally {
+      context.binding = binding;
+    }
+  }
+}
