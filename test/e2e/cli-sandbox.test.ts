@@ -131,6 +131,39 @@ describe('patchwire sandbox', () => {
   });
 });
 
+describe('patchwire sandbox --profile --visibility-gap', () => {
+  it('3.6: a commit has its version before its rows, inside a SNAPSHOT transaction too', async () => {
+    await using own = startCli(['sandbox', '--profile', 'live', '--visibility-gap', '1h']);
+    const line = await own.line(() => true);
+    const [writer, reader] = [await connect(line), await connect(line)];
+    await writer.request().batch('ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON');
+    await writer.request().batch('ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON');
+    await writer.request().batch('CREATE TABLE dbo.T (Id int NOT NULL PRIMARY KEY); ALTER TABLE dbo.T ENABLE CHANGE_TRACKING');
+    const transaction = reader.transaction();
+    await transaction.begin(mssql.ISOLATION_LEVEL.SNAPSHOT);
+    const ask = async (text: string): Promise<unknown> => (await transaction.request().query(text)).recordset;
+    expect(await ask('SELECT Id FROM dbo.T')).toEqual([]);
+    const writing = writer.request().batch('INSERT INTO dbo.T VALUES (1)');
+    const ended = writing.catch((error: unknown) => error);
+    // Live: the version shows in a view that is older than the commit.
+    await expect.poll(() => ask('SELECT CHANGE_TRACKING_CURRENT_VERSION() AS v'), { timeout: 60_000 }).toEqual([{ v: '1' }]);
+    expect(await ask('SELECT c.Id FROM CHANGETABLE(CHANGES dbo.T, 0) AS c')).toEqual([]);
+    own.process.kill('SIGTERM');
+    await ended;
+    await own.exited();
+    await Promise.allSettled([writer.close(), reader.close()]);
+  });
+
+  it('refuses a profile that it does not have and a gap without a unit, with exit code 2', async () => {
+    for (const [flag, value] of [
+      ['--profile', 'best'],
+      ['--visibility-gap', '50'],
+    ] as const) {
+      expect(await runCli(['sandbox', flag, value])).toMatchObject({ code: 2, stderr: expect.stringContaining('PW-C109') as string });
+    }
+  });
+});
+
 describe('table add', () => {
   it('proposes the T-SQL that is missing, which makes it work when it is run', async () => {
     const here = await world();

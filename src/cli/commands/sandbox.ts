@@ -37,7 +37,11 @@ export function addSandboxCommand(program: Command, bind: Bind): void {
         .choices(PROFILES)
         .default('implied'),
     )
-    .option('--visibility-gap <duration>', 'between the version of a commit and the visibility of its rows', parseGap, 0)
+    .addOption(
+      new Option('--visibility-gap <duration>', 'between the version of a commit and the visibility of its rows')
+        .argParser(parseGap)
+        .default(0, '0ms'),
+    )
     .addHelpText(
       'after',
       `
