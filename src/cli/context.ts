@@ -37,7 +37,7 @@ export interface CommandContext {
 
 export function createContext(options: GlobalOptions, control: ProcessControl): CommandContext {
   const output = new Output({ json: options.json ?? false, debug: options.debug ?? false });
-  const configPaths = pathsOf(options, control.env);
+  const configPaths = configPathsOf(options.config ?? [], control.env);
   const loaded = (paths: readonly string[] = configPaths): LoadedConfig => {
     const found = readConfig({ path: paths, env: control.env, flags: flagsOf(options) });
     output.keepSecret(secretsOf(found.config));
@@ -47,7 +47,7 @@ export function createContext(options: GlobalOptions, control: ProcessControl): 
 }
 
 /** `--config` (repeatable), else PATCHWIRE_CONFIG (several separated as in PATH), else cdc.config.yaml. */
-function pathsOf({ config = [] }: GlobalOptions, env: ProcessControl['env']): readonly string[] {
+export function configPathsOf(config: readonly string[], env: ProcessControl['env']): readonly string[] {
   const named = config.length > 0 ? config : (env['PATCHWIRE_CONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
   return named.length > 0 ? named : ['cdc.config.yaml'];
 }
