@@ -26,10 +26,10 @@ describe.runIf(onSandbox)('refused by name', () => {
     ['SET IMPLICIT_TRANSACTIONS ON', 'IMPLICIT_TRANSACTIONS'],
     ["EXEC sp_help 'dbo.t'", 'sp_help'],
     ['EXEC sys.sp_nothing_known', 'sp_nothing_known'],
-    ['CREATE TRIGGER dbo.tr ON dbo.t AFTER INSERT AS SELECT 1', 'TRIGGER'],
+    ['CREATE TRIGGER dbo.tr ON dbo.t INSTEAD OF INSERT AS SELECT 1', 'INSTEAD OF'],
     ["UPDATETEXT dbo.t.a @p 0 0 'x'", 'UPDATETEXT'],
     ['CREATE USER elsewhere WITHOUT LOGIN WITH DEFAULT_SCHEMA = other', 'default schema'],
-    ['ALTER DATABASE CURRENT SET READ_ONLY', 'READ_ONLY'],
+    ['ALTER DATABASE CURRENT SET EMERGENCY', 'EMERGENCY'],
     ['CREATE TABLE ##everywhere (id int)', 'global temp tables'],
   ])('%s', async (text, named) => {
     await expect(db.rows(text)).rejects.toMatchObject({ number: 50_001, message: expect.stringContaining(named) });

@@ -74,7 +74,7 @@ describe('a trigger fires', () => {
       WHEN MATCHED THEN UPDATE SET a = s.a
       WHEN NOT MATCHED BY TARGET THEN INSERT (id, a) VALUES (s.id, s.a)
       WHEN NOT MATCHED BY SOURCE THEN DELETE;`);
-    expect((await log()).toSorted()).toEqual(['DELETE 0 1', 'INSERT 2 0', 'UPDATE 1 1']);
+    expect(new Set(await log())).toEqual(new Set(['DELETE 0 1', 'INSERT 2 0', 'UPDATE 1 1']));
   });
 
   test('on tables that a foreign key cascades to, when it meets rows there', async () => {
