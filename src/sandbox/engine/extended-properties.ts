@@ -27,6 +27,11 @@ export function extendedPropertiesOf(database: Database): readonly ExtendedPrope
   return properties.get(database) ?? [];
 }
 
+/** A sql_variant holds no (max). */
+export function variantType(type: SqlType): SqlType {
+  return 'length' in type && type.length === 'max' ? { ...type, length: type.name === 'nvarchar' ? 4000 : 8000 } : type;
+}
+
 type Place = Pick<ExtendedProperty, 'class' | 'majorId' | 'minorId'>;
 
 const PARAMETERS = ['@level0type', '@level0name', '@level1type', '@level1name', '@level2type', '@level2name'];

@@ -13,6 +13,7 @@ import { controlProcedures } from './control-procedures.ts';
 import { declareVariable } from './declarations.ts';
 import { resultSetProcedures } from './describe-result-set.ts';
 import { converter } from './expressions.ts';
+import { helpProcedures } from './help-procedures.ts';
 import { databaseOf, findTable, objectNameOf } from './object-names.ts';
 import { requireOwner } from './permissions.ts';
 import { rename } from './rename.ts';
@@ -57,7 +58,7 @@ function find(name: ObjectName): Procedure | undefined {
     return controlProcedures.get(key);
   }
   return schema === null || schema === 'sys' || schema === 'dbo'
-    ? (SYSTEM.get(key) ?? catalogProcedures.get(key) ?? typeProcedures.get(key) ?? resultSetProcedures.get(key))
+    ? (SYSTEM.get(key) ?? catalogProcedures.get(key) ?? typeProcedures.get(key) ?? resultSetProcedures.get(key) ?? helpProcedures.get(key))
     : undefined;
 }
 

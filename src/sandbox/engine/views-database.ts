@@ -1,9 +1,10 @@
 /** Views of a database as a whole: schemas, types, principals, change tracking and its commits. */
+import { extendedPropertiesOf, variantType } from './extended-properties.ts';
 import { securityOf } from './permissions.ts';
 import { SYSTEM_TYPES } from './metadata-functions.ts';
 import { dateTimeOf } from './system-functions.ts';
 import type { SystemView } from './views-columns.ts';
-import { bigint, bit, char, datetime, int, nvarchar, smalldatetime, smallint, sysname, tinyint } from './views-columns.ts';
+import { bigint, bit, char, datetime, int, nvarchar, smalldatetime, smallint, sysname, tinyint, variant } from './views-columns.ts';
 import { shownTables } from './shown-objects.ts';
 
 /** A table of SQL Server's own that is there once an automatic cleanup has removed something. */
@@ -26,6 +27,8 @@ export const cleanupHistory: SystemView = {
   },
 };
 
+const CHARACTERS = new Set(['char', 'varchar', 'nchar', 'nvarchar', 'text', 'ntext', 'sysname']);
+
 export const databaseViews: readonly SystemView[] = [
   {
     name: 'sys.schemas',
@@ -47,17 +50,75 @@ export const databaseViews: readonly SystemView[] = [
       ['system_type_id', tinyint, false],
       ['user_type_id', int, false],
       ['schema_id', int, false],
+      ['principal_id', int],
       ['max_length', smallint, false],
       ['precision', tinyint, false],
       ['scale', tinyint, false],
+      ['collation_name', sysname],
       ['is_nullable', bit],
       ['is_user_defined', bit, false],
+      ['is_assembly_type', bit, false],
+      ['default_object_id', int, false],
+      ['rule_object_id', int, false],
+      ['is_table_type', bit, false],
     ],
-    *rows() {
+    *rows(_, database) {
       for (const type of SYSTEM_TYPES) {
-        yield [type.name, type.id, type.userId, 4, type.length, type.precision, type.scale, true, false];
+        const collation = CHARACTERS.has(type.name) ? database.collation : null;
+        const nullable = type.name !== 'timestamp' && type.name !== 'sysname';
+        const shape = [type.length, type.precision, type.scale, collation, nullable];
+        yield [type.name, type.id, type.userId, 4, null, ...shape, false, false, 0, 0, false];
       }
     },
+  },
+  {
+    name: 'sys.extended_properties',
+    columns: [
+      ['class', tinyint, false],
+      ['class_desc', nvarchar(60)],
+      ['major_id', int, false],
+      ['minor_id', int, false],
+      ['name', sysname, false],
+      ['value', variant],
+    ],
+    *rows(_, database) {
+      for (const { class: kind, majorId, minorId, name, value } of extendedPropertiesOf(database)) {
+        const description = { 0: 'DATABASE', 1: 'OBJECT_OR_COLUMN', 3: 'SCHEMA' }[kind];
+        yield [
+          kind,
+          description,
+          majorId,
+          minorId,
+          name,
+          value.value === null ? null : { type: variantType(value.type), variant: value.value },
+        ];
+      }
+    },
+  },
+  {
+    name: 'sys.data_spaces',
+    columns: [
+      ['name', sysname, false],
+      ['data_space_id', int, false],
+      ['type', char(2), false],
+      ['type_desc', nvarchar(60)],
+      ['is_default', bit],
+      ['is_system', bit],
+    ],
+    rows: () => [['PRIMARY', 1, 'FG', 'ROWS_FILEGROUP', true, false]],
+  },
+  {
+    name: 'sys.filegroups',
+    columns: [
+      ['name', sysname, false],
+      ['data_space_id', int, false],
+      ['type', char(2), false],
+      ['type_desc', nvarchar(60)],
+      ['is_default', bit],
+      ['is_system', bit],
+      ['is_read_only', bit],
+    ],
+    rows: () => [['PRIMARY', 1, 'FG', 'ROWS_FILEGROUP', true, false, false]],
   },
   {
     name: 'sys.database_principals',
