@@ -90,6 +90,8 @@ export const VARIABLE = {
   udt: 0xf0,
   xml: 0xf1,
   table: 0xf3,
+  json: 0xf4,
+  vector: 0xf5,
 } as const;
 
 /** What a connection that is encrypted from its first byte calls its protocol (ALPN). Source: MS-TDS 2.1, TDS 8.0. */

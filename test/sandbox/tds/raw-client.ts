@@ -25,25 +25,57 @@ export function call(procedure: string, parameters: Buffer): Buffer {
   return packet(PACKET.rpc, Buffer.concat([NO_HEADERS, head, name, Buffer.alloc(2), parameters]));
 }
 
+export interface LoginFields {
+  readonly user?: string;
+  readonly password?: string;
+  readonly database?: string;
+  readonly language?: string;
+  readonly attach?: string;
+  readonly version?: number;
+  readonly packetSize?: number;
+  readonly integrated?: boolean;
+  /** The first and the third byte of flags. */
+  readonly flags1?: number;
+  readonly flags3?: number;
+  /** Features of the extension: id and data. */
+  readonly features?: readonly (readonly [number, Buffer])[];
+}
+
 /** A LOGIN7 as the sandbox's tests log in, or with other fields. */
-export function login(fields: { user?: string; password?: string; version?: number; integrated?: boolean } = {}): Buffer {
+export function login(fields: LoginFields = {}): Buffer {
   const data = Buffer.alloc(94);
-  const texts: Buffer[] = [];
+  const parts: Buffer[] = [];
   let at = data.length;
+  const append = (bytes: Buffer): number => {
+    const place = at;
+    parts.push(bytes);
+    at += bytes.length;
+    return place;
+  };
   const put = (field: number, text: string, scramble = false): void => {
     const bytes = Buffer.from(text, 'utf16le').map((byte) => (scramble ? (((byte << 4) | (byte >>> 4)) & 0xff) ^ 0xa5 : byte));
-    data.writeUInt16LE(at, field);
+    data.writeUInt16LE(append(Buffer.from(bytes)), field);
     data.writeUInt16LE(text.length, field + 2);
-    texts.push(Buffer.from(bytes));
-    at += bytes.length;
   };
   data.writeUInt32LE(fields.version ?? 0x7400_0004, 4);
-  data.writeUInt32LE(4096, 8);
+  data.writeUInt32LE(fields.packetSize ?? 4096, 8);
+  data.writeUInt8(fields.flags1 ?? 0, 24);
   data.writeUInt8(fields.integrated === true ? 0x80 : 0, 25);
+  data.writeUInt8((fields.flags3 ?? 0) | (fields.features === undefined ? 0 : 0x10), 27);
   put(40, fields.user ?? 'sa');
   put(44, fields.password ?? 'Tøp sécret €', true);
+  put(64, fields.language ?? '');
+  put(68, fields.database ?? '');
+  put(82, fields.attach ?? '');
+  if (fields.features !== undefined) {
+    const block = fields.features.flatMap(([id, value]) => [Buffer.of(id, value.length, 0, 0, 0), value]);
+    const place = Buffer.alloc(4);
+    place.writeUInt32LE(append(Buffer.concat([...block, Buffer.of(0xff)])), 0);
+    data.writeUInt16LE(append(place), 56);
+    data.writeUInt16LE(4, 58);
+  }
   data.writeUInt32LE(at, 0);
-  return packet(PACKET.login7, Buffer.concat([data, ...texts]));
+  return packet(PACKET.login7, Buffer.concat([data, ...parts]));
 }
 
 /** Everything that the server says, until it has said nothing new for the given messages or has closed. */

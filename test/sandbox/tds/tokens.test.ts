@@ -1,7 +1,7 @@
 /** The bytes of answers, where drivers overlook what they say: flags of DONE tokens, environment changes, what follows an attention. */
 import { expect, test } from 'vitest';
 import { PACKET, TOKEN } from '../../../src/sandbox/tds/protocol.ts';
-import type { ResultColumn } from '../../../src/sandbox/sql-types.ts';
+import type { ResultColumn, SqlType, SqlValue } from '../../../src/sandbox/sql-types.ts';
 import { batch, call, login, packet, rawClient } from './raw-client.ts';
 import type { RawClient } from './raw-client.ts';
 import { toyServer } from './support.ts';
@@ -268,4 +268,48 @@ test('streaming leaves the event loop a turn at every flush, however fast the cl
   await ask(client, login());
   await ask(client, batch('stream'));
   expect(turns).toBeGreaterThanOrEqual(20);
+});
+
+/** What stands behind the type of a column and its flags in COLMETADATA, for one column with a name of one character. */
+async function columnAndRow(column: ResultColumn, value: SqlValue): Promise<{ type: Buffer; row: Buffer }> {
+  await using toy = await toyServer();
+  toy.backend.on('one', (each) => answerRows(each, [column], [[value]]));
+  using client = rawClient(toy.listener.port);
+  await ask(client, login());
+  const answer = await ask(client, batch('one'));
+  // Token, count, user type, flags; behind the type the name; the DONE at the end.
+  const name = answer.indexOf(Buffer.from([1, column.name.charCodeAt(0), 0]), 9);
+  return { type: answer.subarray(9, name), row: answer.subarray(name + 3, answer.length - 13) };
+}
+
+const FIXED_TYPES: readonly (readonly [SqlType, SqlValue, string, string])[] = [
+  [{ name: 'bit' }, true, '32', '01'],
+  [{ name: 'tinyint' }, 255, '30', 'ff'],
+  [{ name: 'smallint' }, -2, '34', 'feff'],
+  [{ name: 'int' }, 1, '38', '01000000'],
+  [{ name: 'bigint' }, 2n, '7f', '0200000000000000'],
+  [{ name: 'real' }, 1, '3b', '0000803f'],
+  [{ name: 'float' }, 1, '3e', '000000000000f03f'],
+  [{ name: 'smallmoney' }, 10_000n, '7a', '10270000'],
+  [{ name: 'money' }, 10_000n, '3c', '0000000010270000'],
+  [{ name: 'smalldatetime' }, { days: 693_595, ticks: 600_000_000n }, '3a', '00000100'],
+  [{ name: 'datetime' }, { days: 693_596, ticks: 10_000_000n }, '3d', '010000002c010000'],
+];
+
+test.each(FIXED_TYPES.map(([type, value, id, data]) => ({ title: type.name, type, value, id, data })))(
+  '$title: a column that cannot be NULL has the type of fixed length and no length before its values; one that can has both',
+  async ({ type, value, id, data }) => {
+    const fixed = await columnAndRow({ name: 'c', type, nullable: false }, value);
+    expect([fixed.type.toString('hex'), fixed.row.toString('hex')]).toEqual([id, `d1${data}`]);
+    const nullable = await columnAndRow({ name: 'c', type, nullable: true }, value);
+    const length = (data.length / 2).toString(16).padStart(2, '0');
+    expect(nullable.type).toHaveLength(2);
+    expect([nullable.type.readUInt8(1), nullable.row.toString('hex')]).toEqual([data.length / 2, `d1${length}${data}`]);
+  },
+);
+
+test('a decimal inside a sql_variant has its full width, whatever its precision', async () => {
+  const decimal: SqlValue = { type: { name: 'decimal', precision: 9, scale: 2 }, variant: -125n };
+  const { row } = await columnAndRow({ name: 'c', type: { name: 'sql_variant' }, nullable: true }, decimal);
+  expect(row.toString('hex')).toBe(`d1150000006a020902007d${'00'.repeat(15)}`);
 });

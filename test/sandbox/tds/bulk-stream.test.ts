@@ -1,0 +1,123 @@
+/** Messages of bulk loads that no driver of the tests sends: broken, cut, out of turn, with ends of their own. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PACKET } from '../../../src/sandbox/tds/protocol.ts';
+import { readBulkRows } from '../../../src/sandbox/tds/bulk-stream.ts';
+import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
+import { startControlled } from '../../support/sandbox.ts';
+import { batch, login, packet, rawClient } from './raw-client.ts';
+import type { RawClient } from './raw-client.ts';
+import { until } from './toy-backend.ts';
+
+const COLLATION = 'SQL_Latin1_General_CP1_CI_AS';
+const LONG_DONE = Buffer.from('fd00000000000000000000 0000'.replaceAll(' ', ''), 'hex');
+const SHORT_DONE = Buffer.from('fd0000000000000000', 'hex');
+/** One column, `id int NOT NULL`. */
+const COLUMNS = Buffer.from('81010000000000080038026900640000'.slice(0, 30), 'hex');
+
+function row(id: number): Buffer {
+  const bytes = Buffer.alloc(5, 0xd1);
+  bytes.writeInt32LE(id, 1);
+  return bytes;
+}
+
+let server: TestServer;
+let db: TestDatabase;
+
+beforeAll(async () => {
+  server = await startControlled({ password: 'Tøp sécret €' });
+  db = await server.freshDatabase();
+  await db.rows('CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY)');
+});
+
+afterAll(async () => {
+  await server.close();
+});
+
+/** Logs in, uses the database and says the messages, each after the answer to the one before. */
+async function say(...messages: readonly Buffer[]): Promise<RawClient> {
+  const client = rawClient(server.sandbox?.port ?? 0);
+  for (const [index, message] of [login(), batch(`USE [${db.name}]`), ...messages].entries()) {
+    client.socket.write(message);
+    await until(() => client.messages().length > index || client.socket.destroyed);
+  }
+  return client;
+}
+
+function said(client: RawClient): string {
+  return client.messages().at(-1)?.toString('utf16le') ?? '';
+}
+
+async function ids(): Promise<unknown[]> {
+  return (await db.rows('SELECT id FROM dbo.t ORDER BY id')).map(({ id }) => id);
+}
+
+const ANNOUNCED = batch('INSERT BULK dbo.t (id int)');
+
+test.each([
+  ['the DONE of TDS 7.2', LONG_DONE],
+  ['the DONE of before', SHORT_DONE],
+  ['no DONE', Buffer.alloc(0)],
+])('a bulk load may end with %s', (_, end) => {
+  const { columns, rows } = readBulkRows(Buffer.concat([COLUMNS, row(1), row(2), end]), COLLATION);
+  expect(columns).toMatchObject([{ name: 'id', type: { name: 'int' }, nullable: false }]);
+  expect([...rows]).toEqual([[1], [2]]);
+  // A statement that had to wait reads them again.
+  expect([...rows]).toEqual([[1], [2]]);
+});
+
+test('the message of a bulk load is taken once, after its statement', async () => {
+  await db.rows('DELETE dbo.t');
+  const load = packet(PACKET.bulkLoad, Buffer.concat([COLUMNS, row(1), LONG_DONE]));
+  using client = await say(load, ANNOUNCED, load, load);
+  await until(() => client.messages().length === 6);
+  expect(client.messages().map((message) => message.readUInt8(0))).toEqual([
+    expect.any(Number),
+    expect.any(Number),
+    0xaa,
+    0xfd,
+    0xfd,
+    0xaa,
+  ]);
+  expect(await ids()).toEqual([1]);
+});
+
+test('rows for a table that has been changed since are refused', async () => {
+  await db.rows('DELETE dbo.t');
+  using client = await say(ANNOUNCED);
+  await db.rows('ALTER TABLE dbo.t ADD extra int NULL');
+  client.socket.write(packet(PACKET.bulkLoad, Buffer.concat([COLUMNS, row(1), LONG_DONE])));
+  await until(() => client.messages().length === 4);
+  expect(client.messages().at(-1)?.readInt32LE(3)).toBe(4891);
+  await db.rows('ALTER TABLE dbo.t DROP COLUMN extra');
+  expect(await ids()).toEqual([]);
+});
+
+test.each([
+  ['ends inside a row', Buffer.concat([COLUMNS, row(1), row(2).subarray(0, 3)])],
+  ['has an unknown token', Buffer.concat([COLUMNS, row(1), Buffer.of(0x42)])],
+  ['goes on after its end', Buffer.concat([COLUMNS, row(1), LONG_DONE, row(2)])],
+  ['does not describe its columns', row(1)],
+  ['is empty', Buffer.alloc(0)],
+])('a stream that %s cuts the connection and leaves nothing', async (_, stream) => {
+  await db.rows('DELETE dbo.t');
+  using client = await say(ANNOUNCED);
+  client.socket.write(packet(PACKET.bulkLoad, stream));
+  await client.closed;
+  expect(await ids()).toEqual([]);
+});
+
+test('a connection that goes, or an attention, in the middle of a load leaves nothing', async () => {
+  await db.rows('DELETE dbo.t');
+  const half = packet(PACKET.bulkLoad, Buffer.concat([COLUMNS, row(1)]), 0);
+  const gone = await say(ANNOUNCED);
+  gone.socket.write(half);
+  gone.socket.destroy();
+  await gone.closed;
+  using stopped = await say(ANNOUNCED);
+  stopped.socket.write(Buffer.concat([half, packet(PACKET.attention, Buffer.alloc(0))]));
+  await until(() => stopped.messages().length === 4);
+  stopped.socket.write(batch('SELECT 1'));
+  await until(() => stopped.messages().length === 5);
+  expect(said(stopped)).not.toBe('');
+  expect(await ids()).toEqual([]);
+});
