@@ -117,12 +117,43 @@ export class SingleConnection implements AsyncDisposable {
   }
 
   async #connect(): Promise<mssql.ConnectionPool> {
-    const pool = new mssql.ConnectionPool(this.#config);
+    const said: LoginError[] = [];
+    let opening = true;
+    const pool = new mssql.ConnectionPool({
+      ...this.#config,
+      beforeConnect: (connection) => {
+        connection.on('errorMessage', ({ number, message }: { readonly number: number; readonly message: string }) => {
+          if (opening) {
+            said.push({ number, message });
+          }
+        });
+      },
+    });
     // Without a listener an idle connection that breaks would end the process. The next request opens another.
     pool.on('error', (error: unknown) => {
       this.#logger.debug({ err: error }, 'an idle connection broke');
     });
-    await pool.connect();
-    return pool;
+    try {
+      return await pool.connect();
+    } catch (error) {
+      throw firstOf(said, error);
+    } finally {
+      opening = false;
+    }
   }
+}
+
+interface LoginError {
+  readonly number: number;
+  readonly message: string;
+}
+
+/**
+ * The first error of a refused login: it is the cause (4060, no such database), while the driver keeps the last (18456, login failed).
+ * Source: tedious 19, token/handler; learn.microsoft.com, MSSQLSERVER_4060.
+ */
+function firstOf([first, ...rest]: readonly LoginError[], error: unknown): unknown {
+  return first === undefined || rest.length === 0
+    ? error
+    : Object.assign(new Error(first.message, { cause: error }), { number: first.number });
 }
