@@ -28,3 +28,1078 @@ SELECT c.name, p.amount FROM dbo.customer AS c INNER JOIN dbo.purchase AS p ON p
 -- row: Ann | 7.50
 -- row: Bob | 1.25
 GO
+-- a left join keeps the rows of the left side
+SELECT c.name, p.id FROM dbo.customer c LEFT OUTER JOIN dbo.purchase p ON p.customer = c.id ORDER BY c.id, p.id;
+-- columns: name nvarchar(20) | id int
+-- row: Ann | 10
+-- row: Ann | 11
+-- row: Bob | 12
+-- row: Cy | NULL
+GO
+-- a condition in ON of a left join filters before the rows without a partner are added
+SELECT c.name, p.id FROM dbo.customer c LEFT JOIN dbo.purchase p ON p.customer = c.id AND p.amount > 6 ORDER BY c.id;
+-- columns: name nvarchar(20) | id int
+-- row: Ann | 11
+-- row: Bob | NULL
+-- row: Cy | NULL
+GO
+-- a condition in WHERE filters after them
+SELECT c.name, p.id FROM dbo.customer c LEFT JOIN dbo.purchase p ON p.customer = c.id WHERE p.amount > 6;
+-- columns: name nvarchar(20) | id int
+-- row: Ann | 11
+GO
+-- a right join keeps the rows of the right side
+SELECT c.name, p.id FROM dbo.customer c RIGHT JOIN dbo.purchase p ON p.customer = c.id WHERE c.id IS NULL;
+-- columns: name nvarchar(20) | id int
+-- row: NULL | 13
+GO
+-- a full join keeps both
+SELECT c.id AS customer, p.id AS purchase FROM dbo.customer c FULL OUTER JOIN dbo.purchase p ON p.customer = c.id ORDER BY 1, 2;
+-- columns: customer int | purchase int
+-- row: NULL | 13
+-- row: 1 | 10
+-- row: 1 | 11
+-- row: 2 | 12
+-- row: 3 | NULL
+GO
+-- a cross join pairs every row with every row
+SELECT COUNT(*) AS pairs FROM dbo.customer CROSS JOIN dbo.purchase;
+-- columns: pairs int
+-- row: 12
+GO
+-- a comma in FROM is a cross join
+SELECT c.name FROM dbo.customer c, dbo.purchase p WHERE p.customer = c.id AND p.id = 12;
+-- columns: name nvarchar(20)
+-- row: Bob
+GO
+-- a self join with brackets around the right side
+SELECT a.id, b.id AS other FROM dbo.customer a LEFT JOIN (dbo.customer b INNER JOIN dbo.purchase p ON p.customer = b.id) ON b.id = a.id + 1 AND p.amount < 2 ORDER BY a.id;
+-- columns: id int | other int
+-- row: 1 | 2
+-- row: 2 | NULL
+-- row: 3 | NULL
+GO
+-- CROSS APPLY runs its right side for each row of the left
+SELECT c.name, top1.amount FROM dbo.customer c CROSS APPLY (SELECT TOP (1) p.amount FROM dbo.purchase p WHERE p.customer = c.id ORDER BY p.amount DESC) AS top1 ORDER BY c.id;
+-- columns: name nvarchar(20) | amount decimal(9,2)
+-- row: Ann | 7.50
+-- row: Bob | 1.25
+GO
+-- OUTER APPLY keeps the rows for which the right side gives none
+SELECT c.name, s.total FROM dbo.customer c OUTER APPLY (SELECT p.customer, SUM(p.amount) AS total FROM dbo.purchase p WHERE p.customer = c.id GROUP BY p.customer) s ORDER BY c.id;
+-- columns: name nvarchar(20) | total decimal(38,2)
+-- row: Ann | 12.50
+-- row: Bob | 1.25
+-- row: Cy | NULL
+GO
+-- the same name twice in FROM
+SELECT 1 FROM dbo.customer, dbo.customer;
+-- error 1013, 16, 1, line 2
+GO
+-- a column that both sides have
+SELECT id FROM dbo.customer c JOIN dbo.purchase p ON p.customer = c.id;
+-- error 209, 16, 1, line 2: Ambiguous column name 'id'.
+GO
+-- an alias that is not there
+SELECT x.id FROM dbo.customer c;
+-- error 4104, 16, 1, line 2: The multi-part identifier "x.id" could not be bound.
+GO
+-- a table of values with column names
+SELECT v.a, v.b FROM (VALUES (1, 'one'), (2, 'two')) AS v (a, b) ORDER BY v.a DESC;
+-- columns: a int | b varchar(3)
+-- row: 2 | two
+-- row: 1 | one
+GO
+-- a row of values with another number of columns
+SELECT 1 FROM (VALUES (1, 2), (3)) AS v (a, b);
+-- error 10709, 16, 1, line 2
+GO
+-- ## Subqueries, CTEs and set operations
+CREATE TABLE dbo.staff (id int NOT NULL PRIMARY KEY, boss int NULL, name varchar(10) NOT NULL, pay int NULL);
+INSERT dbo.staff VALUES (1, NULL, 'Ada', 90), (2, 1, 'Ben', 70), (3, 1, 'Cid', NULL), (4, 2, 'Dot', 50), (5, 2, 'Eve', 70);
+-- affected: 5
+GO
+-- a scalar subquery
+SELECT name FROM dbo.staff WHERE pay = (SELECT MAX(pay) FROM dbo.staff);
+-- columns: name varchar(10)
+-- row: Ada
+-- info 8153, 0, 1, line 2: Warning: Null value is eliminated by an aggregate or other SET operation.
+GO
+-- a scalar subquery that gives two rows
+SELECT name FROM dbo.staff WHERE pay = (SELECT pay FROM dbo.staff WHERE id IN (2, 4));
+-- error 512, 16, 1, line 2
+GO
+-- a correlated subquery in the select list
+SELECT s.name, (SELECT COUNT(*) FROM dbo.staff t WHERE t.boss = s.id) AS reports FROM dbo.staff s ORDER BY s.id;
+-- columns: name varchar(10) | reports int
+-- row: Ada | 2
+-- row: Ben | 2
+-- row: Cid | 0
+-- row: Dot | 0
+-- row: Eve | 0
+GO
+-- EXISTS and NOT EXISTS
+SELECT s.name FROM dbo.staff s WHERE EXISTS (SELECT * FROM dbo.staff t WHERE t.boss = s.id) AND NOT EXISTS (SELECT 1 FROM dbo.staff t WHERE t.id = s.boss);
+-- columns: name varchar(10)
+-- row: Ada
+GO
+-- IN with a subquery
+SELECT name FROM dbo.staff WHERE id IN (SELECT boss FROM dbo.staff) ORDER BY name;
+-- columns: name varchar(10)
+-- row: Ada
+-- row: Ben
+GO
+-- NOT IN with a NULL in the list is true for nothing
+SELECT name FROM dbo.staff WHERE id NOT IN (SELECT boss FROM dbo.staff);
+-- columns: name varchar(10)
+GO
+-- ALL, ANY and SOME
+SELECT (SELECT COUNT(*) FROM dbo.staff WHERE pay >= ALL (SELECT pay FROM dbo.staff WHERE pay IS NOT NULL)) AS a, (SELECT COUNT(*) FROM dbo.staff WHERE pay > ANY (SELECT pay FROM dbo.staff)) AS b, (SELECT COUNT(*) FROM dbo.staff WHERE pay = SOME (SELECT 70)) AS c;
+-- columns: a int | b int | c int
+-- row: 1 | 3 | 2
+GO
+-- a subquery with two columns where one must stand
+SELECT (SELECT 1, 2);
+-- error 116, 16, 1, line 2: Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.
+GO
+-- a derived table needs a name for each column
+SELECT 1 FROM (SELECT 1) AS d;
+-- error 8155, 16, 2, line 2: No column name was specified for column 1 of 'd'.
+GO
+-- a CTE that another one uses
+WITH a AS (SELECT id, pay FROM dbo.staff WHERE pay IS NOT NULL), b (total) AS (SELECT SUM(pay) FROM a) SELECT a.id, b.total FROM a CROSS JOIN b WHERE a.pay = 50;
+-- columns: id int | total int
+-- row: 4 | 280
+GO
+-- a recursive CTE walks a hierarchy
+WITH tree (id, name, level) AS (SELECT id, name, 0 FROM dbo.staff WHERE boss IS NULL UNION ALL SELECT s.id, s.name, tree.level + 1 FROM dbo.staff s JOIN tree ON s.boss = tree.id) SELECT name, level FROM tree ORDER BY level, name;
+-- columns: name varchar(10) | level int
+-- row: Ada | 0
+-- row: Ben | 1
+-- row: Cid | 1
+-- row: Dot | 2
+-- row: Eve | 2
+GO
+-- a recursion stops after 100 levels
+WITH n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT MAX(i) FROM n;
+-- error 530, 16, 1, line 2: The statement terminated. The maximum recursion 100 has been exhausted before statement completion.
+GO
+-- MAXRECURSION allows more
+WITH n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT MAX(i) AS most FROM n OPTION (MAXRECURSION 1000);
+-- columns: most int
+-- row: 1000
+GO
+-- UNION removes duplicates, UNION ALL keeps them
+SELECT (SELECT COUNT(*) FROM (SELECT 1 AS a UNION SELECT 1 UNION SELECT 2) u) AS few, (SELECT COUNT(*) FROM (SELECT 1 AS a UNION ALL SELECT 1 UNION ALL SELECT 2) u) AS most;
+-- columns: few int | most int
+-- row: 2 | 3
+GO
+-- UNION takes the names of the first query and the stronger types
+SELECT CAST(1 AS int) AS n UNION ALL SELECT 2.5 ORDER BY n DESC;
+-- columns: n decimal(11,1)
+-- row: 2.5
+-- row: 1.0
+GO
+-- EXCEPT gives what only the left side has, NULL being equal to NULL
+SELECT boss FROM dbo.staff EXCEPT SELECT NULL ORDER BY boss;
+-- columns: boss int
+-- row: 1
+-- row: 2
+GO
+-- INTERSECT binds stronger than UNION
+SELECT 1 AS a UNION SELECT 2 INTERSECT SELECT 3;
+-- columns: a int
+-- row: 1
+GO
+-- brackets change that
+(SELECT 1 AS a UNION SELECT 3) INTERSECT SELECT 3;
+-- columns: a int
+-- row: 3
+GO
+-- set operations need the same number of columns
+SELECT 1 UNION SELECT 1, 2;
+-- error 205, 16, 1, line 2: All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.
+GO
+-- ORDER BY of a set operation names the select list
+SELECT name FROM dbo.staff UNION SELECT 'Zoe' ORDER BY pay;
+-- error 104, 16, 1, line 2
+GO
+-- ## Order, TOP, OFFSET and DISTINCT
+CREATE TABLE dbo.mark (id int NOT NULL PRIMARY KEY, points int NULL);
+INSERT INTO dbo.mark VALUES (1, 10), (2, 20), (3, 20), (4, 30), (5, NULL);
+-- affected: 5
+GO
+-- NULL comes first
+SELECT points FROM dbo.mark ORDER BY points;
+-- columns: points int
+-- row: NULL
+-- row: 10
+-- row: 20
+-- row: 20
+-- row: 30
+GO
+-- and last in descending order
+SELECT id FROM dbo.mark ORDER BY points DESC, id DESC;
+-- columns: id int
+-- row: 4
+-- row: 3
+-- row: 2
+-- row: 1
+-- row: 5
+GO
+-- ORDER BY an alias, an expression that is not selected, and a position
+SELECT id AS k, -id AS minus FROM dbo.mark WHERE id < 4 ORDER BY id % 2, 2;
+-- columns: k int | minus int
+-- row: 2 | -2
+-- row: 3 | -3
+-- row: 1 | -1
+GO
+-- a position that is not there
+SELECT id FROM dbo.mark ORDER BY 2;
+-- error 108, 16, 1, line 2: The ORDER BY position number 2 is out of range of the number of items in the select list.
+GO
+-- TOP
+SELECT TOP (2) id FROM dbo.mark ORDER BY id DESC;
+-- columns: id int
+-- row: 5
+-- row: 4
+GO
+-- TOP WITH TIES gives what is equal to the last row too
+SELECT TOP (2) WITH TIES id FROM dbo.mark ORDER BY points DESC;
+-- columns: id int
+-- row: 4
+-- row: 2
+-- row: 3
+GO
+-- TOP PERCENT rounds up
+SELECT TOP (30) PERCENT id FROM dbo.mark ORDER BY id;
+-- columns: id int
+-- row: 1
+-- row: 2
+GO
+-- WITH TIES needs ORDER BY
+SELECT TOP (1) WITH TIES id FROM dbo.mark;
+-- error 1062, 15, 1, line 2: The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.
+GO
+-- TOP with a variable
+DECLARE @n int = 1; SELECT TOP (@n) id FROM dbo.mark ORDER BY id;
+-- columns: id int
+-- row: 1
+GO
+-- OFFSET and FETCH
+SELECT id FROM dbo.mark ORDER BY id OFFSET 1 ROW FETCH NEXT 2 ROWS ONLY;
+-- columns: id int
+-- row: 2
+-- row: 3
+GO
+-- OFFSET alone
+SELECT id FROM dbo.mark ORDER BY id OFFSET 3 ROWS;
+-- columns: id int
+-- row: 4
+-- row: 5
+GO
+-- OFFSET needs ORDER BY
+SELECT id FROM dbo.mark OFFSET 1 ROWS;
+-- error 102, 15, 1, line 2
+GO
+-- TOP and OFFSET do not meet
+SELECT TOP (1) id FROM dbo.mark ORDER BY id OFFSET 1 ROWS;
+-- error 10741, 15, 2, line 2: A TOP can not be used in the same query or sub-query as a OFFSET.
+GO
+-- DISTINCT
+SELECT DISTINCT points FROM dbo.mark ORDER BY points DESC;
+-- columns: points int
+-- row: 30
+-- row: 20
+-- row: 10
+-- row: NULL
+GO
+-- DISTINCT sorts by what it selects
+SELECT DISTINCT points FROM dbo.mark ORDER BY id;
+-- error 145, 15, 1, line 2: ORDER BY items must appear in the select list if SELECT DISTINCT is specified.
+GO
+-- ORDER BY in a derived table without TOP
+SELECT id FROM (SELECT id FROM dbo.mark ORDER BY id) d;
+-- error 1033, 15, 1, line 2: The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common table expressions, unless TOP, OFFSET or FOR XML is also specified.
+GO
+-- SELECT * without FROM
+SELECT *;
+-- error 263, 16, 1, line 2: Must specify table to select from.
+GO
+-- ## Groups
+CREATE TABLE dbo.sale (country varchar(6) NULL, region varchar(16) NULL, amount int NULL);
+INSERT INTO dbo.sale VALUES ('Canada', 'Alberta', 100), ('Canada', 'British Columbia', 200), ('Canada', 'British Columbia', 300), ('US', 'Montana', 100);
+-- affected: 4
+GO
+-- GROUP BY with two columns
+SELECT country, region, SUM(amount) AS total FROM dbo.sale GROUP BY country, region ORDER BY country, region;
+-- columns: country varchar(6) | region varchar(16) | total int
+-- row: Canada | Alberta | 100
+-- row: Canada | British Columbia | 500
+-- row: US | Montana | 100
+GO
+-- ROLLUP adds the totals of each prefix of the list
+SELECT country, region, SUM(amount) AS total FROM dbo.sale GROUP BY ROLLUP (country, region) ORDER BY GROUPING(country), country, GROUPING(region), region;
+-- columns: country varchar(6) | region varchar(16) | total int
+-- row: Canada | Alberta | 100
+-- row: Canada | British Columbia | 500
+-- row: Canada | NULL | 600
+-- row: US | Montana | 100
+-- row: US | NULL | 100
+-- row: NULL | NULL | 700
+GO
+-- CUBE adds those of every combination
+SELECT country, region, SUM(amount) AS total, GROUPING_ID(country, region) AS g FROM dbo.sale GROUP BY CUBE (country, region) ORDER BY g, country, region;
+-- columns: country varchar(6) | region varchar(16) | total int | g int
+-- row: Canada | Alberta | 100 | 0
+-- row: Canada | British Columbia | 500 | 0
+-- row: US | Montana | 100 | 0
+-- row: Canada | NULL | 600 | 1
+-- row: US | NULL | 100 | 1
+-- row: NULL | Alberta | 100 | 2
+-- row: NULL | British Columbia | 500 | 2
+-- row: NULL | Montana | 100 | 2
+-- row: NULL | NULL | 700 | 3
+GO
+-- GROUPING SETS names the combinations
+SELECT country, region, COUNT(*) AS n, GROUPING(country) AS g FROM dbo.sale GROUP BY GROUPING SETS ((country), (region), ()) HAVING COUNT(*) > 1 ORDER BY n DESC, g, country;
+-- columns: country varchar(6) | region varchar(16) | n int | g tinyint
+-- row: NULL | NULL | 4 | 1
+-- row: Canada | NULL | 3 | 0
+-- row: NULL | British Columbia | 2 | 1
+GO
+-- WITH ROLLUP is the older way to write it
+SELECT country, SUM(amount) AS total FROM dbo.sale GROUP BY country WITH ROLLUP ORDER BY total;
+-- columns: country varchar(6) | total int
+-- row: US | 100
+-- row: Canada | 600
+-- row: NULL | 700
+GO
+-- the empty grouping set gives one row even without rows
+SELECT SUM(amount) AS total, COUNT(*) AS n FROM dbo.sale WHERE country = 'France' GROUP BY ();
+-- columns: total int | n int
+-- row: NULL | 0
+GO
+-- a plain GROUP BY gives none
+SELECT country, COUNT(*) AS n FROM dbo.sale WHERE country = 'France' GROUP BY country;
+-- columns: country varchar(6) | n int
+GO
+-- HAVING
+SELECT country FROM dbo.sale GROUP BY country HAVING MIN(amount) < MAX(amount);
+-- columns: country varchar(6)
+-- row: Canada
+GO
+-- GROUP BY an expression
+SELECT amount / 200 AS bucket, COUNT(*) AS n FROM dbo.sale GROUP BY amount / 200 ORDER BY bucket;
+-- columns: bucket int | n int
+-- row: 0 | 2
+-- row: 1 | 2
+GO
+-- a column that is neither grouped nor aggregated
+SELECT country, region FROM dbo.sale GROUP BY country;
+-- error 8120, 16, 1, line 2
+GO
+-- an aggregate in WHERE
+SELECT country FROM dbo.sale WHERE SUM(amount) > 1 GROUP BY country;
+-- error 147, 15, 1, line 2
+GO
+-- aggregates leave NULL out, COUNT(*) does not
+SELECT COUNT(*) AS a, COUNT(x) AS b, COUNT(DISTINCT x) AS c, SUM(x) AS d, AVG(x) AS e, MIN(x) AS f, MAX(x) AS g FROM (VALUES (1), (2), (2), (NULL)) AS v (x);
+-- columns: a int | b int | c int | d int | e int | f int | g int
+-- row: 4 | 3 | 2 | 5 | 1 | 1 | 2
+-- info 8153, 0, 1, line 2: Warning: Null value is eliminated by an aggregate or other SET operation.
+GO
+-- the types of SUM and AVG
+SELECT SUM(CAST(1 AS tinyint)) AS a, SUM(CAST(1 AS bigint)) AS b, SUM(1.25) AS c, AVG(1.25) AS d, SUM(CAST(1 AS money)) AS e, AVG(CAST(1 AS real)) AS f, COUNT_BIG(*) AS g;
+-- columns: a int | b bigint | c decimal(38,2) | d decimal(38,6) | e money | f float | g bigint
+-- row: 1 | 1 | 1.25 | 1.250000 | 1.0000 | 1 | 1
+GO
+-- SUM of int overflows as int
+SELECT SUM(x) FROM (VALUES (2147483647), (1)) AS v (x);
+-- error 8115, 16, 2, line 2: Arithmetic overflow error converting expression to data type int.
+GO
+-- deviations and variances, of a sample and of all
+SELECT STDEV(x) AS a, STDEVP(x) AS b, VAR(x) AS c, VARP(x) AS d FROM (VALUES (2), (4), (4), (4), (5), (5), (7), (9)) AS v (x);
+-- columns: a float | b float | c float | d float
+-- row: 2.138089935299395 | 2 | 4.571428571428571 | 4
+GO
+-- the variance of a single value
+SELECT VAR(x) AS a, VARP(x) AS b FROM (VALUES (2)) AS v (x);
+-- columns: a float | b float
+-- row: NULL | 0
+GO
+-- STRING_AGG with an order
+SELECT STRING_AGG(region, ';') WITHIN GROUP (ORDER BY region DESC) AS regions FROM (SELECT DISTINCT region FROM dbo.sale) AS d;
+-- columns: regions varchar(8000)
+-- row: Montana;British Columbia;Alberta
+GO
+-- SUM of a text
+SELECT SUM(region) FROM dbo.sale;
+-- error 8117, 16, 1, line 2: Operand data type varchar is invalid for sum operator.
+GO
+-- PIVOT turns values into columns
+SELECT country, [Alberta], [British Columbia], [Montana] FROM dbo.sale PIVOT (SUM(amount) FOR region IN ([Alberta], [British Columbia], [Montana])) AS p ORDER BY country;
+-- columns: country varchar(6) | Alberta int | British Columbia int | Montana int
+-- row: Canada | 100 | 500 | NULL
+-- row: US | NULL | NULL | 100
+GO
+-- UNPIVOT turns columns into values and leaves NULL out
+SELECT id, part, amount FROM (VALUES (1, 10, 20), (2, NULL, 40)) AS v (id, a, b) UNPIVOT (amount FOR part IN (a, b)) AS u ORDER BY id, part;
+-- columns: id int | part nvarchar(128) | amount int
+-- row: 1 | a | 10
+-- row: 1 | b | 20
+-- row: 2 | b | 40
+GO
+-- ## Window functions
+CREATE TABLE dbo.quota (person int NOT NULL, year int NOT NULL, amount int NOT NULL, PRIMARY KEY (person, year));
+INSERT INTO dbo.quota VALUES (1, 2005, 367), (1, 2006, 556), (1, 2007, 367), (2, 2005, 100), (2, 2006, 250);
+-- affected: 5
+GO
+-- ROW_NUMBER, RANK, DENSE_RANK and NTILE
+SELECT year, amount, ROW_NUMBER() OVER (ORDER BY amount, year) AS n, RANK() OVER (ORDER BY amount) AS r, DENSE_RANK() OVER (ORDER BY amount) AS d, NTILE(2) OVER (ORDER BY amount, year) AS t FROM dbo.quota ORDER BY n;
+-- columns: year int | amount int | n bigint | r bigint | d bigint | t bigint
+-- row: 2005 | 100 | 1 | 1 | 1 | 1
+-- row: 2006 | 250 | 2 | 2 | 2 | 1
+-- row: 2005 | 367 | 3 | 3 | 3 | 1
+-- row: 2007 | 367 | 4 | 3 | 3 | 2
+-- row: 2006 | 556 | 5 | 5 | 4 | 2
+GO
+-- partitions
+SELECT person, year, ROW_NUMBER() OVER (PARTITION BY person ORDER BY year DESC) AS n FROM dbo.quota ORDER BY person, n;
+-- columns: person int | year int | n bigint
+-- row: 1 | 2007 | 1
+-- row: 1 | 2006 | 2
+-- row: 1 | 2005 | 3
+-- row: 2 | 2006 | 1
+-- row: 2 | 2005 | 2
+GO
+-- LAG and LEAD with offset and default
+SELECT year, amount, LAG(amount, 1, 0) OVER (ORDER BY year) AS before, LEAD(amount, 1, 0) OVER (ORDER BY year) AS after, LAG(amount, 2) OVER (ORDER BY year) AS two FROM dbo.quota WHERE person = 1 ORDER BY year;
+-- columns: year int | amount int | before int | after int | two int
+-- row: 2005 | 367 | 0 | 556 | NULL
+-- row: 2006 | 556 | 367 | 367 | NULL
+-- row: 2007 | 367 | 556 | 0 | 367
+GO
+-- LAG with a negative offset
+SELECT LAG(amount, -1) OVER (ORDER BY year) FROM dbo.quota WHERE person = 1;
+-- error 8730, 16, 1, line 2: Offset parameter for Lag and Lead functions cannot be a negative value.
+GO
+-- FIRST_VALUE, and LAST_VALUE, whose frame ends with the current row by default
+SELECT year, FIRST_VALUE(amount) OVER (ORDER BY year) AS f, LAST_VALUE(amount) OVER (ORDER BY year) AS l, LAST_VALUE(amount) OVER (ORDER BY year ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS ll FROM dbo.quota WHERE person = 1 ORDER BY year;
+-- columns: year int | f int | l int | ll int
+-- row: 2005 | 367 | 367 | 367
+-- row: 2006 | 367 | 556 | 367
+-- row: 2007 | 367 | 367 | 367
+GO
+-- IGNORE NULLS
+SELECT k, LAST_VALUE(v) IGNORE NULLS OVER (ORDER BY k) AS seen FROM (VALUES (1, 5), (2, NULL), (3, 7)) AS t (k, v) ORDER BY k;
+-- columns: k int | seen int
+-- row: 1 | 5
+-- row: 2 | 5
+-- row: 3 | 7
+GO
+-- a running total: the default frame counts equal rows together, ROWS does not
+SELECT person, year, SUM(amount) OVER (ORDER BY amount) AS peers, SUM(amount) OVER (ORDER BY amount, year ROWS UNBOUNDED PRECEDING) AS running FROM dbo.quota ORDER BY running;
+-- columns: person int | year int | peers int | running int
+-- row: 2 | 2005 | 100 | 100
+-- row: 2 | 2006 | 350 | 350
+-- row: 1 | 2005 | 1084 | 717
+-- row: 1 | 2007 | 1084 | 1084
+-- row: 1 | 2006 | 1640 | 1640
+GO
+-- a moving frame
+SELECT k, SUM(k) OVER (ORDER BY k ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS s, COUNT(*) OVER (ORDER BY k ROWS BETWEEN 2 FOLLOWING AND 3 FOLLOWING) AS c FROM (VALUES (1), (2), (3), (4)) AS v (k) ORDER BY k;
+-- columns: k int | s int | c int
+-- row: 1 | 3 | 2
+-- row: 2 | 6 | 1
+-- row: 3 | 9 | 0
+-- row: 4 | 7 | 0
+GO
+-- RANGE up to the end
+SELECT k, COUNT(*) OVER (ORDER BY k RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS c FROM (VALUES (1), (2), (2)) AS v (k) ORDER BY k;
+-- columns: k int | c int
+-- row: 1 | 3
+-- row: 2 | 2
+-- row: 2 | 2
+GO
+-- RANGE takes no numbers
+SELECT SUM(k) OVER (ORDER BY k RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) FROM (VALUES (1)) AS v (k);
+-- error 4194, 16, 1, line 2: RANGE is only supported with UNBOUNDED and CURRENT ROW window frame delimiters.
+GO
+-- PERCENT_RANK and CUME_DIST
+SELECT k, PERCENT_RANK() OVER (ORDER BY k) AS p, CUME_DIST() OVER (ORDER BY k) AS c FROM (VALUES (1), (2), (2), (3)) AS v (k) ORDER BY k;
+-- columns: k int | p float | c float
+-- row: 1 | 0 | 0.25
+-- row: 2 | 0.3333333333333333 | 0.75
+-- row: 2 | 0.3333333333333333 | 0.75
+-- row: 3 | 1 | 1
+GO
+-- an aggregate over the whole partition
+SELECT person, amount, SUM(amount) OVER (PARTITION BY person) AS total FROM dbo.quota WHERE year = 2005 ORDER BY person;
+-- columns: person int | amount int | total int
+-- row: 1 | 367 | 367
+-- row: 2 | 100 | 100
+GO
+-- a window function over groups
+SELECT person, RANK() OVER (ORDER BY SUM(amount) DESC) AS r FROM dbo.quota GROUP BY person ORDER BY r;
+-- columns: person int | r bigint
+-- row: 1 | 1
+-- row: 2 | 2
+GO
+-- a window function in WHERE
+SELECT person FROM dbo.quota WHERE ROW_NUMBER() OVER (ORDER BY year) = 1;
+-- error 4108, 15, 1, line 2: Windowed functions can only appear in the SELECT or ORDER BY clauses.
+GO
+-- ROW_NUMBER needs OVER
+SELECT ROW_NUMBER() FROM dbo.quota;
+-- error 10753, 15, 1, line 2: The function 'ROW_NUMBER' must have an OVER clause.
+GO
+-- ROW_NUMBER needs ORDER BY in OVER
+SELECT ROW_NUMBER() OVER (PARTITION BY person) FROM dbo.quota;
+-- error 4112, 15, 1, line 2: The function 'ROW_NUMBER' must have an OVER clause with ORDER BY.
+GO
+-- ## Conversions and styles
+-- CAST and CONVERT of dates to texts
+DECLARE @d datetime = '2006-12-30 00:38:54.840'; SELECT CONVERT(varchar(30), @d, 0) AS s0, CONVERT(varchar(30), @d, 101) AS s101, CONVERT(varchar(30), @d, 103) AS s103, CONVERT(varchar(30), @d, 104) AS s104, CONVERT(varchar(30), @d, 106) AS s106, CONVERT(varchar(30), @d, 107) AS s107, CONVERT(varchar(30), @d, 108) AS s108, CONVERT(varchar(30), @d, 112) AS s112;
+-- columns: s0 varchar(30) | s101 varchar(30) | s103 varchar(30) | s104 varchar(30) | s106 varchar(30) | s107 varchar(30) | s108 varchar(30) | s112 varchar(30)
+-- row: Dec 30 2006 12:38AM | 12/30/2006 | 30/12/2006 | 30.12.2006 | 30 Dec 2006 | Dec 30, 2006 | 00:38:54 | 20061230
+GO
+-- the long styles
+DECLARE @d datetime = '2006-12-30 00:38:54.840'; SELECT CONVERT(varchar(30), @d, 109) AS s109, CONVERT(varchar(30), @d, 113) AS s113, CONVERT(varchar(30), @d, 120) AS s120, CONVERT(varchar(30), @d, 121) AS s121, CONVERT(varchar(30), @d, 126) AS s126;
+-- columns: s109 varchar(30) | s113 varchar(30) | s120 varchar(30) | s121 varchar(30) | s126 varchar(30)
+-- row: Dec 30 2006 12:38:54:840AM | 30 Dec 2006 00:38:54:840 | 2006-12-30 00:38:54 | 2006-12-30 00:38:54.840 | 2006-12-30T00:38:54.840
+GO
+-- dates from texts in a style
+SELECT CONVERT(date, '30/12/2006', 103) AS a, CONVERT(date, '12-30-2006', 110) AS b, CONVERT(datetime, '2006-04-25T15:50:59.997', 126) AS c, CAST('20061230' AS date) AS d;
+-- columns: a date | b date | c datetime | d date
+-- row: 2006-12-30 | 2006-12-30 | 2006-04-25 15:50:59.997 | 2006-12-30
+GO
+-- a text that is no date
+SELECT CAST('2006-13-01' AS date);
+-- error 241, 16, 1, line 2: Conversion failed when converting date and/or time from character string.
+GO
+-- a date out of the range of datetime
+SELECT CAST('1752-12-31' AS datetime);
+-- error 242, 16, 3, line 2: The conversion of a varchar data type to a datetime data type resulted in an out-of-range value.
+GO
+-- datetime rounds to .000, .003 and .007 seconds
+SELECT CAST('1998-01-01 23:59:59.999' AS datetime) AS a, CAST('1998-01-01 23:59:59.995' AS datetime) AS b, CAST('1998-01-01 23:59:59.993' AS datetime) AS c, CAST('1998-01-01 23:59:59.991' AS datetime) AS d;
+-- columns: a datetime | b datetime | c datetime | d datetime
+-- row: 1998-01-02 00:00:00.000 | 1998-01-01 23:59:59.997 | 1998-01-01 23:59:59.993 | 1998-01-01 23:59:59.990
+GO
+-- smalldatetime rounds to the minute
+SELECT CAST('2007-05-08 12:35:29' AS smalldatetime) AS a, CAST('2007-05-08 12:35:30' AS smalldatetime) AS b, CAST('2007-05-08 12:59:59.998' AS smalldatetime) AS c;
+-- columns: a smalldatetime | b smalldatetime | c smalldatetime
+-- row: 2007-05-08 12:35:00 | 2007-05-08 12:36:00 | 2007-05-08 13:00:00
+GO
+-- a text as each of the types of dates and times
+SELECT CAST('2007-05-08 12:35:29.1234567 +12:15' AS time(7)) AS t, CAST('2007-05-08 12:35:29.1234567 +12:15' AS date) AS d, CAST('2007-05-08 12:35:29.123' AS datetime2(7)) AS d2, CAST('2007-05-08 12:35:29.1234567 +12:15' AS datetimeoffset(7)) AS o;
+-- columns: t time(7) | d date | d2 datetime2(7) | o datetimeoffset(7)
+-- row: 12:35:29.1234567 | 2007-05-08 | 2007-05-08 12:35:29.1230000 | 2007-05-08 00:20:29.1234567 +00:00
+GO
+-- a scale that is smaller rounds
+SELECT CAST('12:34:56.789' AS time(0)) AS a, CAST(CAST('2020-12-31 23:59:59.96' AS datetime2) AS datetime2(1)) AS b;
+-- columns: a time(0) | b datetime2(1)
+-- row: 12:34:57 | 2021-01-01 00:00:00.0
+GO
+-- numbers to texts
+SELECT CAST(10.3496847 AS money) AS m, CAST(10.6496 AS int) AS i, CAST(-10.6496 AS int) AS j, CAST(10.3496 AS numeric(5, 2)) AS n, CONVERT(varchar(20), CAST(1234567.891 AS money), 1) AS s1, CONVERT(varchar(20), CAST(1234567.891 AS money), 2) AS s2, CAST(CAST(1234567.891 AS money) AS varchar(20)) AS s0;
+-- columns: m money | i int | j int | n decimal(5,2) | s1 varchar(20) | s2 varchar(20) | s0 varchar(20)
+-- row: 10.3497 | 10 | -10 | 10.35 | 1,234,567.89 | 1234567.8910 | 1234567.89
+GO
+-- float to text has six digits, style 1 eight, style 2 sixteen, style 3 seventeen
+SELECT CAST(CAST(1234567.891 AS float) AS varchar(30)) AS s0, CONVERT(varchar(30), CAST(1234567.891 AS float), 1) AS s1, CONVERT(varchar(30), CAST(1234567.891 AS float), 2) AS s2, CAST(CAST(123.5 AS float) AS varchar(30)) AS small;
+-- columns: s0 varchar(30) | s1 varchar(30) | s2 varchar(30) | small varchar(30)
+-- row: 1.23457e+006 | 1.2345679e+006 | 1.234567891000000e+006 | 123.5
+GO
+-- binary to text and back
+SELECT CONVERT(varchar(10), 0x4E616d65, 0) AS a, CONVERT(varchar(10), 0x4E616d65, 1) AS b, CONVERT(varchar(10), 0x4E616d65, 2) AS c, CONVERT(varbinary(8), '0x4E616d65', 1) AS d, CONVERT(varbinary(8), '4E616d65', 2) AS e, CAST('Name' AS varbinary(8)) AS f;
+-- columns: a varchar(10) | b varchar(10) | c varchar(10) | d varbinary(8) | e varbinary(8) | f varbinary(8)
+-- row: Name | 0x4E616D65 | 4E616D65 | 0x4E616D65 | 0x4E616D65 | 0x4E616D65
+GO
+-- numbers to binary
+SELECT CAST(258 AS binary(4)) AS a, CAST(CAST(258 AS bigint) AS varbinary(8)) AS b, CAST(0x0102 AS int) AS c;
+-- columns: a binary(4) | b varbinary(8) | c int
+-- row: 0x00000102 | 0x0000000000000102 | 258
+GO
+-- TRY_CAST and TRY_CONVERT give NULL for a value that does not convert
+SELECT TRY_CAST('test' AS float) AS a, TRY_CONVERT(int, '12x') AS b, TRY_CONVERT(datetime2, '12/31/2010') AS c, TRY_CAST('300' AS tinyint) AS d;
+-- columns: a float | b int | c datetime2(7) | d tinyint
+-- row: NULL | NULL | 2010-12-31 00:00:00.0000000 | NULL
+GO
+-- TRY_CAST of types that never convert is an error
+SELECT TRY_CAST(4 AS xml);
+-- error 529, 16, 2, line 2: Explicit conversion from data type int to xml is not allowed.
+GO
+-- a text that is no number
+SELECT CAST('abc' AS int);
+-- error 245, 16, 1, line 2: Conversion failed when converting the varchar value 'abc' to data type int.
+GO
+-- a text that is no decimal
+SELECT CAST('1.x' AS decimal(5, 2));
+-- error 8114, 16, 5, line 2: Error converting data type varchar to numeric.
+GO
+-- a text that is too large for its type
+SELECT CAST('300' AS tinyint);
+-- error 244, 16
+GO
+-- a number that is too large for its type
+SELECT CAST(300 AS tinyint);
+-- error 220, 16, 2, line 2: Arithmetic overflow error for data type tinyint, value = 300.
+GO
+-- a decimal that is too large for its type
+SELECT CAST(1234.5 AS decimal(4, 2));
+-- error 8115, 16, 8, line 2: Arithmetic overflow error converting numeric to data type numeric.
+GO
+-- a text that is no guid
+SELECT CAST('xyz' AS uniqueidentifier);
+-- error 8169, 16, 2, line 2: Conversion failed when converting from a character string to uniqueidentifier.
+GO
+-- types that do not convert implicitly
+DECLARE @d date = 5;
+-- error 206, 16, 2, line 2: Operand type clash: int is incompatible with date
+GO
+-- a cut text
+SELECT CAST('abcdef' AS varchar(3)) AS a, CAST(N'abcdef' AS nchar(8)) AS b, LEN(CAST('x' AS varchar)) AS c, DATALENGTH(CAST('x' AS char)) AS d;
+-- columns: a varchar(3) | b nchar(8) | c int | d int
+-- row: abc | 'abcdef  ' | 1 | 30
+GO
+-- a number that does not fit into a text is a star
+SELECT CAST(1234 AS varchar(2)) AS a, CONVERT(char(3), 12345) AS b;
+-- columns: a varchar(2) | b char(3)
+-- row: * | '*  '
+GO
+-- or an error, for nvarchar
+SELECT CAST(1234 AS nvarchar(2));
+-- error 8115, 16
+GO
+-- bit
+SELECT CAST('true' AS bit) AS a, CAST('False' AS bit) AS b, CAST(5 AS bit) AS c, CAST(0 AS bit) AS d;
+-- columns: a bit | b bit | c bit | d bit
+-- row: 1 | 0 | 1 | 0
+GO
+-- ## Numbers
+-- an integer division cuts
+SELECT 7 / 2 AS a, -7 / 2 AS b, 7 % 3 AS c, -7 % 3 AS d, 7 / 2.0 AS e, 7.0 / 2 AS f;
+-- columns: a int | b int | c int | d int | e decimal(8,6) | f decimal(7,6)
+-- row: 3 | -3 | 1 | -1 | 3.500000 | 3.500000
+GO
+-- a division by zero
+SELECT 1 / 0;
+-- error 8134, 16, 1, line 2: Divide by zero error encountered.
+GO
+-- an overflow of int
+SELECT 2147483647 + 1;
+-- error 8115, 16, 2, line 2: Arithmetic overflow error converting expression to data type int.
+GO
+-- a literal beyond int is a decimal
+SELECT 2147483648 AS a, 2147483647 AS b, 2147483648 / 2 AS c;
+-- columns: a decimal(10,0) | b int | c decimal(16,6)
+-- row: 2147483648 | 2147483647 | 1073741824.000000
+GO
+-- precision and scale of decimal results
+DECLARE @a decimal(5, 2) = 12.34, @b decimal(7, 3) = 2.5; SELECT @a + @b AS s, @a * @b AS p, @a / @b AS q, @a % @b AS r;
+-- columns: s decimal(8,3) | p decimal(13,5) | q decimal(16,10) | r decimal(6,3)
+-- row: 14.840 | 30.85000 | 4.9360000000 | 2.340
+GO
+-- a result beyond 38 digits gives up scale
+SELECT CAST(0.0000009000 AS decimal(30, 20)) * CAST(1.0000000000 AS decimal(30, 20)) AS p;
+-- columns: p decimal(38,17)
+-- row: 0.00000090000000000
+GO
+-- money keeps four digits at every step
+SELECT CAST(1 AS money) / 3 AS a, CAST(10 AS money) / 3 * 3 AS b, $1.50 * 2 AS c;
+-- columns: a money | b money | c money
+-- row: 0.3333 | 9.9999 | 3.0000
+GO
+-- float arithmetic
+SELECT 1e0 / 3 AS a, CAST(0.1 AS float) + 0.2 AS b, 1.5E2 AS c;
+-- columns: a float | b float | c float
+-- row: 0.3333333333333333 | 0.30000000000000004 | 150
+GO
+-- bits of integers
+SELECT 170 & 75 AS a, 170 | 75 AS b, 170 ^ 75 AS c, ~CAST(170 AS tinyint) AS d, ~1 AS e;
+-- columns: a int | b int | c int | d tinyint | e int
+-- row: 10 | 235 | 225 | 85 | -2
+GO
+-- the functions of bits
+SELECT BIT_COUNT(CAST(0xabcdef AS int)) AS a, LEFT_SHIFT(12345, 5) AS b, RIGHT_SHIFT(12345, 5) AS c, GET_BIT(4, 2) AS d, SET_BIT(0, 2) AS e;
+-- columns: a bigint | b int | c int | d bit | e int
+-- row: 17 | 395040 | 385 | 1 | 4
+GO
+-- precedence of types: the weaker becomes the stronger
+SELECT '1' + 1 AS a, 1 + CAST(1 AS bigint) AS b, 1 + 1.5 AS c, CAST(1 AS bit) + 1 AS d;
+-- columns: a int | b bigint | c decimal(3,1) | d int
+-- row: 2 | 2 | 2.5 | 2
+GO
+-- a text beside a number must be a number
+SELECT 'a' + 1;
+-- error 245, 16, 1, line 2: Conversion failed when converting the varchar value 'a' to data type int.
+GO
+-- dates do not add up
+DECLARE @a date = '2020-01-01', @b date = '2020-01-02'; SELECT @a + @b;
+-- error 8117, 16, 1, line 2: Operand data type date is invalid for add operator.
+GO
+-- datetime does, in days
+SELECT CAST('2020-01-31' AS datetime) + 1 AS a, CAST('2020-03-01' AS datetime) - 1.5 AS b, CAST(CAST('2020-01-02' AS datetime) - CAST('2020-01-01' AS datetime) AS float) AS c;
+-- columns: a datetime | b datetime | c float
+-- row: 2020-02-01 00:00:00.000 | 2020-02-28 12:00:00.000 | 1
+GO
+-- operators that a type has not
+SELECT CAST('a' AS text) + 'b';
+-- error 402, 16, 1, line 2: The data types text and varchar are incompatible in the add operator.
+GO
+-- ROUND, with a negative length and with truncation
+SELECT ROUND(123.9994, 3) AS a, ROUND(123.4545, 2) AS b, ROUND(123.45, -2) AS c, ROUND(150.75, 0) AS d, ROUND(150.75, 0, 1) AS e, ROUND(748.58, -3, 1) AS f;
+-- columns: a decimal(7,4) | b decimal(7,4) | c decimal(5,2) | d decimal(5,2) | e decimal(5,2) | f decimal(5,2)
+-- row: 123.9990 | 123.4500 | 100.00 | 151.00 | 150.00 | 0.00
+GO
+-- ROUND that needs another digit
+SELECT ROUND(748.58, -3);
+-- error 8115, 16, 2, line 2: Arithmetic overflow error converting expression to data type numeric.
+GO
+-- CEILING and FLOOR
+SELECT CEILING($123.45) AS a, CEILING($-123.45) AS b, FLOOR(123.45) AS c, FLOOR(-123.45) AS d, CEILING(0.0) AS e;
+-- columns: a money | b money | c decimal(5,0) | d decimal(5,0) | e decimal(1,0)
+-- row: 124.0000 | -123.0000 | 123 | -124 | 0
+GO
+-- POWER has the type of its first argument
+SELECT POWER(2, 10) AS a, POWER(2.0, -1) AS b, POWER(CAST(2.0 AS float), -1) AS c, SQUARE(1.5) AS d, SQRT(16) AS e;
+-- columns: a int | b decimal(38,1) | c float | d float | e float
+-- row: 1024 | 0.5 | 0.5 | 2.25 | 4
+GO
+-- ABS and SIGN
+SELECT ABS(-1.5) AS a, ABS(-2) AS b, SIGN(-125) AS c, SIGN(0) AS d, SIGN(2.5) AS e;
+-- columns: a decimal(2,1) | b int | c int | d int | e decimal(2,1)
+-- row: 1.5 | 2 | -1 | 0 | 1.0
+GO
+-- ABS of the smallest int
+SELECT ABS(CAST(-2147483648 AS int));
+-- error 8115, 16, 2, line 2: Arithmetic overflow error converting expression to data type int.
+GO
+-- logarithms, exponents and angles
+SELECT LOG(10) AS a, LOG(100, 10) AS b, LOG10(1000) AS c, EXP(1) AS d, DEGREES(PI() / 2) AS e, RADIANS(180) AS f, ATN2(1, 1) AS g;
+-- columns: a float | b float | c float | d float | e float | f int | g float
+-- row: 2.302585092994046 | 2 | 3 | 2.718281828459045 | 90 | 3 | 0.7853981633974483
+GO
+-- an operation without a result
+SELECT SQRT(-1);
+-- error 3623, 16, 1, line 2: An invalid floating point operation occurred.
+GO
+-- GREATEST and LEAST
+SELECT GREATEST('6.62', 3.1415, N'7') AS a, LEAST(6, NULL, 4) AS b, GREATEST('Glacier', N'Joshua Tree', 'Mount Rainier') AS c;
+-- columns: a decimal(5,4) | b int | c nvarchar(13)
+-- row: 7.0000 | 4 | Mount Rainier
+GO
+-- ## Texts
+-- lengths count characters without the spaces at the end, or bytes
+SELECT LEN(N'abc  ') AS a, LEN('  abc') AS b, DATALENGTH(N'abc  ') AS c, DATALENGTH('abc  ') AS d, LEN(NULL) AS e;
+-- columns: a int | b int | c int | d int | e int
+-- row: 3 | 5 | 10 | 5 | NULL
+GO
+-- parts of a text
+SELECT SUBSTRING('abcdef', 2, 3) AS a, SUBSTRING('abcdef', 0, 3) AS b, LEFT('abcdef', 2) AS c, RIGHT('abcdef', 2) AS d, SUBSTRING('abc', 5, 2) AS e, SUBSTRING(0x010203, 2, 1) AS f;
+-- columns: a varchar(6) | b varchar(6) | c varchar(6) | d varchar(6) | e varchar(3) | f varbinary(3)
+-- row: bcd | ab | ab | ef | '' | 0x02
+GO
+-- a negative length
+SELECT SUBSTRING('abc', 1, -1);
+-- error 537, 16, 3, line 2: Invalid length parameter passed to the LEFT or SUBSTRING function.
+GO
+-- CHARINDEX and PATINDEX
+SELECT CHARINDEX('is', 'This is a string') AS a, CHARINDEX('is', 'This is a string', 4) AS b, CHARINDEX('x', 'This') AS c, PATINDEX('%ter%', 'interesting data') AS d, PATINDEX('%[^ 0-9A-Za-z]%', 'Please ensure the door is locked!') AS e;
+-- columns: a int | b int | c int | d int | e int
+-- row: 3 | 6 | 0 | 3 | 33
+GO
+-- REPLACE, STUFF, REVERSE, REPLICATE and SPACE
+SELECT REPLACE('abcdefghicde', 'cde', 'xxx') AS a, STUFF('abcdef', 2, 3, 'ijklmn') AS b, REVERSE('1234') AS c, REPLICATE('0', 4) AS d, 'a' + SPACE(2) + 'b' AS e, STUFF('abc', 5, 1, 'x') AS f;
+-- columns: a varchar(8000) | b varchar(8000) | c varchar(4) | d varchar(8000) | e varchar(8000) | f varchar(8000)
+-- row: abxxxfghixxx | aijklmnef | 4321 | 0000 | a  b | NULL
+GO
+-- TRIM and its sides
+SELECT TRIM('     test    ') AS a, LTRIM('  x ') + '.' AS b, RTRIM(' x  ') + '.' AS c, TRIM('.,! ' FROM '     #     test    .') AS d;
+-- columns: a varchar(13) | b varchar(5) | c varchar(5) | d varchar(20)
+-- row: test | x . | ' x.' | #     test
+GO
+-- TRIM of one side, LTRIM and RTRIM with characters
+SELECT TRIM(LEADING '.,! ' FROM '     .#     test    .') AS a, TRIM(TRAILING '.,! ' FROM '     .#     test    .') AS b, TRIM(BOTH '123' FROM '123abc123') AS c, LTRIM('123abc.', '123') AS d, RTRIM('.123abc.', 'abc.') AS e;
+-- columns: a varchar(21) | b varchar(21) | c varchar(9) | d varchar(7) | e varchar(8)
+-- row: #     test    . | '     .#     test' | abc | abc. | .123
+GO
+-- UPPER, LOWER, ASCII, CHAR, UNICODE and NCHAR
+SELECT UPPER('aé') AS a, LOWER('AÉ') AS b, ASCII('P') AS c, CHAR(65) AS d, UNICODE(N'Å') AS e, NCHAR(197) AS f, CHAR(256) AS g;
+-- columns: a varchar(2) | b varchar(2) | c int | d char(1) | e int | f nchar(1) | g char(1)
+-- row: AÉ | aé | 80 | A | 197 | Å | NULL
+GO
+-- CONCAT takes NULL as nothing, + does not
+SELECT CONCAT('Happy ', NULL, 'Birthday ', 11, '/', N'25') AS a, CAST('x' + NULL AS varchar(5)) AS b, CONCAT_WS(',', '1 Microsoft Way', NULL, NULL, 'Redmond') AS c;
+-- columns: a nvarchar(4000) | b varchar(5) | c varchar(8000)
+-- row: Happy Birthday 11/25 | NULL | 1 Microsoft Way,Redmond
+GO
+-- QUOTENAME
+SELECT QUOTENAME('abc[]def') AS a, QUOTENAME('it''s', '''') AS b, QUOTENAME('x', '"') AS c, QUOTENAME('x', '+') AS d;
+-- columns: a nvarchar(258) | b nvarchar(258) | c nvarchar(258) | d nvarchar(258)
+-- row: [abc[]]def] | 'it''s' | "x" | NULL
+GO
+-- STR
+SELECT CAST(STR(123.45, 6, 1) AS varchar(10)) AS a, CAST(STR(123.45, 2, 2) AS varchar(10)) AS b, CAST(STR(FLOOR(123.45), 8, 3) AS varchar(10)) AS c;
+-- columns: a varchar(10) | b varchar(10) | c varchar(10)
+-- row: ' 123.5' | ** | ' 123.000'
+GO
+-- TRANSLATE
+SELECT TRANSLATE('2*[3+4]/{7-2}', '[]{}', '()()') AS a, TRANSLATE('abcdef', 'abc', 'bcd') AS b;
+-- columns: a varchar(13) | b varchar(6)
+-- row: 2*(3+4)/(7-2) | bcddef
+GO
+-- TRANSLATE with lists of different lengths
+SELECT TRANSLATE('abc', 'ab', 'x');
+-- error 9828, 16, 1, line 2: The second and third arguments of the TRANSLATE built-in function must contain an equal number of characters.
+GO
+-- SOUNDEX and DIFFERENCE
+SELECT SOUNDEX('Smith') AS a, SOUNDEX('Smythe') AS b, DIFFERENCE('Green', 'Greene') AS c, DIFFERENCE('Blotchet-Halls', 'Greene') AS d;
+-- columns: a varchar(4) | b varchar(4) | c int | d int
+-- row: S530 | S530 | 4 | 0
+GO
+-- FORMAT of numbers
+SELECT FORMAT(123456789, '###-##-####') AS a, FORMAT(1234567.891, 'N2') AS b, FORMAT(1, 'C', 'en-us') AS c, FORMAT(0.256, 'P1') AS d, FORMAT(42, 'D6') AS e, FORMAT(1234.5, '#,##0.00;(#,##0.00)') AS f, FORMAT(-1234.5, '#,##0.00;(#,##0.00)') AS g;
+-- columns: a nvarchar(4000) | b nvarchar(4000) | c nvarchar(4000) | d nvarchar(4000) | e nvarchar(4000) | f nvarchar(4000) | g nvarchar(4000)
+-- row: 123-45-6789 | 1,234,567.89 | $1.00 | 25.6 % | 000042 | 1,234.50 | (1,234.50)
+GO
+-- FORMAT of dates
+DECLARE @d date = '2020-11-22', @t datetime2 = '2018-01-01 14:05:06.789'; SELECT FORMAT(@d, 'd', 'en-US') AS a, FORMAT(@d, 'D', 'en-US') AS b, FORMAT(@d, 'dd/MM/yyyy') AS c, FORMAT(@t, 'hh:mm tt') AS d, FORMAT(@t, 'yyyy-MM-ddTHH:mm:ss.fff') AS e, FORMAT(@t, 'ddd, MMM d') AS f;
+-- columns: a nvarchar(4000) | b nvarchar(4000) | c nvarchar(4000) | d nvarchar(4000) | e nvarchar(4000) | f nvarchar(4000)
+-- row: 11/22/2020 | Sunday, November 22, 2020 | 22/11/2020 | 02:05 PM | 2018-01-01T14:05:06.789 | Mon, Jan 1
+GO
+-- FORMAT of times: what is no part must be escaped
+SELECT FORMAT(CAST('07:35' AS time), N'hh.mm') AS a, FORMAT(CAST('07:35' AS time), N'hh\.mm') AS b, FORMAT(CAST('17:35' AS time), N'hh\:mm') AS c;
+-- columns: a nvarchar(4000) | b nvarchar(4000) | c nvarchar(4000)
+-- row: NULL | 07.35 | 17:35
+GO
+-- FORMATMESSAGE
+SELECT FORMATMESSAGE('This is the %s and this is the %s.', 'first variable', 'second variable') AS a, FORMATMESSAGE('Signed int %i, %d %i, %d, %+i, %+d, %+i, %+d', 5, -5, 50, -50, -11, -11, 11, 11) AS b, FORMATMESSAGE('Unsigned hexadecimal %x, %X, %X, %X, %x', 11, 11, -11, 50, -50) AS c;
+-- columns: a nvarchar(2047) | b nvarchar(2047) | c nvarchar(2047)
+-- row: This is the first variable and this is the second variable. | Signed int 5, -5 50, -50, -11, -11, +11, +11 | Unsigned hexadecimal b, B, FFFFFFF5, 32, ffffffce
+GO
+-- STRING_SPLIT
+SELECT value FROM STRING_SPLIT('Lorem ipsum dolor', ' ');
+-- columns: value varchar(17)
+-- row: Lorem
+-- row: ipsum
+-- row: dolor
+GO
+-- STRING_SPLIT with the ordinal
+SELECT value, ordinal FROM STRING_SPLIT(N'a,,b', ',', 1) ORDER BY ordinal DESC;
+-- columns: value nvarchar(4) | ordinal bigint
+-- row: b | 3
+-- row: '' | 2
+-- row: a | 1
+GO
+-- STRING_ESCAPE
+SELECT STRING_ESCAPE('\   /  \\    "     ', 'json') AS a;
+-- columns: a nvarchar(max)
+-- row: '\\   \/  \\\\    \"     '
+GO
+-- HASHBYTES
+SELECT HASHBYTES('SHA2_256', 'abc') AS a, HASHBYTES('MD5', N'abc') AS b;
+-- columns: a varbinary(8000) | b varbinary(8000)
+-- row: 0xBA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD | 0xCE1473CF80C6B3FDA8E3DFC006ADC315
+GO
+-- LIKE with each kind of wildcard
+SELECT v FROM (VALUES ('abc'), ('aXc'), ('a1c'), ('ac'), ('a%c')) AS t (v) WHERE v LIKE 'a[a-z]c' OR v LIKE 'a[%]c' OR v LIKE '_c' ORDER BY v;
+-- columns: v varchar(3)
+-- row: a%c
+-- row: abc
+-- row: ac
+-- row: aXc
+GO
+-- LIKE with a negated class, and ESCAPE
+SELECT (SELECT COUNT(*) FROM (VALUES ('abc'), ('a1c')) AS t (v) WHERE v LIKE 'a[^0-9]c') AS a, (SELECT COUNT(*) FROM (VALUES ('50%'), ('500')) AS t (v) WHERE v LIKE '50!%' ESCAPE '!') AS b, (SELECT COUNT(*) FROM (VALUES ('x')) AS t (v) WHERE v NOT LIKE '%y%') AS c;
+-- columns: a int | b int | c int
+-- row: 1 | 1 | 1
+GO
+-- comparisons do not see spaces at the end, LIKE does
+SELECT CASE WHEN 'abc' = 'abc  ' THEN 1 ELSE 0 END AS a, CASE WHEN 'abc' LIKE 'abc  ' THEN 1 ELSE 0 END AS b, CASE WHEN N'abc  ' LIKE N'abc' THEN 1 ELSE 0 END AS c;
+-- columns: a int | b int | c int
+-- row: 1 | 0 | 0
+GO
+-- collations decide about case and accents
+SELECT CASE WHEN 'a' = 'A' COLLATE Latin1_General_CI_AS THEN 1 ELSE 0 END AS ci, CASE WHEN 'a' = 'A' COLLATE Latin1_General_CS_AS THEN 1 ELSE 0 END AS cs, CASE WHEN 'e' = 'é' COLLATE Latin1_General_CI_AI THEN 1 ELSE 0 END AS ai, CASE WHEN 'e' = 'é' COLLATE Latin1_General_CI_AS THEN 1 ELSE 0 END AS [as], CASE WHEN 'a' = 'A' COLLATE Latin1_General_BIN2 THEN 1 ELSE 0 END AS bin;
+-- columns: ci int | cs int | ai int | as int | bin int
+-- row: 1 | 0 | 1 | 0 | 0
+GO
+-- ORDER BY in a collation
+SELECT v FROM (VALUES ('b'), ('A'), ('a'), ('B')) AS t (v) ORDER BY v COLLATE Latin1_General_BIN2;
+-- columns: v varchar(1)
+-- row: A
+-- row: B
+-- row: a
+-- row: b
+GO
+-- two explicit collations do not meet
+SELECT 1 WHERE 'a' COLLATE Latin1_General_CI_AS = 'a' COLLATE Latin1_General_CS_AS;
+-- error 468, 16, 9, line 2
+GO
+-- a collation that is not there
+SELECT 'a' COLLATE Nowhere_CI_AS;
+-- error 448, 16
+GO
+-- a text that does not fit into its column
+CREATE TABLE dbo.narrow (v varchar(3) NULL); INSERT INTO dbo.narrow VALUES ('abcd');
+-- error 2628, 16, 1, line 2
+GO
+-- ## Dates and times
+-- DATEADD
+SELECT DATEADD(month, 1, '20060830') AS a, DATEADD(month, 1, '20060831') AS b, DATEADD(day, -1, CAST('2020-03-01' AS date)) AS c, DATEADD(hour, 25, CAST('2020-01-01' AS datetime2(0))) AS d, DATEADD(year, 1, CAST('2020-02-29' AS date)) AS e;
+-- columns: a datetime | b datetime | c date | d datetime2(0) | e date
+-- row: 2006-09-30 00:00:00.000 | 2006-09-30 00:00:00.000 | 2020-02-29 | 2020-01-02 01:00:00 | 2021-02-28
+GO
+-- DATEADD out of the range
+SELECT DATEADD(year, 10000, CAST('2020-01-01' AS datetime));
+-- error 517, 16, 1, line 2: Adding a value to a 'datetime' column caused an overflow.
+GO
+-- DATEDIFF counts boundaries
+SELECT DATEDIFF(year, '2005-12-31 23:59:59.9999999', '2006-01-01 00:00:00.0000000') AS y, DATEDIFF(month, '2005-12-31 23:59:59.9999999', '2006-01-01') AS m, DATEDIFF(day, '2006-01-01', '2005-12-31') AS d, DATEDIFF(week, '2005-12-31', '2006-01-01') AS w, DATEDIFF_BIG(microsecond, '2005-12-31 23:59:59.9999999', '2006-01-01') AS us;
+-- columns: y int | m int | d int | w int | us bigint
+-- row: 1 | 1 | -1 | 1 | 1
+GO
+-- DATEDIFF that is too large
+SELECT DATEDIFF(millisecond, '2000-01-01', '2020-01-01');
+-- error 535, 16
+GO
+-- DATEPART and DATENAME
+SELECT DATEPART(year, '2007-10-30 12:15:32.1234567 +05:10') AS y, DATEPART(quarter, '2007-10-30') AS q, DATEPART(dayofyear, '2007-10-30') AS dy, DATEPART(week, '2007-10-30') AS wk, DATEPART(weekday, '2007-10-30') AS dw, DATEPART(nanosecond, '2007-10-30 12:15:32.1234567 +05:10') AS ns, DATEPART(tzoffset, '2007-10-30 12:15:32.1234567 +05:10') AS tz, DATENAME(month, '2007-10-30') AS m, DATENAME(weekday, '2007-10-30') AS d;
+-- columns: y int | q int | dy int | wk int | dw int | ns int | tz int | m nvarchar(30) | d nvarchar(30)
+-- row: 2007 | 4 | 303 | 44 | 3 | 123456700 | 310 | October | Tuesday
+GO
+-- ISO weeks
+SELECT DATEPART(iso_week, '2005-01-01') AS a, DATEPART(iso_week, '2005-01-03') AS b, DATEPART(iso_week, '2008-12-29') AS c;
+-- columns: a int | b int | c int
+-- row: 53 | 1 | 1
+GO
+-- DATEFIRST decides about weekdays
+SET DATEFIRST 1; SELECT DATEPART(weekday, '2007-10-30') AS dw, @@DATEFIRST AS first; SET DATEFIRST 7;
+-- columns: dw int | first tinyint
+-- row: 2 | 1
+GO
+-- DATEFORMAT decides about texts
+SET DATEFORMAT dmy; SELECT CAST('31/12/2008' AS datetime) AS a; SET DATEFORMAT mdy;
+-- columns: a datetime
+-- row: 2008-12-31 00:00:00.000
+GO
+-- YEAR, MONTH, DAY and EOMONTH
+SELECT YEAR('2007-04-30T01:01:01.1234567') AS y, MONTH(0) AS m, DAY('2015-04-30 01:01:01.1234567') AS d, EOMONTH('1/15/2020') AS e, EOMONTH('2020-01-15', 1) AS f;
+-- columns: y int | m int | d int | e date | f date
+-- row: 2007 | 1 | 30 | 2020-01-31 | 2020-02-29
+GO
+-- dates of parts
+SELECT DATEFROMPARTS(2010, 12, 31) AS a, DATETIME2FROMPARTS(2011, 8, 15, 14, 23, 44, 50, 2) AS b, DATETIMEFROMPARTS(2010, 12, 31, 23, 59, 59, 0) AS c, TIMEFROMPARTS(14, 23, 44, 5, 1) AS d, SMALLDATETIMEFROMPARTS(2010, 12, 31, 23, 59) AS e, CONVERT(varchar(40), DATETIMEOFFSETFROMPARTS(2010, 12, 31, 14, 23, 23, 0, 12, 0, 7)) AS f;
+-- columns: a date | b datetime2(2) | c datetime | d time(1) | e smalldatetime | f varchar(40)
+-- row: 2010-12-31 | 2011-08-15 14:23:44.50 | 2010-12-31 23:59:59.000 | 14:23:44.5 | 2010-12-31 23:59:00 | 2010-12-31 14:23:23.0000000 +12:00
+GO
+-- parts that are no date
+SELECT DATEFROMPARTS(2011, 2, 30);
+-- error 289, 16, 1, line 2: Cannot construct data type date, some of the arguments have values which are not valid.
+GO
+-- DATETRUNC
+DECLARE @d datetime2 = '2021-12-08 11:30:15.1234567'; SELECT DATETRUNC(year, @d) AS y, DATETRUNC(quarter, @d) AS q, DATETRUNC(month, @d) AS m, DATETRUNC(week, @d) AS w, DATETRUNC(iso_week, @d) AS i, DATETRUNC(hour, @d) AS h, DATETRUNC(millisecond, @d) AS ms;
+-- columns: y datetime2(7) | q datetime2(7) | m datetime2(7) | w datetime2(7) | i datetime2(7) | h datetime2(7) | ms datetime2(7)
+-- row: 2021-01-01 00:00:00.0000000 | 2021-10-01 00:00:00.0000000 | 2021-12-01 00:00:00.0000000 | 2021-12-05 00:00:00.0000000 | 2021-12-06 00:00:00.0000000 | 2021-12-08 11:00:00.0000000 | 2021-12-08 11:30:15.1230000
+GO
+-- DATE_BUCKET from the default origin
+DECLARE @d datetime2 = '2020-04-15 21:22:11'; SELECT DATE_BUCKET(week, 1, @d) AS w, DATE_BUCKET(month, 1, @d) AS m, DATE_BUCKET(minute, 5, @d) AS mi;
+-- columns: w datetime2(7) | m datetime2(7) | mi datetime2(7)
+-- row: 2020-04-13 00:00:00.0000000 | 2020-04-01 00:00:00.0000000 | 2020-04-15 21:20:00.0000000
+GO
+-- DATE_BUCKET from an origin of one's own
+DECLARE @d datetime2 = '2020-06-15 21:22:11', @o datetime2 = '2019-01-01 00:00:00'; SELECT DATE_BUCKET(week, 5, @d, @o) AS w, DATE_BUCKET(hour, 5, @d, @o) AS h;
+-- columns: w datetime2(7) | h datetime2(7)
+-- row: 2020-06-09 00:00:00.0000000 | 2020-06-15 21:00:00.0000000
+GO
+-- offsets
+SELECT CONVERT(varchar(40), SWITCHOFFSET(CAST('1998-09-20 7:45:50.71345 -5:00' AS datetimeoffset), '-08:00')) AS a, CONVERT(varchar(40), TODATETIMEOFFSET(CAST('2020-01-01 12:00' AS datetime2(0)), '+02:00')) AS b, CONVERT(varchar(40), CAST('2020-01-01 12:00' AS datetime2(0)) AT TIME ZONE 'UTC') AS c;
+-- columns: a varchar(40) | b varchar(40) | c varchar(40)
+-- row: 1998-09-20 04:45:50.7134500 -08:00 | 2020-01-01 12:00:00 +02:00 | 2020-01-01 12:00:00 +00:00
+GO
+-- ISDATE
+SELECT ISDATE('2009-05-12 10:19:41.177') AS a, ISDATE('not a date') AS b, ISDATE('2009-02-30') AS c;
+-- columns: a int | b int | c int
+-- row: 1 | 0 | 0
+GO
+-- a part that is not there
+SELECT DATEPART(century, '2007-10-30');
+-- error 155, 15, 1, line 2: 'century' is not a recognized datepart option.
+GO
+-- GENERATE_SERIES
+SELECT value FROM GENERATE_SERIES(1, 10, 4);
+-- columns: value int
+-- row: 1
+-- row: 5
+-- row: 9
+GO
+-- GENERATE_SERIES of decimals, downwards
+SELECT value FROM GENERATE_SERIES(1.0, 0.0, -0.5);
+-- columns: value decimal(2,1)
+-- row: 1.0
+-- row: 0.5
+-- row: 0.0
+GO
+-- ## NULL and conditions
+-- NULL is equal to nothing
+SELECT CASE WHEN NULL = NULL THEN 'true' WHEN NOT (NULL = NULL) THEN 'false' ELSE 'unknown' END AS a, CASE WHEN 1 = NULL OR 1 = 1 THEN 'true' END AS b, CASE WHEN 1 = NULL AND 1 = 2 THEN 'true' ELSE 'other' END AS c;
+-- columns: a varchar(7) | b varchar(4) | c varchar(5)
+-- row: unknown | true | other
+GO
+-- IS DISTINCT FROM takes NULL as a value
+SELECT v FROM (VALUES (1), (2), (NULL)) AS t (v) WHERE v IS DISTINCT FROM 1 ORDER BY v;
+-- columns: v int
+-- row: NULL
+-- row: 2
+GO
+-- IS NOT DISTINCT FROM
+SELECT COUNT(*) AS n FROM (VALUES (1), (NULL)) AS t (v) WHERE v IS NOT DISTINCT FROM NULL;
+-- columns: n int
+-- row: 1
+GO
+-- COALESCE has the strongest type, ISNULL the first one
+SELECT COALESCE(NULL, 1, 2.5) AS a, ISNULL(CAST(NULL AS varchar(3)), 'abcdef') AS b, COALESCE(CAST(NULL AS varchar(3)), 'abcdef') AS c;
+-- columns: a decimal(2,1) | b varchar(3) | c varchar(6)
+-- row: 1.0 | abc | abcdef
+GO
+-- COALESCE of NULL only
+SELECT COALESCE(NULL, NULL);
+-- error 4127, 16, 1, line 2: At least one of the arguments to COALESCE must be an expression that is not the NULL constant.
+GO
+-- NULLIF, IIF and CHOOSE
+SELECT NULLIF(1, 1) AS a, NULLIF(1, 2) AS b, IIF(45 > 30, 'TRUE', 'FALSE') AS c, CHOOSE(3, 'Manager', 'Director', 'Developer', 'Tester') AS d, CHOOSE(9, 'a', 'b') AS e;
+-- columns: a int | b int | c varchar(5) | d varchar(9) | e varchar(1)
+-- row: NULL | 1 | TRUE | Developer | NULL
+GO
+-- CASE, simple and searched
+SELECT CASE 2 WHEN 1 THEN 'one' WHEN 2 THEN 'two' END AS a, CASE WHEN 1 > 2 THEN 1 ELSE 2.5 END AS b, CASE 3 WHEN 1 THEN 'x' END AS c;
+-- columns: a varchar(3) | b decimal(2,1) | c varchar(1)
+-- row: two | 2.5 | NULL
+GO
+-- CASE with NULL only
+SELECT CASE WHEN 1 = 1 THEN NULL END;
+-- error 8133, 16, 1, line 2
+GO
+-- BETWEEN and IN
+SELECT v FROM (VALUES (1), (2), (3), (4)) AS t (v) WHERE v BETWEEN 2 AND 3 OR v IN (4, NULL) ORDER BY v;
+-- columns: v int
+-- row: 2
+-- row: 3
+-- row: 4
+GO
+-- NOT BETWEEN, NOT IN
+SELECT v FROM (VALUES (1), (2), (3), (4)) AS t (v) WHERE v NOT BETWEEN 2 AND 3 AND v NOT IN (4);
+-- columns: v int
+-- row: 1
+GO
+-- a condition is no value
+SELECT 1 = 1;
+-- error 102, 15, 1, line 2: Incorrect syntax near '='.
+GO
+-- and a value no condition
+SELECT 1 WHERE 1;
+-- error 4145, 15, 1, line 2
+GO

@@ -60,7 +60,9 @@ export function compileAggregate(call: CallExpression, scope: QueryScope): Aggre
         return {
           add: (ctx) => {
             const next = value.evaluate(ctx);
-            if (next !== null && (best === null || compare(next, best) * sign < 0)) {
+            if (next === null) {
+              scope.context.nullsEliminated = true;
+            } else if (best === null || compare(next, best) * sign < 0) {
               best = next;
             }
           },
@@ -70,7 +72,7 @@ export function compileAggregate(call: CallExpression, scope: QueryScope): Aggre
     };
   }
   if (STATISTICS.has(name)) {
-    return deviation(name, call, value, seen);
+    return deviation(name, call, value, scope.context, seen);
   }
   const summing = sumOf(call, type);
   return {
@@ -85,6 +87,7 @@ export function compileAggregate(call: CallExpression, scope: QueryScope): Aggre
         add: (ctx) => {
           const next = value.evaluate(ctx);
           if (next === null || !fresh(next)) {
+            scope.context.nullsEliminated ||= next === null;
             return;
           }
           count += 1;
@@ -108,7 +111,13 @@ export function compileAggregate(call: CallExpression, scope: QueryScope): Aggre
 }
 
 /** STDEV and VAR of a sample are NULL for a single value. */
-function deviation(name: string, call: CallExpression, value: CompiledExpression, seen: () => (value: SqlValue) => boolean): Aggregate {
+function deviation(
+  name: string,
+  call: CallExpression,
+  value: CompiledExpression,
+  context: QueryScope['context'],
+  seen: () => (value: SqlValue) => boolean,
+): Aggregate {
   if (asDecimal(value.type) === null && !isFloat(value.type)) {
     throw new SqlError(8117, `Operand data type ${value.type.name} is invalid for ${name} operator.`, { line: call.line });
   }
@@ -127,6 +136,7 @@ function deviation(name: string, call: CallExpression, value: CompiledExpression
         add: (ctx) => {
           const next = number.evaluate(ctx);
           if (next === null || !fresh(next)) {
+            context.nullsEliminated ||= next === null;
             return;
           }
           count += 1;
@@ -179,7 +189,9 @@ function countRows(call: CallExpression, scope: QueryScope, big: boolean): Aggre
             return;
           }
           const next = value.evaluate(ctx);
-          if (next !== null && fresh(next)) {
+          if (next === null) {
+            scope.context.nullsEliminated = true;
+          } else if (fresh(next)) {
             count += 1;
           }
         },

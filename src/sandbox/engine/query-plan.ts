@@ -2,7 +2,7 @@
  * Plans a query: its sources, conditions, groups, select list, order. One function for each step; the result yields rows when it is run.
  * What it cannot do it refuses by name.
  */
-import type { Expression } from '../sql/ast-expression.ts';
+import type { Expression, OrderItem } from '../sql/ast-expression.ts';
 import type { Query, QuerySpecification, SelectItem } from '../sql/ast.ts';
 import { isJsonExpression } from '../sql/json-text.ts';
 import { SqlError } from '../session.ts';
@@ -10,6 +10,7 @@ import type { SqlValue } from '../sql-types.ts';
 import type { PlanEnvironment } from './bind-source.ts';
 import { bindSource } from './bind-source.ts';
 import { conjunctsOf } from './conjuncts.ts';
+import { expressionKey } from './expression-key.ts';
 import type { Compiled } from './expressions.ts';
 import { compileExpression, rowHasher } from './expressions.ts';
 import { forJsonPlan } from './for-json.ts';
@@ -19,7 +20,7 @@ import type { QueryScope } from './query-scope.ts';
 import { createQueryScope, recordingScope, tablesOfStar } from './query-scope.ts';
 import { planSetOperation } from './set-operation.ts';
 import type { SortKey } from './sorting.ts';
-import { limitRows, orderedBySource, sortKeys, sortRows } from './sorting.ts';
+import { limitRows, orderedBySource, orderedOutput, sortKeys, sortRows } from './sorting.ts';
 import { windowRows } from './window-rows.ts';
 
 /** What a select list gives for a row; `assign` writes a variable. */
@@ -62,6 +63,9 @@ export function planSpecification(env: PlanEnvironment, spec: QuerySpecification
 
   const output = outputItems(spec.items, source, final, grouped !== null);
   const columns = output.map((item) => item.column);
+  if (spec.distinct) {
+    requireSelected(query.orderBy, output);
+  }
   const keys = sortKeys(query.orderBy, output, final);
   const having = grouped === null ? null : grouped.having;
   const baseRows: Rows = source === null ? () => (where.every((each) => each.test(ctx)) ? [undefined] : []) : source.prepare(where, known);
@@ -140,6 +144,23 @@ function filtered(rows: Rows, test: () => boolean): Rows {
 
 function expressionOf(item: SelectItem): Expression[] {
   return item.kind === 'star' ? [] : [item.expression];
+}
+
+/** @throws SqlError 145 when SELECT DISTINCT is sorted by what it does not select */
+function requireSelected(orderBy: readonly OrderItem[], output: readonly OutputItem[]): void {
+  const columns = output.map((item) => item.column);
+  const selected = new Set(output.flatMap((item) => (item.expression === null ? [] : [expressionKey(item.expression)])));
+  const names = new Set(output.flatMap(({ expression }) => (expression?.kind === 'column' ? [expression.name.toLowerCase()] : [])));
+  for (const item of orderBy) {
+    const { expression } = item;
+    const isColumn = expression.kind === 'column' && names.has(expression.name.toLowerCase());
+    if (orderedOutput(item, columns) < 0 && !isColumn && !selected.has(expressionKey(expression))) {
+      throw new SqlError(145, 'ORDER BY items must appear in the select list if SELECT DISTINCT is specified.', {
+        class: 15,
+        line: item.line,
+      });
+    }
+  }
 }
 
 /** The select list with its stars written out. @throws SqlError 107, 141, 263, 8120 */

@@ -2,6 +2,7 @@
 import type { CallExpression, Expression, Node } from '../sql/ast-expression.ts';
 import type { ColumnSlot, CompiledSubquery, Scope, VariableSlot } from '../sql/context.ts';
 import type { Query } from '../sql/ast.ts';
+import { isWindowOnly } from '../sql/aggregate-names.ts';
 import { SqlError } from '../session.ts';
 import { sameName } from './catalog.ts';
 import { invalidColumn } from './errors.ts';
@@ -66,6 +67,9 @@ export function resolveVariable(context: StatementContext, name: string, node: N
 }
 
 function refuseAggregate(call: CallExpression): never {
+  if (call.over === null && isWindowOnly(call)) {
+    throw new SqlError(10_753, `The function '${call.name.name}' must have an OVER clause.`, { line: call.line, class: 15 });
+  }
   if (call.over !== null) {
     throw new SqlError(4108, 'Windowed functions can only appear in the SELECT or ORDER BY clauses.', { line: call.line, class: 15 });
   }

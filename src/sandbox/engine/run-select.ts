@@ -43,10 +43,8 @@ export function runSelect(env: PlanEnvironment, statement: SelectStatement): Sta
       break;
     }
   }
-  if (query.forJson !== null) {
-    return { count: rows.length, columns: plan.columns, rows: rows.flatMap((row) => pieces(row[0] ?? null)), select: true };
-  }
-  return { count: rows.length, columns: plan.columns, rows, select: true };
+  const shared = { count: rows.length, columns: plan.columns, select: true, nullsEliminated: env.context.nullsEliminated };
+  return { ...shared, rows: query.forJson === null ? rows : rows.flatMap((row) => pieces(row[0] ?? null)) };
 }
 
 /** A long text of FOR JSON comes in several rows. Source: learn.microsoft.com "Use FOR JSON output in SQL Server and in client apps". */

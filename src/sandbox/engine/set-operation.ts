@@ -30,7 +30,7 @@ export function planSetOperation(env: PlanEnvironment, query: Query, parent: Que
       throw new SqlError(
         104,
         'ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT or EXCEPT operator.',
-        { line: item.line, class: 15 },
+        { line: item.line },
       );
     }
     return { value: (values) => values[index] ?? null, compare: valueOrder(column.type), descending: item.descending };

@@ -40,7 +40,6 @@ export function orderedOutput(item: OrderItem, columns: readonly PlanColumn[]): 
         `The ORDER BY position number ${expression.text} is out of range of the number of items in the select list.`,
         {
           line: item.line,
-          class: 15,
         },
       );
     }
@@ -128,6 +127,13 @@ export function limitRows(env: PlanEnvironment, top: Top | null, query: Query, p
   const count = top === null ? null : countOf(top.expression, scope);
   const offset = query.offset === null ? null : countOf(query.offset, scope);
   const fetch = query.fetch === null ? null : countOf(query.fetch, scope);
+  if (top !== null && query.offset !== null) {
+    throw new SqlError(10_741, 'A TOP can not be used in the same query or sub-query as a OFFSET.', {
+      class: 15,
+      state: 2,
+      line: query.line,
+    });
+  }
   if (top?.withTies === true && query.orderBy.length === 0) {
     throw new SqlError(1062, 'The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.', { class: 15 });
   }

@@ -2,12 +2,13 @@
 import type { FunctionTable, OpenJsonTable } from '../sql/ast.ts';
 import type { JsonNode, JsonPath } from '../sql/json.ts';
 import { parseJsonPath, requireJson, selectJson } from '../sql/json.ts';
-import { resolveType } from '../sql/types.ts';
+import { commonType, isDecimal, isInteger, resolveType } from '../sql/types.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
 import { invalidObject } from './errors.ts';
-import { compileExpression, converter } from './expressions.ts';
+import type { CompiledExpression } from './expressions.ts';
+import { coerce, compileExpression, converter } from './expressions.ts';
 import { describeName } from './object-names.ts';
 import type { PlanColumn, Source } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
@@ -30,27 +31,26 @@ export function functionSource(context: StatementContext, source: FunctionTable,
         line: source.line,
       });
     }
-    const { type } = first;
-    if (!['tinyint', 'smallint', 'int', 'bigint'].includes(type.name)) {
-      throw new UnsupportedError(`GENERATE_SERIES of ${type.name}`, source.line);
-    }
+    const type = seriesType([first, last, ...(step === undefined ? [] : [step])], source.line);
+    const unit = 'precision' in type ? 10n ** BigInt(type.scale) : 1n;
+    const bounds = [first, last, step].map((arg) => (arg === undefined ? undefined : coerce(arg, type)));
     return computedSource(context, {
       name: alias,
       columns: renamed([{ name: 'value', type, nullable: false }], source.columns, alias),
       lateral: false,
       *rows() {
-        const [from, to, by] = [first, last, step].map((arg) => arg?.evaluate(ctx) ?? null);
+        const [from, to, by] = bounds.map((arg) => arg?.evaluate(ctx) ?? null);
         if (from === null || from === undefined || to === null || to === undefined) {
           return;
         }
         const begin = exactInteger(from);
         const end = exactInteger(to);
-        const stride = by === null || by === undefined ? (begin <= end ? 1n : -1n) : exactInteger(by);
+        const stride = by === null || by === undefined ? (begin <= end ? unit : -unit) : exactInteger(by);
         if (stride === 0n) {
           throw new SqlError(4199, 'Argument value 0 is invalid for argument 3 of generate_series function.');
         }
         for (let value = begin; stride > 0n ? value <= end : value >= end; value += stride) {
-          yield [type.name === 'bigint' ? value : Number(value)];
+          yield [type.name === 'bigint' || 'precision' in type ? value : Number(value)];
         }
       },
     });
@@ -86,6 +86,28 @@ export function functionSource(context: StatementContext, source: FunctionTable,
   throw source.name.schema === null
     ? invalidObject(describeName(source.name), source.line)
     : new UnsupportedError(`the table-valued function ${describeName(source.name)}`, source.line);
+}
+
+/**
+ * The one type of the arguments of GENERATE_SERIES; literals of decimals may differ in their digits.
+ * @throws SqlError 5373 when they differ; UnsupportedError
+ */
+function seriesType(args: readonly CompiledExpression[], line: number): SqlType {
+  const [first] = args;
+  const type = args.map((arg) => arg.type).reduce((a, b) => commonType(a, b));
+  if (first === undefined || !(isInteger(type) || isDecimal(type))) {
+    throw new UnsupportedError(`GENERATE_SERIES of ${type.name}`, line);
+  }
+  if (args.some((arg) => isDecimal(arg.type) !== isDecimal(first.type) || (isInteger(arg.type) && arg.type.name !== first.type.name))) {
+    throw new SqlError(
+      5373,
+      'All the input parameters should be of the same type. Supported types are tinyint, smallint, int, bigint, decimal and numeric.',
+      {
+        line,
+      },
+    );
+  }
+  return type;
 }
 
 function exactInteger(value: SqlValue): bigint {

@@ -10,6 +10,8 @@ export interface StatementResult {
   readonly rows: readonly (readonly SqlValue[])[];
   /** A SELECT: DONE says so. */
   readonly select: boolean;
+  /** An aggregate left NULLs out: warning 8153. */
+  readonly nullsEliminated?: boolean;
 }
 
 export const NO_RESULT: StatementResult = { count: null, columns: [], rows: [], select: false };

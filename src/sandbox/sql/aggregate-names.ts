@@ -11,6 +11,11 @@ function callName(call: CallExpression): string {
   return call.name.schema === null ? call.name.name.toUpperCase() : '';
 }
 
+/** Whether a function has no value but over a window. */
+export function isWindowOnly(call: CallExpression): boolean {
+  return WINDOW_ONLY.has(callName(call));
+}
+
 export function isAggregateCall(call: CallExpression): boolean {
   const name = callName(call);
   return call.over !== null || AGGREGATES.has(name) || WINDOW_ONLY.has(name);

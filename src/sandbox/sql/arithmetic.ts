@@ -51,7 +51,8 @@ export function compileBinary(operator: BinaryOperator, first: CompiledExpressio
   const left = first.untyped && !second.untyped ? coerce(first, second.type) : first;
   const right = second.untyped && !first.untyped ? coerce(second, first.type) : second;
   if (isCharacter(left.type) && isCharacter(right.type)) {
-    return operator === '+' ? concatenate(left, right) : incompatible(operator, left, right);
+    const joined = operator === '+' && 'length' in left.type && 'length' in right.type;
+    return joined ? concatenate(left, right) : incompatible(operator, left, right);
   }
   if (operator === '&' || operator === '|' || operator === '^') {
     return bitwise(operator, left, right);

@@ -21,8 +21,33 @@ export interface Collation {
 
 const cache = new Map<string, Collation>();
 
+/** What stands before the sensitivities, without its version or code page. */
+const FAMILY = /^((?:SQL_)?[A-Za-z][A-Za-z0-9_]*?)(?:_(?:90|100|140|160))?(?:_CP\d+|_Pref_CP\d+)?_(?:BIN|C[IS]_A[IS])/i;
+
+/** Source: learn.microsoft.com "Windows collation name (Transact-SQL)", "SQL Server collation name (Transact-SQL)". */
+const FAMILIES: ReadonlySet<string> = new Set(
+  (
+    'albanian arabic assamese azeri_cyrillic azeri_latin bashkir bengali bosnian_cyrillic bosnian_latin breton chinese_hong_kong_stroke ' +
+    'chinese_prc chinese_prc_stroke chinese_simplified_pinyin chinese_simplified_stroke_order chinese_taiwan_bopomofo chinese_taiwan_stroke ' +
+    'chinese_traditional_bopomofo chinese_traditional_pinyin chinese_traditional_stroke_count chinese_traditional_stroke_order corsican ' +
+    'croatian cyrillic_general czech danish_greenlandic danish_norwegian dari divehi estonian finnish_swedish french frisian ' +
+    'georgian_modern_sort german_phonebook greek hebrew hungarian hungarian_technical icelandic indic_general japanese ' +
+    'japanese_bushu_kakusu japanese_unicode japanese_xjis kazakh khmer korean korean_wansung lao latin1_general latvian lithuanian ' +
+    'macedonian macedonian_fyrom maltese maori mapudungan modern_spanish mohawk nepali norwegian pashto persian polish romanian romansh ' +
+    'sami_norway sami_sweden_finland serbian_cyrillic serbian_latin slovak slovenian syriac tamazight tatar thai tibetan traditional_spanish ' +
+    'turkish turkmen uighur ukrainian upper_sorbian urdu uzbek_latin vietnamese welsh yakut ' +
+    'sql_1xcompat sql_altdiction sql_altdiction2 sql_croatian sql_czech sql_danish sql_estonian sql_hungarian sql_icelandic ' +
+    'sql_latin1_general sql_latvian sql_lithuanian sql_maltese sql_polish sql_romanian sql_scandinavian sql_slovak sql_slovenian ' +
+    'sql_swedishphone sql_swedishstd sql_ukrainian sql_ebcdic037'
+  ).split(' '),
+);
+
 /** Whether a name has the form of a collation: a family, then its sensitivities. */
 export function isCollationName(name: string): boolean {
+  const family = FAMILY.exec(name)?.[1]?.toLowerCase() ?? '';
+  if (!FAMILIES.has(family)) {
+    return false;
+  }
   return /^[A-Za-z][A-Za-z0-9_]*_(?:BIN2?|C[IS]_A[IS](?:_KS)?(?:_WS)?(?:_VSS)?(?:_SC)?)(?:_UTF8)?$/i.test(name);
 }
 

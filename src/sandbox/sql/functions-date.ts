@@ -27,8 +27,10 @@ import { argument, argumentAs, defined, strict } from './function-call.ts';
 import { BIGINT, DATETIME, INT, isCharacter, isDateTime, isInteger, textType } from './types.ts';
 import { asBigint, asDateTime, asNumber, asOffset, asText } from './values.ts';
 
-const DATETIME2: SqlType = { name: 'datetime2', scale: 7 };
-const OFFSET: SqlType = { name: 'datetimeoffset', scale: 7 };
+type ScaledType = { readonly name: 'datetime2' | 'datetimeoffset'; readonly scale: number };
+
+const DATETIME2: ScaledType = { name: 'datetime2', scale: 7 };
+const OFFSET: ScaledType = { name: 'datetimeoffset', scale: 7 };
 const DATE: SqlType = { name: 'date' };
 const MONTHS = 'January February March April May June July August September October November December'.split(' ');
 const DAYS = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ');
@@ -240,6 +242,11 @@ function bucketOfMonths(at: DateTimeValue, origin: DateTimeValue, width: bigint)
   return totalTicks(start) > totalTicks(at) ? addPart('month', passed - width, origin) : start;
 }
 
+/** Days since the beginning of the week that a part means; none for a day. */
+function daysBefore(part: string, days: number, first: number): number {
+  return part === 'week' ? (weekday(days) - first + 7) % 7 : part === 'iso_week' ? (weekday(days) + 6) % 7 : 0;
+}
+
 /** DATETRUNC(part, date). */
 function compileTruncate(args: readonly CompiledExpression[], option: string): CompiledExpression {
   const part = datePart(option, 'datetrunc');
@@ -248,7 +255,10 @@ function compileTruncate(args: readonly CompiledExpression[], option: string): C
     throw wrongCount('datetrunc', 2);
   }
   const date = dateArgument(source, DATETIME2);
-  return strict(date.type, [date], ([value = null]) => {
+  if (['weekday', 'nanosecond', 'tzoffset'].includes(part)) {
+    throw new SqlError(9810, `The datepart ${part} is not supported by date function datetrunc for data type ${date.type.name}.`);
+  }
+  return strict(date.type, [date], ([value = null], ctx) => {
     const at = local(value);
     const { year, month } = civilFromDays(at.days);
     const units = new Map<string, bigint>([
@@ -268,7 +278,7 @@ function compileTruncate(args: readonly CompiledExpression[], option: string): C
             ? { days: daysFromCivil(year, month - ((month - 1) % 3), 1), ticks: 0n }
             : part === 'month'
               ? { days: daysFromCivil(year, month, 1), ticks: 0n }
-              : { days: at.days - (part === 'week' ? weekday(at.days) : 0), ticks: 0n };
+              : { days: at.days - daysBefore(part, at.days, ctx.system.dateFirst()), ticks: 0n };
     const original = asDateTime(value);
     return 'offset' in original
       ? { ...normalize(start.days, start.ticks - BigInt(at.offset) * TICKS_PER_MINUTE), offset: at.offset }
@@ -288,11 +298,15 @@ function parseOffset(value: SqlValue): number {
   return (match[1] === '-' ? -1 : 1) * (Number(match[2]) * 60 + Number(match[3]));
 }
 
-function offsetFunction(apply: (value: SqlValue, minutes: number) => OffsetValue, source: SqlType): FunctionDefinition {
+function offsetFunction(apply: (value: SqlValue, minutes: number) => OffsetValue, source: ScaledType): FunctionDefinition {
   return defined(2, 2, (call) => {
     const zone = argument(call, 1);
     const minutes = isInteger(zone.type) && !zone.untyped ? coerce(zone, INT) : zone;
-    return strict(OFFSET, [argumentAs(call, 0, source), minutes], ([value = null, offset = null]) => apply(value, parseOffset(offset)));
+    // The fraction has as many digits as the argument's.
+    const given = argument(call, 0);
+    const scale = 'scale' in given.type && isDateTime(given.type) ? given.type.scale : 7;
+    const date = coerce(given, { ...source, scale });
+    return strict({ ...OFFSET, scale }, [date, minutes], ([value = null, offset = null]) => apply(value, parseOffset(offset)));
   });
 }
 
@@ -303,7 +317,8 @@ function fromLocal(value: DateTimeValue, offset: number): OffsetValue {
 /** AT TIME ZONE knows 'UTC' only: other zones need tables that change. @throws SqlError 9820 */
 export function compileAtTimeZone(operand: CompiledExpression, zone: CompiledExpression): CompiledExpression {
   const date = dateArgument(operand, DATETIME2);
-  return strict(OFFSET, [date, zone], ([value = null, name = null]) => {
+  const scale = 'scale' in date.type ? date.type.scale : date.type.name === 'datetime' ? 3 : 0;
+  return strict({ ...OFFSET, scale }, [date, zone], ([value = null, name = null]) => {
     if (asText(name).toUpperCase() !== 'UTC') {
       throw new SqlError(9820, `The time zone parameter '${asText(name)}' provided to AT TIME ZONE clause is invalid.`);
     }

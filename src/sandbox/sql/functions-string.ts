@@ -340,7 +340,7 @@ export const STRING_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinitio
   [
     'CHAR',
     defined(1, 1, (call) =>
-      strict(textType(false, 1, call.compiler.scope.collation), [argumentAs(call, 0, INT)], ([code]) => {
+      strict({ name: 'char', length: 1, collation: call.compiler.scope.collation }, [argumentAs(call, 0, INT)], ([code]) => {
         const value = asNumber(code ?? null);
         return value < 0 || value > 255 ? null : decodeLatin(Uint8Array.of(value));
       }),
@@ -349,7 +349,7 @@ export const STRING_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinitio
   [
     'NCHAR',
     defined(1, 1, (call) =>
-      strict(textType(true, 1, call.compiler.scope.collation), [argumentAs(call, 0, INT)], ([code]) => {
+      strict({ name: 'nchar', length: 1, collation: call.compiler.scope.collation }, [argumentAs(call, 0, INT)], ([code]) => {
         const value = asNumber(code ?? null);
         return value < 0 || value > 0xffff ? null : String.fromCharCode(value);
       }),

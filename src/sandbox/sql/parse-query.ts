@@ -1,4 +1,5 @@
 /** The grammar of queries: SELECT, set operations, CTEs. What stands in FROM is in parse-source.ts. */
+import { SqlError } from '../session.ts';
 import type { Expression, Node, OrderItem } from './ast-expression.ts';
 import type { AssignmentOperator, CommonTable, ForJson, Query, QueryBody, QuerySpecification, SelectItem, Top, WithPrefix } from './ast.ts';
 import type { Cursor } from './cursor.ts';
@@ -49,6 +50,23 @@ export function parseQuery(cursor: Cursor): Query {
     }
   }
   return { ...at, kind: 'query', body, orderBy, offset, fetch, forJson: cursor.takeWord('FOR') ? parseFor(cursor) : null };
+}
+
+/**
+ * A query where its order means nothing: in a derived table, a subquery, a CTE, a view.
+ * @throws SqlError 1033 for ORDER BY without TOP, OFFSET or FOR
+ */
+export function parseInnerQuery(cursor: Cursor): Query {
+  const query = parseQuery(cursor);
+  const limited = query.offset !== null || query.forJson !== null || (query.body.kind === 'specification' && query.body.top !== null);
+  if (query.orderBy.length > 0 && !limited) {
+    throw new SqlError(
+      1033,
+      'The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common table expressions, unless TOP, OFFSET or FOR XML is also specified.',
+      { class: 15, line: query.line },
+    );
+  }
+  return query;
 }
 
 function takeRows(cursor: Cursor): void {
@@ -312,7 +330,7 @@ function parseCommonTable(cursor: Cursor, at: Node): CommonTable {
   const columns = cursor.isSymbol('(') ? cursor.nameList() : [];
   cursor.expectWord('AS');
   cursor.expectSymbol('(');
-  const query = parseQuery(cursor);
+  const query = parseInnerQuery(cursor);
   cursor.expectSymbol(')');
   return { ...at, name, columns, query };
 }

@@ -30,14 +30,14 @@ import { parseAlter, parseCreate, parseDrop } from './parse-definition.ts';
 import { parseDml, parseTruncate } from './parse-dml.ts';
 import { parseExecute, parseProcedure } from './parse-execute.ts';
 import { parseCondition, parseExpression } from './parse-expression.ts';
-import { parseQuery } from './parse-query.ts';
+import { parseInnerQuery } from './parse-query.ts';
 import { parsePermission } from './parse-security.ts';
 import { parseToggle } from './parse-trigger.ts';
 import { parseDbcc } from './parse-sequence.ts';
 import type { Expression } from './ast-expression.ts';
 import { UnsupportedError } from './unsupported.ts';
 
-const GRAMMAR: Grammar = { expression: parseExpression, query: parseQuery, statement: parseStatement };
+const GRAMMAR: Grammar = { expression: parseExpression, query: parseInnerQuery, statement: parseStatement };
 
 /**
  * @throws SqlError 102, 156 (syntax), 105 (open quote), 113 (open comment), 155, 195 (unknown option), with the line; UnsupportedError 50001.
