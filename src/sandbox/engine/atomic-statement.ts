@@ -25,6 +25,7 @@ export async function atomically<T>(
   const own = session.transaction === null;
   const transaction = session.transaction ?? session.beginTransaction();
   const mark = transaction.log.length;
+  session.current = transaction;
   const variables = [...frame.values];
   for (;;) {
     try {

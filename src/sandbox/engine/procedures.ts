@@ -6,6 +6,7 @@ import { resolveType } from '../sql/types.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
+import { getApplicationLock, releaseApplicationLock } from './application-locks.ts';
 import type { BatchRunner } from './batch-runner.ts';
 import { catalogProcedures } from './catalog-procedures.ts';
 import { cleanUpTable } from './cleanup.ts';
@@ -45,11 +46,13 @@ const SYSTEM: ReadonlyMap<string, Procedure> = new Map<string, Procedure>([
   ['sp_rename', renameProcedure],
   ['sp_flush_ct_internal_table_on_demand', flushInternalTable],
   ['sp_set_session_context', setSessionContext],
+  ['sp_getapplock', getApplicationLock],
+  ['sp_releaseapplock', releaseApplicationLock],
 ]);
 
 /** Procedures of SQL Server that people call and the sandbox has not. */
 const ABSENT =
-  /^(?:sp_(?:help|who|lock|spaceused|configure|columns|tables|pkeys|depends|cdc_|add|drop|grant|set|get|release|detach|attach|updatestats|recompile|describe|server_info|table_privileges|column_privileges|procedure_params|cursor|xml_|flush_|change)|xp_)/i;
+  /^(?:sp_(?:help|who|lock|spaceused|configure|columns|tables|pkeys|depends|cdc_|add|drop|grant|set|detach|attach|updatestats|recompile|describe|server_info|table_privileges|column_privileges|procedure_params|cursor|xml_|flush_|change)|xp_)/i;
 
 function find(name: ObjectName): Procedure | undefined {
   const schema = name.schema?.toLowerCase() ?? null;
@@ -109,11 +112,15 @@ export async function runProcedure(runner: BatchRunner, statement: ExecuteStatem
           : null,
     });
   }
+  const outside = runner.status;
+  runner.status = 0;
   await callProcedure(runner, statement.procedure, args);
+  const { status } = runner;
+  runner.status = outside;
   if (statement.status !== null) {
     const place = runner.frame.variables.get(statement.status.name.toLowerCase());
     if (place !== undefined) {
-      runner.frame.values[place.index] = 0;
+      runner.frame.values[place.index] = status;
     }
   }
 }

@@ -5,6 +5,7 @@ import type { EnvironmentChange, IsolationLevel } from '../session.ts';
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
 import type { PendingBulk } from './bulk-insert.ts';
+import type { HeldLock } from './application-locks.ts';
 import type { Database, Table } from './catalog.ts';
 import { enterDatabase } from './database-access.ts';
 import type { Instance, Login } from './instance.ts';
@@ -55,6 +56,10 @@ export class SessionState {
   transactionCount = 0;
   /** XACT_STATE() -1: nothing but a rollback is possible. */
   doomed = false;
+  /** What sp_getapplock has got, by owner and name. */
+  readonly applicationLocks = new Map<string, HeldLock>();
+  /** The transaction of the statement that runs or waits now. */
+  current: Transaction | null = null;
   /** Object ids of the triggers that run, the innermost last. */
   readonly triggers: number[] = [];
   /** Above 0 while code of the owner runs: rights on tables are not asked for. */

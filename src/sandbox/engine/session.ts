@@ -2,6 +2,7 @@
 import type { BackendSession, BulkRows, IsolationLevel, Parameter, ResultSink } from '../session.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
+import { releaseApplicationLocks } from './application-locks.ts';
 import { BatchCache } from './batch-cache.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { bulkInsert } from './bulk-insert.ts';
@@ -199,6 +200,7 @@ export class SandboxSession implements BackendSession, ConnectedSession {
     if (!keepTransaction && this.#state.transaction !== null) {
       this.#state.rollback(null);
     }
+    releaseApplicationLocks(this.#state);
     this.#state.tempTables.clear();
     this.#state.resetOptions();
     if (this.#state.database.name !== this.#home) {
@@ -223,6 +225,7 @@ export class SandboxSession implements BackendSession, ConnectedSession {
       this.#state.transaction = null;
       instance.manager.rollback(transaction);
     }
+    releaseApplicationLocks(this.#state);
     this.#state.tempTables.clear();
   }
 
