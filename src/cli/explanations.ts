@@ -62,10 +62,12 @@ export const CAUSES: Readonly<Record<ErrorCode, string>> = {
   'PW-M317': 'What an operator asked for went wrong at the leader; its own code is in the message.',
   'PW-M318': 'The estimate of the load is above what maxmemory leaves.',
   'PW-M319': 'An operator paused it.',
+  'PW-M320': 'The file was imported before, a daemon has loaded the section here, or everything was copied, checkpoint and all.',
   'PW-W401': 'Another program publishes on the channel, or a proxy changed the message.',
   'PW-W402': 'The daemon was upgraded before the subscriber.',
   'PW-W403': 'Redis is down, or the network failed.',
   'PW-W404': 'The daemon has not loaded the section yet, it was purged, or partition and section are misspelled.',
+  'PW-W405': "The row does not exist, does not pass the filter, or has not been read yet; or the key is another row's.",
   'PW-I901': 'Something happened that nobody thought of.',
 };
 

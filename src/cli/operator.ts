@@ -20,6 +20,8 @@ import { silentLog } from './opening.ts';
 /** A leader takes a request within a second; one that has not done so within this time is not there. */
 const TAKEN_WITHIN_MS = 3000;
 const LOOK_EVERY_MS = 100;
+/** What is done without reading the source. */
+const SOURCELESS: ReadonlySet<Ask['verb']> = new Set(['purge', 'pause', 'resume']);
 /** How long a leader is waited for when this process cannot reach the source itself. */
 const SOURCE_DOWN_PATIENCE_MS = 15_000;
 
@@ -27,7 +29,7 @@ export interface Ask {
   readonly config: Config;
   readonly manager: DistributedDataManager;
   readonly table: TableConfig;
-  readonly verb: 'reset' | 'purge';
+  readonly verb: 'reset' | 'set' | 'purge' | 'poll' | 'pause' | 'resume';
   readonly args: Readonly<Record<string, string>>;
   /** Told of every new message of the operation, and of what this process does itself. */
   readonly note: (text: string) => void;
@@ -102,7 +104,7 @@ async function serve(options: Ask, id: string): Promise<string> {
   const random = seededRandom(systemClock.now());
   const log = silentLog();
   await using tracker = createTracker(config, table.source, { clock: systemClock, log });
-  if (options.verb !== 'purge') {
+  if (!SOURCELESS.has(options.verb)) {
     try {
       await tracker.open({ signal });
     } catch (error) {

@@ -12,6 +12,7 @@ import { addInitCommand } from './commands/init.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSandboxCommand } from './commands/sandbox.ts';
 import { addTableCommands } from './commands/table.ts';
+import { addSectionCommands } from './commands/sections.ts';
 import { addTailCommand } from './commands/tail.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addExplainCommand } from './commands/explain.ts';
@@ -97,6 +98,7 @@ ${EXIT_CODE_TABLE.map(({ code, meaning }) => `  ${String(code).padStart(3)}  ${m
   addTableCommands(program, bind);
   addCheckpointCommands(program, bind);
   addConfigCommands(program, bind);
+  addSectionCommands(program, bind);
   addTailCommand(program, bind);
   addSqlCommands(program, bind);
   addExplainCommand(program, bind);

@@ -1,6 +1,21 @@
+/** The state in words: what is paused, how far a load is, and whether rows are missing. */
+export function stateInWords(shown: ReturnType<typeof sectionJson>): string {
+  const { state, paused, incomplete, load } = shown;
+  if (state === null) {
+    return 'not there';
+  }
+  const words = [
+    ...(load?.phase === 'load' ? [load.percent === null ? `${load.rows} rows` : `${load.percent} %`] : []),
+    ...(paused === null ? [] : [paused.what === 'all' ? 'paused' : 'load paused']),
+    ...(incomplete === null ? [] : [incomplete.reason === 'initial' ? 'not loaded' : 'changes skipped']),
+  ];
+  return words.length === 0 ? state : `${state} (${words.join(', ')})`;
+}
+
 /** A section as --json prints it: versions as decimal texts, instants as ISO 8601. The fields are a contract: added to, never changed. */
 import type { Config, TableConfig } from '../config/schema.ts';
 import type { SectionMeta } from '../manager/distributed-data-manager.ts';
+import { progressOf } from '../pipeline/load-pace.ts';
 
 export function sectionJson(config: Config, { table, section, source }: TableConfig, meta: SectionMeta | null) {
   const instant = (ms: number | null | undefined): string | null => (ms === null || ms === undefined ? null : new Date(ms).toISOString());
@@ -26,7 +41,15 @@ export function sectionJson(config: Config, { table, section, source }: TableCon
     load:
       meta?.cursor === null || meta === null
         ? null
-        : { phase: meta.cursor.phase, rows: meta.cursor.rows, estimate: meta.cursor.estimate, startedAt: instant(meta.cursor.startedAtMs) },
+        : {
+            phase: meta.cursor.phase,
+            rows: meta.cursor.rows,
+            estimate: meta.cursor.estimate,
+            startedAt: instant(meta.cursor.startedAtMs),
+            ...progressOf(meta.cursor),
+          },
     identity: meta?.source ?? null,
+    incomplete: meta?.incomplete === null || meta === null ? null : { ...meta.incomplete, since: meta.incomplete.since.toString() },
+    paused: meta?.paused === null || meta === null ? null : { what: meta.paused.what, who: meta.paused.who, at: instant(meta.paused.atMs) },
   };
 }

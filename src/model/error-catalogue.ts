@@ -185,15 +185,30 @@ export const CATALOGUE = {
   'PW-M317': entry('never', 'The operation ended with an error at the leader.', 'See the message.'),
   'PW-M318': entry(
     'never',
+    'The Redis is a node of a cluster.',
+    'Use a single Redis (with replicas if you like): this version speaks to no cluster.',
+  ),
+  'PW-M318': entry(
+    'never',
     'Redis has no room for the documents of the table below its maxmemory; nothing was loaded.',
     'Raise maxmemory, publish fewer columns or rows, or set load.ignoreMemory: true for the table; tried again slowly.',
   ),
   'PW-M319': entry('never', 'The section is paused.', 'Resume it: `patchwire resume <section>`.'),
+  'PW-M320': entry(
+    'never',
+    'The section is in this Redis already.',
+    'Leave it as it is; or stop its daemons and say --replace, if the documents there are those of the export.',
+  ),
 
   'PW-W401': entry('never', 'A message does not have the form that its version promises.', 'Check who publishes on the channel.'),
   'PW-W402': entry('never', 'A message has a newer version than this library knows.', 'Upgrade the subscriber.'),
   'PW-W403': entry('reconnect', 'The subscriber lost its Redis connection.', 'None: it reconnects and catches up.'),
   'PW-W404': entry('never', 'The section does not exist in Redis.', 'Check partition and section; is the daemon running?'),
+  'PW-W405': entry(
+    'never',
+    'The section holds no document of this key.',
+    "Check the key and the table's filter; `patchwire checkpoint show` tells how far the section is.",
+  ),
 
   'PW-I901': entry('backoff', 'An unexpected error: a bug in patchwire.', 'Report it with the stack trace.'),
 } as const satisfies Record<string, CatalogueEntry>;

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { EXIT } from '../exit-codes.ts';
 import { formatRows } from '../output.ts';
 import type { Bind } from '../program.ts';
-import { sectionJson } from '../section-json.ts';
+import { sectionJson, stateInWords } from '../section-json.ts';
 import { untilSignal } from '../signals.ts';
 
 export function addCheckpointListCommand(parent: Command, bind: Bind): void {
@@ -13,7 +13,8 @@ export function addCheckpointListCommand(parent: Command, bind: Bind): void {
     .addHelpText(
       'after',
       `
-CHECKPOINT is where reading resumes, UP TO the version of which every change is contained ('-': it cannot be said).
+CHECKPOINT is where reading resumes, UP TO the version of which every change is contained ('-': it cannot be said). Behind the STATE stands how
+far a load is, what an operator has paused, and whether rows are missing (followed without a load, or changes skipped).
 
 Examples:
   $ patchwire checkpoint list
@@ -27,14 +28,14 @@ Examples:
       const sections = await Promise.all(
         config.tables.map(async (table) => sectionJson(config, table, await manager.readMeta(table.section))),
       );
-      const rows = sections.map(({ section, table, state, checkpoint, upTo, documents, sourceReadAt }) => [
-        section,
-        table,
-        state ?? 'not there',
-        checkpoint ?? '-',
-        upTo ?? '-',
-        documents === null ? '-' : String(documents),
-        sourceReadAt ?? '-',
+      const rows = sections.map((shown) => [
+        shown.section,
+        shown.table,
+        stateInWords(shown),
+        shown.checkpoint ?? '-',
+        shown.upTo ?? '-',
+        shown.documents === null ? '-' : String(shown.documents),
+        shown.sourceReadAt ?? '-',
       ]);
       output.result(sections, formatRows(['SECTION', 'TABLE', 'STATE', 'CHECKPOINT', 'UP TO', 'DOCUMENTS', 'SOURCE READ'], rows));
       return EXIT.ok;

@@ -1,5 +1,6 @@
 /** `patchwire checkpoint reset`: loads a section anew under a new epoch, or with --to reads again from an older version. */
 import type { Command } from 'commander';
+import type { TableConfig } from '../../config/schema.ts';
 import type { SectionMeta } from '../../manager/distributed-data-manager.ts';
 import type { Version } from '../../model/version.ts';
 import { findTable, parseVersionArgument } from '../arguments.ts';
@@ -33,7 +34,7 @@ Examples:
       const [{ openManager }, { ask }] = await Promise.all([import('../opening.ts'), import('../operator.ts')]);
       await using manager = await openManager(config, signal);
       const meta = await manager.readMeta(table.section);
-      output.note(costOf(table.section, meta, to));
+      output.note(costOf(table, meta, to));
       if (!yes && !(await output.confirm('Go on?', signal))) {
         output.note('nothing was changed');
         return EXIT.failure;
@@ -49,9 +50,12 @@ Examples:
 }
 
 /** What a reset will cause, in words. */
-function costOf(section: string, meta: SectionMeta | null, to: Version | undefined): string {
+function costOf({ section, initial }: TableConfig, meta: SectionMeta | null, to: Version | undefined): string {
   if (meta === null) {
     return `The section ${section} is not in Redis yet: its first load begins.`;
+  }
+  if (to === undefined && initial === 'none') {
+    return `The section ${section} is followed without a load (initial: none): its ${meta.count} documents are removed, and rows are published as they change from then on, under a new epoch.`;
   }
   if (to !== undefined) {
     return `The section ${section} stands at version ${meta.checkpoint}. Its changes are read again from ${to}; rows that are equal make no patch.`;
