@@ -5,6 +5,7 @@ import type { Database } from './catalog.ts';
 import { invalidObject } from './errors.ts';
 import { databaseOf, describeName } from './object-names.ts';
 import type { PlanColumn } from './plan.ts';
+import { UnsupportedError } from '../sql/unsupported.ts';
 import type { StatementContext } from './statement-context.ts';
 import type { SystemView } from './views-columns.ts';
 import { cleanupHistory, databaseViews } from './views-database.ts';
@@ -29,7 +30,11 @@ const VIEWS: ReadonlyMap<string, SystemView> = new Map(
   ].map((view) => [view.name, view]),
 );
 
-/** The view of a name; null when the name is in no system schema. @throws SqlError 208 for a system view that the sandbox does not have. */
+/** Views of SQL Server that the sandbox has not. */
+const ABSENT =
+  /^(?:dm_\w+|configurations|database_permissions|database_role_members|database_files|master_files|sql_logins|server_permissions|server_role_members|messages|endpoints|xml_indexes|spatial_indexes|partition_\w+|fulltext_\w+|assembl\w+|credentials|sql_expression_dependencies|columnstore_\w+|hash_indexes|masked_columns|periods|table_types|services|linked_logins|servers|sys(?:columns|indexes|users|types|processes|databases|comments|logins|foreignkeys|references|constraints|files))$/i;
+
+/** The view of a name; null when the name is in no system schema. @throws SqlError 208 for a name that no system view has; UnsupportedError for one that is not here. */
 export function findSystemView(
   context: StatementContext,
   name: ObjectName,
@@ -44,7 +49,9 @@ export function findSystemView(
   }
   const view = VIEWS.get(`${schema}.${name.name.toLowerCase()}`);
   if (view === undefined) {
-    throw invalidObject(describeName(name), name.line);
+    throw schema === 'sys' && ABSENT.test(name.name)
+      ? new UnsupportedError(`the view ${describeName(name)}`, name.line)
+      : invalidObject(describeName(name), name.line);
   }
   return shown(context, view, databaseOf(context.session, name));
 }

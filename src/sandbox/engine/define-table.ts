@@ -1,6 +1,6 @@
 /** CREATE TABLE: columns, keys, constraints; also the tables of DECLARE @t TABLE and SELECT INTO. */
 import type { ColumnDefinition, CreateTableStatement, TableConstraint } from '../sql/ast-definition.ts';
-import type { ObjectName } from '../sql/ast-expression.ts';
+import type { Expression, ObjectName } from '../sql/ast-expression.ts';
 import { isCharacter } from '../sql/types.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
@@ -63,7 +63,9 @@ export function defineColumn(draft: TableDraft, definition: ColumnDefinition): C
     // A computed column's type comes from its expression, see typeComputed().
     type: declared ?? { name: 'int' },
     nullable:
-      definition.computed === null ? (definition.nullable ?? true) && identity === null && !inKey && declared?.name !== 'rowversion' : true,
+      definition.computed === null
+        ? (definition.nullable ?? true) && identity === null && !inKey && declared?.name !== 'rowversion'
+        : (definition.nullable ?? true),
     identity: identity === null ? null : { seed: BigInt(identity.seed), increment: BigInt(identity.increment), last: null },
     default:
       definition.default === null
@@ -121,6 +123,15 @@ export function fillDraft(
   }
 }
 
+/** Of computed values those that cannot overflow are as nullable as what they are made of; the rest is nullable. Source: "Specify computed columns". */
+function mayOverflow(expression: Expression | undefined): boolean {
+  return !(
+    expression?.kind === 'column' ||
+    expression?.kind === 'literal' ||
+    (expression?.kind === 'call' && ['isnull', 'coalesce', 'concat'].includes(expression.name.name.toLowerCase()))
+  );
+}
+
 /** Gives computed columns the types of their expressions. */
 export function typeComputed(context: StatementContext, draft: TableDraft): void {
   for (const column of draft.columns) {
@@ -128,7 +139,11 @@ export function typeComputed(context: StatementContext, draft: TableDraft): void
       checkComputed(draft, column);
       const compiled = compileOver(context, draft, column.computed.expression);
       const { type } = compiled;
-      draft.columns = draft.columns.map((each) => (each === column ? { ...each, type, nullable: compiled.nullable } : each));
+      draft.columns = draft.columns.map((each) =>
+        each === column
+          ? { ...each, type, nullable: each.nullable && (compiled.nullable || mayOverflow(column.computed?.expression)) }
+          : each,
+      );
     }
   }
 }

@@ -5,6 +5,8 @@ import { DEFAULT_COLLATION } from '../sql-types.ts';
 import type { CatalogObject, Database, Table } from './catalog.ts';
 import { sameName } from './catalog.ts';
 import { columnLength, columnProperty, indexProperty, objectProperty, typeIdOf, typeNameOf } from './metadata-functions.ts';
+import type { ObjectPart } from './object-parts.ts';
+import { partById as findPart, partProperty } from './object-parts.ts';
 import { findObject, objectNameOf, splitName } from './object-names.ts';
 import { hasPermission, isMemberOf, principalId, securityOf, seesDefinition, userOf } from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
@@ -39,9 +41,9 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
     context.readDefinition(object);
     return seesDefinition(session, object);
   };
-  const partById = (id: number, databaseId: number | null): ReturnType<typeof partWithId> => {
+  const partById = (id: number, databaseId: number | null): ObjectPart | null => {
     const database = databaseId === null ? context.database : databaseById(databaseId);
-    const part = database === undefined ? null : partWithId(database, id);
+    const part = database === undefined ? null : findPart(database, id);
     return part !== null && visible(part.table) ? part : null;
   };
   const tableById = (id: number): Table | undefined => {
@@ -79,6 +81,7 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
       const identity = tableByName(name)?.columns.find((column) => column.identity !== null)?.identity;
       return identity === null || identity === undefined ? null : (identity.last ?? identity.seed);
     },
+    identityShape: (name) => tableByName(name)?.columns.find((column) => column.identity !== null)?.identity ?? null,
     loginName: () => session.login.name,
     originalLogin: () => session.login.name,
     userName: (id) => {
@@ -121,12 +124,28 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
         machinename: instance.name,
         productversion: '16.0.1000.6',
         productlevel: 'RTM',
+        productbuild: '1000',
+        productupdatelevel: '',
+        resourceversion: '16.00.1000',
+        computernamephysicalnetbios: instance.name,
+        buildclrversion: 'v4.0.30319',
         edition: 'Developer Edition (64-bit)',
         collation: DEFAULT_COLLATION,
       };
       const numbers: Record<string, number> = {
         engineedition: 3,
         productmajorversion: 16,
+        productminorversion: 0,
+        editionid: -2_117_995_310,
+        lcid: 1033,
+        isintegratedsecurityonly: 0,
+        isfulltextinstalled: 0,
+        islocaldb: 0,
+        isxtpsupported: 0,
+        ispolybaseinstalled: 0,
+        isadvancedanalyticsinstalled: 0,
+        filestreamconfiguredlevel: 0,
+        processid: process.pid,
         ishadrenabled: 0,
         isclustered: 0,
         issingleuser: 0,
@@ -157,6 +176,19 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
           return property(database.collation, NVARCHAR);
         case 'ischangetrackingenabled':
           return property(database.tracking.on ? 1 : 0, INT);
+        case 'isinstandby':
+        case 'isautoclose':
+        case 'isautoshrink':
+        case 'isfulltextenabled':
+        case 'ispublished':
+        case 'issubscribed':
+          return property(0, INT);
+        case 'isautocreatestatistics':
+        case 'isautoupdatestatistics':
+        case 'isansinullsenabled':
+        case 'isansiwarningsenabled':
+        case 'isquotedidentifiersenabled':
+          return property(1, INT);
         case 'version':
           return property(957, INT);
         default:
@@ -186,7 +218,15 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
     objectSchemaName: (id, databaseId) => (objectById(id, databaseId) ?? partById(id, databaseId)?.table)?.schema.name ?? null,
     objectProperty: (id, name) => {
       const object = objectById(id, null);
-      return object === undefined ? null : objectProperty(object, name);
+      if (object !== undefined) {
+        return objectProperty(object, name);
+      }
+      const part = partById(id, null);
+      return part === null ? null : partProperty(part, name);
+    },
+    objectDefinition: (id) => {
+      const object = objectById(id, null);
+      return object?.kind === 'view' ? object.text : (partById(id, null)?.definition ?? null);
     },
     schemaId: (name) => context.database.schema(name)?.id ?? null,
     schemaName: (id) => (id === null ? 'dbo' : ([...context.database.schemas.values()].find((schema) => schema.id === id)?.name ?? null)),
@@ -238,16 +278,6 @@ function partId(database: Database, name: string, kind: string | null): number |
     const match = partsOf(table).find(([each, letter]) => sameName(each, name) && (kind === null || kind === letter));
     if (match !== undefined) {
       return match[2];
-    }
-  }
-  return null;
-}
-
-function partWithId(database: Database, id: number): { readonly name: string; readonly table: Table } | null {
-  for (const table of database.tables()) {
-    const match = partsOf(table).find((part) => part[2] === id);
-    if (match !== undefined) {
-      return { name: match[0], table };
     }
   }
   return null;

@@ -1,5 +1,7 @@
 /** Views of the server: sys.databases, sys.change_tracking_databases, sys.dm_exec_sessions. */
 import type { SqlValue } from '../sql-types.ts';
+import type { ConnectedSession } from './instance.ts';
+import type { StatementContext } from './statement-context.ts';
 import { dateTimeOf } from './system-functions.ts';
 import type { SystemView } from './views-columns.ts';
 import { bit, datetime, guid, int, nvarchar, smallint, sysname, tinyint } from './views-columns.ts';
@@ -105,4 +107,69 @@ export const serverViews: readonly SystemView[] = [
       }
     },
   },
+  {
+    name: 'sys.dm_exec_connections',
+    columns: [
+      ['session_id', int],
+      ['connect_time', datetime, false],
+      ['net_transport', nvarchar(40), false],
+      ['protocol_type', nvarchar(40)],
+      ['encrypt_option', nvarchar(40), false],
+      ['auth_scheme', nvarchar(40), false],
+      ['client_net_address', nvarchar(48)],
+      ['local_net_address', nvarchar(48)],
+    ],
+    *rows(context) {
+      for (const session of seenSessions(context)) {
+        // Whether a connection is encrypted is the protocol's business, which the engine does not see.
+        yield [session.id, dateTimeOf(session.startedAt), 'TCP', 'TSQL', 'FALSE', 'SQL', '127.0.0.1', '127.0.0.1'];
+      }
+    },
+  },
+  {
+    name: 'sys.dm_exec_requests',
+    columns: [
+      ['session_id', smallint, false],
+      ['request_id', int, false],
+      ['status', nvarchar(30), false],
+      ['command', nvarchar(32), false],
+      ['database_id', smallint, false],
+      ['blocking_session_id', smallint],
+      ['open_transaction_count', int, false],
+    ],
+    *rows(context) {
+      for (const session of seenSessions(context)) {
+        if (session.running) {
+          const database = context.instance.database(session.database)?.id ?? 1;
+          yield [session.id, 0, 'running', 'SELECT', database, 0, session.openTransactions];
+        }
+      }
+    },
+  },
+  {
+    name: 'sys.server_principals',
+    columns: [
+      ['name', sysname, false],
+      ['principal_id', int, false],
+      ['type', nvarchar(1), false],
+      ['type_desc', nvarchar(60)],
+      ['is_disabled', bit],
+      ['default_database_name', sysname],
+      ['default_language_name', sysname],
+      ['is_fixed_role', bit, false],
+    ],
+    *rows({ instance, session }) {
+      for (const login of instance.logins.values()) {
+        if (session.administrator || login === session.login) {
+          yield [login.name, login.id, 'S', 'SQL_LOGIN', !login.enabled, login.defaultDatabase, 'us_english', false];
+        }
+      }
+      yield ['public', 2, 'R', 'SERVER_ROLE', false, null, null, true];
+      yield ['sysadmin', 3, 'R', 'SERVER_ROLE', false, null, null, true];
+    },
+  },
 ];
+
+function seenSessions({ instance, session }: StatementContext): ConnectedSession[] {
+  return [...instance.sessions.values()].filter((each) => session.administrator || each.id === session.id);
+}

@@ -96,6 +96,7 @@ export interface SystemFunctions {
   scopeIdentity(): bigint | null;
   lastIdentity(): bigint | null;
   identityCurrent(table: string): bigint | null;
+  identityShape(table: string): { readonly seed: bigint; readonly increment: bigint } | null;
   loginName(): string;
   originalLogin(): string;
   userName(id: number | null): string | null;
@@ -134,6 +135,8 @@ export interface SystemFunctions {
   objectName(id: number, databaseId: number | null): string | null;
   objectSchemaName(id: number, databaseId: number | null): string | null;
   objectProperty(id: number, property: string): number | null;
+  /** The text of a view, trigger, check or default. */
+  objectDefinition(id: number): string | null;
   schemaId(name: string | null): number | null;
   schemaName(id: number | null): string | null;
   columnName(objectId: number, columnId: number): string | null;

@@ -1,5 +1,6 @@
 /** Functions that look at the catalog: names, ids and properties of databases, objects, columns, types. Each asks the SystemFunctions. */
 import type { SqlType, SqlValue } from '../sql-types.ts';
+import { DEFAULT_COLLATION } from '../sql-types.ts';
 import { compiled } from './compiled.ts';
 import type { EvalContext } from './context.ts';
 import type { FunctionCall, FunctionDefinition, FunctionTable } from './function-call.ts';
@@ -8,6 +9,7 @@ import { INT, textType } from './types.ts';
 import { asNumber, asText } from './values.ts';
 
 const SMALLINT: SqlType = { name: 'smallint' };
+const NUMERIC: SqlType = { name: 'numeric', precision: 38, scale: 0 };
 const VARIANT: SqlType = { name: 'sql_variant' };
 
 type Kind = 'text' | 'number';
@@ -74,6 +76,12 @@ export const CATALOG_FUNCTIONS: FunctionTable = new Map<string, FunctionDefiniti
     'OBJECT_SCHEMA_NAME',
     lookup('name', ['number', 'number'], 1, (ctx, _, [id, database]) => ctx.system.objectSchemaName(number(id), database ?? null)),
   ],
+  [
+    'OBJECT_DEFINITION',
+    lookup(textType(true, 'max', DEFAULT_COLLATION), ['number'], 1, (ctx, _, [id]) => ctx.system.objectDefinition(number(id))),
+  ],
+  ['IDENT_SEED', lookup(NUMERIC, ['text'], 1, (ctx, [table]) => ctx.system.identityShape(text(table))?.seed ?? null)],
+  ['IDENT_INCR', lookup(NUMERIC, ['text'], 1, (ctx, [table]) => ctx.system.identityShape(text(table))?.increment ?? null)],
   ['OBJECTPROPERTY', defined(2, 2, (call) => objectProperty(call, INT))],
   ['OBJECTPROPERTYEX', defined(2, 2, (call) => objectProperty(call, VARIANT))],
   ['DATABASE_PRINCIPAL_ID', lookup(INT, ['text'], 0, (ctx, [name]) => ctx.system.principalId(name ?? null))],
