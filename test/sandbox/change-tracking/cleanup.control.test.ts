@@ -8,9 +8,16 @@ let db: TestDatabase;
 let now = Date.parse('2026-01-01T00:00:00Z');
 const MINUTE = 60_000;
 
+/** What the sandbox has set to run every thirty minutes. */
+let everyHalfHour: (() => void) | null = null;
+
 const clock = {
   now: () => now,
   after: (ms: number, callback: () => void) => {
+    if (ms === 30 * MINUTE) {
+      everyHalfHour = callback;
+      return () => undefined;
+    }
     const timer = setTimeout(callback, Math.min(ms, 2 ** 31 - 1));
     return () => {
       clearTimeout(timer);
@@ -54,7 +61,7 @@ describe('4.1 automatic cleanup', () => {
     expect(await db.errorOf('SELECT * FROM dbo.MSchange_tracking_history')).toBe(208);
   });
 
-  test('4.1-01, 4.1-03 and 4.3-01 what is older than the retention goes, the minimum follows, the commits too, and what is younger stays', async () => {
+  test('2.6-05, 3.5-01, 4.1-01 and 4.3-01 every thirty minutes what is older than the retention goes, also of idle tables, the commits too, and what is younger stays: an older baseline is silently incomplete', async () => {
     await db.rows('ALTER DATABASE CURRENT SET CHANGE_TRACKING (AUTO_CLEANUP = ON)');
     await db.rows('INSERT INTO dbo.t VALUES (3)');
     now += 5 * MINUTE;
@@ -62,7 +69,7 @@ describe('4.1 automatic cleanup', () => {
     // Data outlives its retention until the cleanup runs.
     now += 6 * MINUTE;
     expect(await ids('dbo.t')).toEqual([1, 2, 3, 4]);
-    server.sandbox.control.cleanUpExpired();
+    everyHalfHour?.();
     expect(await ids('dbo.t')).toEqual([4]);
     expect(await minimum('dbo.t')).toBe(3n);
     expect(await db.rows('SELECT commit_ts AS v FROM sys.dm_tran_commit_table')).toEqual([{ v: '4' }]);
@@ -93,5 +100,19 @@ describe('4.1 automatic cleanup', () => {
     expect(seen.recordset).toEqual([{ id: 4 }, { id: 5 }]);
     await reader.commit();
     expect(await ids('dbo.t')).toEqual([]);
+  });
+
+  test('4.2-01 on demand it removes what is older than the retention and tells how much', async () => {
+    await db.rows('INSERT INTO dbo.t VALUES (6)');
+    await db.rows('INSERT INTO dbo.idle VALUES (1)');
+    now += 11 * MINUTE;
+    await db.rows('INSERT INTO dbo.idle VALUES (2)');
+    const flush = (text: string): Promise<{ n: string }[]> =>
+      db.rows(`DECLARE @n bigint; EXEC sys.sp_flush_CT_internal_table_on_demand ${text}; SELECT @n AS n`);
+    expect(await flush("@TableToClean = N'dbo.idle', @DeletedRowCount = @n OUTPUT")).toEqual([{ n: '1' }]);
+    expect(await ids('dbo.idle')).toEqual([2]);
+    expect(await ids('dbo.t')).toEqual([6]);
+    expect(await flush("N't', @n OUTPUT")).toEqual([{ n: '1' }]);
+    expect(await minimum('dbo.t')).toBe(7n);
   });
 });

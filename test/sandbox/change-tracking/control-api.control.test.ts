@@ -61,4 +61,35 @@ describe('the control API', () => {
     // The driver keeps the dead connection with its transaction until it is told.
     await transaction.rollback().catch(() => undefined);
   });
+
+  test('4.3-06 a database is taken back without its sessions, and its versions come again', async () => {
+    const own = await server.freshDatabase();
+    await own.rows(
+      'CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY); ALTER TABLE dbo.t ENABLE CHANGE_TRACKING; INSERT INTO dbo.t VALUES (1)',
+    );
+    const saved = server.sandbox.control.saveState(own.name);
+    await own.rows('INSERT INTO dbo.t VALUES (2)');
+    server.sandbox.control.restoreState(own.name, saved);
+    const session = await own.session();
+    await session.request().batch('INSERT INTO dbo.t VALUES (3)');
+    const { recordset } = await session.request().query('SELECT c.id, c.SYS_CHANGE_VERSION AS v FROM CHANGETABLE(CHANGES dbo.t, 1) AS c');
+    expect(recordset).toEqual([{ id: 3, v: '2' }]);
+  });
+
+  test('4.3-07 a copy begins with the versions of its original, which then mean something else', async () => {
+    const own = await server.freshDatabase();
+    await own.rows(
+      'CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY); ALTER TABLE dbo.t ENABLE CHANGE_TRACKING; INSERT INTO dbo.t VALUES (1)',
+    );
+    const copy = `${own.name}_copy`;
+    server.sandbox.control.restoreState(copy, server.sandbox.control.saveState(own.name));
+    const session = await own.session();
+    await own.rows('INSERT INTO dbo.t VALUES (2)');
+    await session.request().batch(`USE [${copy}]`);
+    await session.request().batch('INSERT INTO dbo.t VALUES (3)');
+    const changes = 'SELECT c.id, CHANGE_TRACKING_CURRENT_VERSION() AS v FROM CHANGETABLE(CHANGES dbo.t, 1) AS c';
+    expect(await own.rows(changes)).toEqual([{ id: 2, v: '2' }]);
+    expect((await session.request().batch(changes)).recordset).toEqual([{ id: 3, v: '2' }]);
+    await session.request().batch(`USE master; DROP DATABASE [${copy}]`);
+  });
 });

@@ -1,5 +1,5 @@
 /** What ends the validity of a checkpoint, and what tells so. Runs on any SQL Server. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
 import { startServer } from '../../support/sandbox.ts';
 
@@ -135,5 +135,47 @@ describe('4 what ends the validity of a checkpoint', () => {
     expect(await value(minimum)).toBeNull();
     await db.rows('DROP TABLE dbo.leaving');
     expect(await value(minimum)).toBeNull();
+  });
+
+  describe('a database of a backup', () => {
+    let source: TestDatabase;
+    let backup: string;
+
+    /** Runs a batch outside every database under test. */
+    async function outside(text: string): Promise<void> {
+      const session = await db.session();
+      await session.request().batch('USE master');
+      await session.request().batch(text);
+      await session.close();
+    }
+
+    beforeEach(async () => {
+      source = await server.freshDatabase();
+      backup = `DISK = N'${source.name}.bak'`;
+      await source.rows('CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY); ALTER TABLE dbo.t ENABLE CHANGE_TRACKING');
+      await source.rows('INSERT INTO dbo.t VALUES (1)');
+      await outside(`BACKUP DATABASE [${source.name}] TO ${backup} WITH INIT, COPY_ONLY`);
+    });
+
+    test('4.3-06 RESTORE takes the version back, and it comes again with other changes, which the minimum does not show', async () => {
+      await source.rows('INSERT INTO dbo.t VALUES (2)');
+      await source.rows('INSERT INTO dbo.t VALUES (3)');
+      const checkpoint = await current(source);
+      expect(checkpoint).toBe(3n);
+      await outside(`ALTER DATABASE [${source.name}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE;
+        RESTORE DATABASE [${source.name}] FROM ${backup} WITH REPLACE; ALTER DATABASE [${source.name}] SET MULTI_USER`);
+      // Connections from before are gone.
+      const session = await source.session();
+      const restored: TestDatabase = { ...source, rows: async (text) => (await session.request().batch(text)).recordset ?? [] };
+      expect(await current(restored)).toBe(1n);
+      await restored.rows('INSERT INTO dbo.t VALUES (12)');
+      await restored.rows('INSERT INTO dbo.t VALUES (13)');
+      await restored.rows('INSERT INTO dbo.t VALUES (14)');
+      expect(await current(restored)).toBe(checkpoint + 1n);
+      expect(await value(minimum('dbo.t'), restored)).toBe(0n);
+      const after = 'SELECT c.id FROM CHANGETABLE(CHANGES dbo.t, 3) AS c';
+      expect(await restored.rows(after)).toEqual([{ id: 14 }]);
+      expect(await restored.rows('SELECT id FROM dbo.t ORDER BY id')).toEqual([{ id: 1 }, { id: 12 }, { id: 13 }, { id: 14 }]);
+    });
   });
 });

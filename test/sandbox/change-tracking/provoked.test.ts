@@ -1,5 +1,5 @@
 /** What plain T-SQL provokes beside ordinary changes: refusals, cascades, writes of other kinds. Runs on any SQL Server. */
-import type sql from 'mssql';
+import sql from 'mssql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
 import { startServer } from '../../support/sandbox.ts';
@@ -160,6 +160,48 @@ describe('2.2 writes of other kinds', () => {
     expect(await changesOf('dbo.parent', then)).toEqual(['2:D@1', '9:I@1']);
     expect(await changesOf('dbo.child', then)).toEqual(['20:U@1']);
     expect(await db.rows('SELECT p FROM dbo.child WHERE id = 20')).toEqual([{ p: 9 }]);
+  });
+
+  test('2.2-18 what a trigger writes is tracked at the version of the statement that fired it', async () => {
+    await db.rows(
+      'CREATE TABLE dbo.fired (id int NOT NULL PRIMARY KEY, a int); CREATE TABLE dbo.log1 (id int NOT NULL PRIMARY KEY, n int)',
+    );
+    await db.rows(
+      'ALTER TABLE dbo.fired ENABLE CHANGE_TRACKING; ALTER TABLE dbo.log1 ENABLE CHANGE_TRACKING; INSERT INTO dbo.log1 VALUES (1, 0)',
+    );
+    await db.rows(`CREATE TRIGGER dbo.tr_fired ON dbo.fired AFTER INSERT, DELETE AS
+      BEGIN
+        UPDATE dbo.log1 SET n = n + 1 WHERE id = 1;
+        INSERT INTO dbo.log1 (id, n) SELECT id, a FROM inserted;
+      END`);
+    const base = await current();
+    await db.rows('INSERT INTO dbo.fired VALUES (10, 1), (11, 1)');
+    expect(await current()).toBe(base + 1n);
+    expect(await changesOf('dbo.fired', base)).toEqual(['10:I@1', '11:I@1']);
+    expect(await changesOf('dbo.log1', base)).toEqual(['1:U@1', '10:I@1', '11:I@1']);
+    // What the trigger cannot do takes the statement with it.
+    expect(await errorsOf('DELETE dbo.log1 WHERE id = 11; INSERT INTO dbo.fired VALUES (1, 1)')).toContain(2627);
+    expect(await changesOf('dbo.fired', base + 2n)).toEqual([]);
+    expect(await db.rows('SELECT id FROM dbo.fired WHERE id = 1')).toEqual([]);
+  });
+
+  test('2.2-22 a bulk load is inserts at one version', async () => {
+    await db.rows(
+      'CREATE TABLE dbo.loaded (id int NOT NULL PRIMARY KEY, a nvarchar(20) NULL); ALTER TABLE dbo.loaded ENABLE CHANGE_TRACKING',
+    );
+    const base = await current();
+    const rows = new sql.Table('dbo.loaded');
+    rows.create = false;
+    rows.columns.add('id', sql.Int, { nullable: false });
+    rows.columns.add('a', sql.NVarChar(20), { nullable: true });
+    for (let id = 1; id <= 500; id += 1) {
+      rows.rows.add(id, `row ${id}`);
+    }
+    expect((await db.pool.request().bulk(rows)).rowsAffected).toBe(500);
+    expect(await current()).toBe(base + 1n);
+    const changes = await changesOf('dbo.loaded', base);
+    expect(changes).toHaveLength(500);
+    expect(changes.every((each) => each.endsWith(':I@1'))).toBe(true);
   });
 
   test('2.2-18, 1785 a cascade that is refused further down leaves nothing behind', async () => {
