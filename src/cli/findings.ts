@@ -2,6 +2,7 @@
  * Looks at everything that a configuration names: connections, Redis, every table. Goes on after a problem, so that all of them are told at
  * once. Reads only; in Redis it tries the daemon's commands on keys of its own, which it removes.
  */
+import type { LoadedConfig } from '../config/load.ts';
 import type { Config, TableConfig } from '../config/schema.ts';
 import { parseTableName } from '../config/table-name.ts';
 import { createManager, createTracker, describeManager, describeSource, selectionOf } from '../daemon/parts.ts';
@@ -44,13 +45,13 @@ function failed(
 }
 
 /** What is wrong with connections without connecting: a string that cannot be honoured. */
-export async function checkConnections(config: Config, signal: AbortSignal): Promise<Finding[]> {
+export async function checkConnections({ config, originOf }: LoadedConfig, signal: AbortSignal): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const source of Object.keys(config.sources)) {
     try {
       await createTracker(config, source, { clock: systemClock, log: silentLog() })[Symbol.asyncDispose]();
     } catch (error) {
-      findings.push(failed(`source ${source}`, error, signal));
+      findings.push(failed(`source ${source} (${originOf(['sources', source, 'connection'])})`, error, signal));
     }
   }
   return findings;

@@ -3,7 +3,7 @@
  * ones: maps merge, everything else replaces, but `tables`, whose entries merge by table and source. A key that is `null` in a later layer
  * is unset, so that its default holds again; a key with nothing behind it says nothing. Judges no value: that is load.ts.
  */
-import { isAlias, isMap as isYamlMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
+import { type Alias, isAlias, isMap as isYamlMap, isNode, isScalar, LineCounter, parseDocument, type Document, visit } from 'yaml';
 import { PatchwireError } from '../model/errors.ts';
 import { knownKeys } from './known-keys.ts';
 import type { ConfigPath } from './problems.ts';
@@ -81,11 +81,16 @@ function messageOf(code: string, message: string): string {
 }
 
 /** @throws PatchwireError PW-C102 for an alias without its anchor, or one that unfolds without end: the parser finds them only here */
-function valuesOf({ document, name }: Layer): unknown {
+function valuesOf({ document, lines, name }: Layer): unknown {
   try {
     return document.toJS() as unknown;
   } catch (error) {
-    throw new PatchwireError('PW-C102', `${name} ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    const aliases: Alias[] = [];
+    visit(document, { Alias: (_key, alias) => void aliases.push(alias) });
+    const wrong = aliases.find((alias) => alias.resolve(document) === undefined) ?? aliases[0];
+    const line = lines.linePos(wrong?.range?.[0] ?? 0).line;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new PatchwireError('PW-C102', `${name}:${line} ${message}`, { cause: error, details: { line } });
   }
 }
 

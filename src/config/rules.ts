@@ -56,7 +56,8 @@ export function checkRules(raw: unknown): { readonly breaks: readonly RuleBreak[
     if (typeof section === 'string') {
       const other = sections.get(section);
       if (other !== undefined) {
-        breaks.push({ path: ['tables', index, 'section'], rule: `a free section: tables[${other}] has this one` });
+        const holder = tables.find((item) => item.index === other)?.entry['table'];
+        breaks.push({ path: ['tables', index, 'section'], rule: `a free section: ${String(holder)} (tables[${other}]) has this one` });
       }
       sections.set(section, other ?? index);
     }

@@ -21,12 +21,13 @@ Examples:
   $ patchwire config check --online
   $ patchwire config check --config base.yaml --config test.yaml --json`,
     );
-  bind(command, ({ config: load, configPaths, output }) =>
+  bind(command, ({ loaded, configPaths, output }) =>
     untilSignal(async (signal) => {
       const { online = false } = command.opts<{ online?: boolean }>();
-      const config = load();
+      const found = loaded();
+      const { config } = found;
       const { checkConnections, checkOnline } = await import('../findings.ts');
-      const offline = await checkConnections(config, signal);
+      const offline = await checkConnections(found, signal);
       const findings = online && offline.length === 0 ? await checkOnline(config, signal) : offline;
       const wrong = findings.flatMap(({ error }) => (error === null ? [] : [error]));
       const sources = Object.keys(config.sources).length;

@@ -54,7 +54,7 @@ describe('loadConfig', () => {
     for (const text of [`${MINIMAL}x: *nowhere\n`, bomb]) {
       expect(failure(() => parse(text))).toMatchObject({
         code: 'PW-C102',
-        message: expect.stringMatching(/^cdc\.config\.yaml .*alias/iu) as string,
+        message: expect.stringMatching(/^cdc\.config\.yaml:\d+ .*alias/iu) as string,
       });
     }
   });
