@@ -63,13 +63,11 @@ export const CAUSES: Readonly<Record<ErrorCode, string>> = {
   'PW-M318': 'The estimate of the load is above what maxmemory leaves.',
   'PW-M319': 'An operator paused it.',
   'PW-M320': 'The file was imported before, a daemon has loaded the section here, or everything was copied, checkpoint and all.',
-  'PW-M320': 'An import was run twice, or a daemon has already loaded the section here.',
   'PW-W401': 'Another program publishes on the channel, or a proxy changed the message.',
   'PW-W402': 'The daemon was upgraded before the subscriber.',
   'PW-W403': 'Redis is down, or the network failed.',
   'PW-W404': 'The daemon has not loaded the section yet, it was purged, or partition and section are misspelled.',
   'PW-W405': "The row does not exist, does not pass the filter, or has not been read yet; or the key is another row's.",
-  'PW-W405': 'The key is misspelled, the row was deleted, or it does not pass the filter of the table.',
   'PW-I901': 'Something happened that nobody thought of.',
 };
 
