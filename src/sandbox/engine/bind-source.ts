@@ -1,6 +1,6 @@
 /** Turns what stands in FROM into sources: names are looked up here (CTE, temp table, catalog view, table, view). */
 import type { ObjectName } from '../sql/ast-expression.ts';
-import type { DerivedTable, NamedTable, Query, TableSource, ValuesTable } from '../sql/ast.ts';
+import type { DerivedTable, NamedTable, Query, QuerySpecification, TableSource, ValuesTable } from '../sql/ast.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
 import type { View } from './catalog.ts';
@@ -35,15 +35,27 @@ export interface PlanEnvironment {
   /** CTEs in lower case. Each use of one runs it anew. */
   readonly ctes: ReadonlyMap<string, () => NamedRows>;
   /** The table of a FROM clause that is written to: read as a write does. */
-  readonly target?: { readonly node: NamedTable; mode(): ReadMode; found(source: StoredSource): void };
+  readonly target?: {
+    readonly node: NamedTable;
+    mode(): ReadMode;
+    found(source: StoredSource): void;
+    /** The query that is written through, and what is called for each row of it while the table's row is current. */
+    readonly specification?: QuerySpecification;
+    produced?(values: readonly SqlValue[]): void;
+  };
   /** @throws SqlError 4413 */
   planView(view: View, alias: string): NamedRows;
+  /** A source that stands for a node of the FROM clause: the query that is written through. */
+  readonly instead?: { readonly node: TableSource; readonly source: Source };
   planQuery(env: PlanEnvironment, query: Query, parent: QueryScope | null): QueryPlan;
   readonly plan: QueryScope['plan'];
 }
 
 export function bindSource(env: PlanEnvironment, source: TableSource, parent: QueryScope | null): Source {
   const { context } = env;
+  if (env.instead?.node === source) {
+    return env.instead.source;
+  }
   switch (source.kind) {
     case 'table':
       return bindNamed(env, source);
@@ -127,7 +139,8 @@ function bindNamed(env: PlanEnvironment, source: NamedTable): Source {
   const qualifiers = source.alias === null ? qualifiersOf(context, name) : [];
   const view = findSystemView(context, name);
   if (view !== null) {
-    return computedSource(context, { name: alias, qualifiers, columns: view.columns, lateral: false, rows: () => view.rows() });
+    const columnsOf = (each: View): readonly PlanColumn[] => env.planView(each, each.name).columns;
+    return computedSource(context, { name: alias, qualifiers, columns: view.columns, lateral: false, rows: () => view.rows(columnsOf) });
   }
   const object = findObject(context.session, name);
   if (object === undefined) {

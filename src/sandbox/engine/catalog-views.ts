@@ -7,7 +7,7 @@ import { databaseOf, describeName } from './object-names.ts';
 import type { PlanColumn } from './plan.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import type { StatementContext } from './statement-context.ts';
-import type { SystemView } from './views-columns.ts';
+import type { ColumnsOf, SystemView } from './views-columns.ts';
 import { cleanupHistory, databaseViews } from './views-database.ts';
 import { columnViews } from './views-table-columns.ts';
 import { constraintViews } from './views-constraints.ts';
@@ -30,15 +30,17 @@ const VIEWS: ReadonlyMap<string, SystemView> = new Map(
   ].map((view) => [view.name, view]),
 );
 
+interface ShownView {
+  readonly columns: readonly PlanColumn[];
+  rows(columnsOf: ColumnsOf): Iterable<readonly SqlValue[]>;
+}
+
 /** Views of SQL Server that the sandbox has not. */
 const ABSENT =
   /^(?:dm_\w+|configurations|database_permissions|database_role_members|database_files|master_files|sql_logins|server_permissions|server_role_members|messages|endpoints|xml_indexes|spatial_indexes|partition_\w+|fulltext_\w+|assembl\w+|credentials|sql_expression_dependencies|columnstore_\w+|hash_indexes|masked_columns|periods|table_types|services|linked_logins|servers|sys(?:columns|indexes|users|types|processes|databases|comments|logins|foreignkeys|references|constraints|files))$/i;
 
 /** The view of a name; null when the name is in no system schema. @throws SqlError 208 for a name that no system view has; UnsupportedError for one that is not here. */
-export function findSystemView(
-  context: StatementContext,
-  name: ObjectName,
-): { readonly columns: readonly PlanColumn[]; rows(): Iterable<readonly SqlValue[]> } | null {
+export function findSystemView(context: StatementContext, name: ObjectName): ShownView | null {
   const schema = name.schema?.toLowerCase();
   if (name.name.toLowerCase() === 'mschange_tracking_history' && (schema ?? 'dbo') === 'dbo') {
     const database = databaseOf(context.session, name);
@@ -56,13 +58,9 @@ export function findSystemView(
   return shown(context, view, databaseOf(context.session, name));
 }
 
-function shown(
-  context: StatementContext,
-  view: SystemView,
-  database: Database,
-): { readonly columns: readonly PlanColumn[]; rows(): Iterable<readonly SqlValue[]> } {
+function shown(context: StatementContext, view: SystemView, database: Database): ShownView {
   return {
     columns: view.columns.map(([column, type, nullable]) => ({ name: column, type: type(database.collation), nullable: nullable ?? true })),
-    rows: () => view.rows(context, database),
+    rows: (columnsOf) => view.rows(context, database, columnsOf),
   };
 }

@@ -82,7 +82,17 @@ function format(expression: Expression, around: number): string | null {
         ? null
         : `CONVERT(${typeText(expression.type)},${operand}${style === '' ? '' : `,${style}`})`;
     }
-    default:
+    case 'default':
+    case 'variable':
+    case 'global':
+    case 'quantified':
+    case 'distinctFrom':
+    case 'inQuery':
+    case 'exists':
+    case 'subquery':
+    case 'case':
+    case 'collate':
+    case 'atTimeZone':
       return null;
   }
 }

@@ -1,10 +1,10 @@
 /** What of a database's objects a session sees in catalog views. */
 import type { Database, Table, View } from './catalog.ts';
-import { planView } from './environment.ts';
 import { seesDefinition } from './permissions.ts';
 import type { PlanColumn } from './plan.ts';
 import { SqlError } from '../session.ts';
 import type { StatementContext } from './statement-context.ts';
+import type { ColumnsOf } from './views-columns.ts';
 
 /** The tables whose definition a session may see; one that another transaction is changing is waited for. */
 export function shownTables(context: StatementContext, database: Database): Table[] {
@@ -26,6 +26,7 @@ export function views(database: Database): View[] {
 export function* viewColumns(
   context: StatementContext,
   database: Database,
+  columnsOf: ColumnsOf,
 ): Generator<{ readonly view: View; readonly columns: readonly PlanColumn[] }> {
   if (database !== context.database) {
     return;
@@ -34,7 +35,7 @@ export function* viewColumns(
   for (const view of views(database)) {
     context.binding = true;
     try {
-      yield { view, columns: planView(context, view, view.name).columns };
+      yield { view, columns: columnsOf(view) };
     } catch (error) {
       if (!(error instanceof SqlError)) {
         throw error;

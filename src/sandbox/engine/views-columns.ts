@@ -1,16 +1,20 @@
 /** How catalog views declare their columns. */
 import type { SqlType, SqlValue } from '../sql-types.ts';
-import type { Database } from './catalog.ts';
+import type { Database, View } from './catalog.ts';
+import type { PlanColumn } from './plan.ts';
 import type { StatementContext } from './statement-context.ts';
 
 type TypeOf = (collation: string) => SqlType;
+
+/** The columns of a user's view, which planning knows. @throws SqlError when its tables are gone */
+export type ColumnsOf = (view: View) => readonly PlanColumn[];
 
 export interface SystemView {
   /** schema.name in lower case. */
   readonly name: string;
   /** Name, type, whether NULL may stand there (default: yes). */
   readonly columns: readonly (readonly [name: string, type: TypeOf, nullable?: boolean])[];
-  rows(context: StatementContext, database: Database): Iterable<readonly SqlValue[]>;
+  rows(context: StatementContext, database: Database, columnsOf: ColumnsOf): Iterable<readonly SqlValue[]>;
 }
 
 export const int: TypeOf = () => ({ name: 'int' });

@@ -142,7 +142,7 @@ export const informationViews: readonly SystemView[] = [
   {
     name: 'information_schema.columns',
     columns: COLUMNS,
-    *rows(context, database) {
+    *rows(context, database, columnsOf) {
       for (const table of shownTables(context, database)) {
         for (const [index, column] of table.columns.entries()) {
           const byDefault = column.default === null ? null : formatDefinition(column.default.expression, column.default.text);
@@ -150,7 +150,7 @@ export const informationViews: readonly SystemView[] = [
           yield [database.name, table.schema.name, table.name, ...columnValues({ name, type, nullable }, index + 1, byDefault)];
         }
       }
-      for (const { view, columns } of viewColumns(context, database)) {
+      for (const { view, columns } of viewColumns(context, database, columnsOf)) {
         for (const [index, column] of columns.entries()) {
           yield [database.name, view.schema.name, view.name, ...columnValues(column, index + 1, null)];
         }

@@ -24,7 +24,7 @@ describe.runIf(onSandbox)('refused by name', () => {
     ['SET LANGUAGE Deutsch', 'SET LANGUAGE'],
     ['SET ANSI_NULLS OFF', 'ANSI_NULLS'],
     ['SET IMPLICIT_TRANSACTIONS ON', 'IMPLICIT_TRANSACTIONS'],
-    ["EXEC sp_help 'dbo.t'", 'sp_help'],
+    ['EXEC sp_helpdb', 'sp_helpdb'],
     ['EXEC sys.sp_nothing_known', 'sp_nothing_known'],
     ['CREATE TRIGGER dbo.tr ON dbo.t INSTEAD OF INSERT AS SELECT 1', 'INSTEAD OF'],
     ["UPDATETEXT dbo.t.a @p 0 0 'x'", 'UPDATETEXT'],

@@ -261,7 +261,7 @@ describe('errors', () => {
     ['SELECT * FROM t TABLESAMPLE (10 PERCENT)', 'TABLESAMPLE'],
     ['SELECT * FROM t FOR XML PATH', 'FOR XML'],
     ['DECLARE c CURSOR FOR SELECT 1', 'DECLARE of anything but variables'],
-    ['DBCC CHECKDB', 'DBCC'],
+    ['DBCC CHECKDB', 'DBCC CHECKDB'],
     ['SELECT a FROM t FOR XML AUTO', 'FOR XML'],
   ])('what is outside of the subset is refused by name: %s', (text, construct) => {
     const refuse = (): unknown => parse(text);
