@@ -18,6 +18,7 @@ import { compileExpression } from './expressions.ts';
 import { runAtomicStatement } from './fire-triggers.ts';
 import { setVariable, thrownError } from './flow-statements.ts';
 import { insertExecuted } from './insert-executed.ts';
+import { beginImplicitly } from './implicit-transactions.ts';
 import { runProcedure } from './procedures.ts';
 import { isAtomic } from './run-statement.ts';
 import type { SessionState } from './session-state.ts';
@@ -199,7 +200,7 @@ export class BatchRunner {
     if (result.nullsEliminated === true) {
       this.sink.message({ ...NULLS_ELIMINATED, line });
     }
-    const counted = result.count === null || this.session.options.nocount ? null : result.count;
+    const counted = result.count === null || result.silent === true || this.session.options.nocount ? null : result.count;
     this.done({ rowCount: result.columns.length > 0 ? (counted ?? null) : counted, select: result.select });
   }
 
@@ -244,7 +245,14 @@ export class BatchRunner {
 
   /** The same batch with another sink, for INSERT … EXEC: an error goes to the statement outside. */
   #with(sink: ResultSink): BatchRunner {
-    const inner = new BatchRunner({ ...this, sink });
+    const inner = new BatchRunner({
+      session: this.session,
+      frame: this.frame,
+      sink,
+      signal: this.signal,
+      cache: this.cache,
+      depth: this.depth,
+    });
     inner.#text = this.#text;
     inner.#tryDepth = this.#tryDepth + 1;
     inner.#outerTries = this.#outerTries + 1;
@@ -320,6 +328,7 @@ export class BatchRunner {
       this.done({ rowCount: session.options.nocount ? null : count });
       return 'next';
     }
+    beginImplicitly(this, statement);
     if (isAtomic(statement)) {
       const result = await runAtomicStatement(this, statement);
       session.rowCount = BigInt(result.count ?? 0);

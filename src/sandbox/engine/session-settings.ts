@@ -21,7 +21,6 @@ const FIXED: Record<string, 'ON' | 'OFF'> = {
   ARITHABORT: 'ON',
   CONCAT_NULL_YIELDS_NULL: 'ON',
   QUOTED_IDENTIFIER: 'ON',
-  IMPLICIT_TRANSACTIONS: 'OFF',
   CURSOR_CLOSE_ON_COMMIT: 'OFF',
   NUMERIC_ROUNDABORT: 'OFF',
   ANSI_NULL_DFLT_OFF: 'OFF',
@@ -82,6 +81,9 @@ export function setOption(context: StatementContext, statement: SetOptionStateme
         break;
       case 'FMTONLY':
         session.options.formatOnly = on;
+        break;
+      case 'IMPLICIT_TRANSACTIONS':
+        session.options.implicitTransactions = on;
         break;
       case 'XACT_ABORT':
         session.options.xactAbort = on;
