@@ -1103,3 +1103,609 @@ GO
 SELECT 1 WHERE 1;
 -- error 4145, 15, 1, line 2
 GO
+-- ## JSON
+CREATE TABLE dbo.band (id int NOT NULL PRIMARY KEY, name nvarchar(30) NOT NULL, formed date NULL);
+CREATE TABLE dbo.album (id int NOT NULL PRIMARY KEY, band int NOT NULL, title nvarchar(30) NOT NULL, price decimal(5,2) NULL);
+INSERT INTO dbo.band VALUES (1, N'AC/DC', '1973-11-01'), (2, N'Say "Hi"', NULL);
+INSERT INTO dbo.album VALUES (10, 1, N'Powerage', 9.5), (11, 1, N'Jailbreak', NULL), (12, 2, N'Oohs', 3);
+-- affected: 2
+-- affected: 3
+GO
+-- JSON_VALUE and JSON_QUERY
+DECLARE @j nvarchar(max) = N'{"info":{"type":1,"address":{"town":"Bristol","country":"England"},"tags":["Sport","Water polo"]}}'; SELECT JSON_VALUE(@j, '$.info.address.town') AS a, JSON_VALUE(@j, '$.info.tags[1]') AS b, JSON_VALUE(@j, '$.info.address') AS c, JSON_QUERY(@j, '$.info.tags') AS d, JSON_QUERY(@j, '$.info.type') AS e, JSON_VALUE(@j, '$.info.type') AS f;
+-- columns: a nvarchar(4000) | b nvarchar(4000) | c nvarchar(4000) | d nvarchar(max) | e nvarchar(max) | f nvarchar(4000)
+-- row: Bristol | Water polo | NULL | ["Sport","Water polo"] | NULL | 1
+GO
+-- a strict path that leads nowhere
+SELECT JSON_VALUE('{"a":1}', 'strict $.b');
+-- error 13608, 16
+GO
+-- a path that is none
+SELECT JSON_VALUE('{"a":1}', 'a');
+-- error 13607, 16
+GO
+-- a text that is no JSON
+SELECT JSON_VALUE('{a}', '$.a');
+-- error 13609, 16
+GO
+-- ISJSON, with and without a kind
+SELECT ISJSON('{"a":[]}') AS a, ISJSON('1') AS b, ISJSON('true', VALUE) AS c, ISJSON('"x"', SCALAR) AS d, ISJSON('[]', OBJECT) AS e, ISJSON(NULL) AS f;
+-- columns: a int | b int | c int | d int | e int | f int
+-- row: 1 | 0 | 1 | 1 | 0 | NULL
+GO
+-- JSON_MODIFY: update, insert, delete, append
+DECLARE @i nvarchar(100) = N'{"name":"John","skills":["C#","SQL"]}'; SELECT JSON_MODIFY(@i, '$.name', 'Mike') AS a, JSON_MODIFY(@i, '$.surname', 'Smith') AS b, JSON_MODIFY(@i, '$.name', NULL) AS c, JSON_MODIFY(@i, 'append $.skills', 'Azure') AS d, JSON_MODIFY(@i, 'strict $.name', NULL) AS e;
+-- columns: a nvarchar(max) | b nvarchar(max) | c nvarchar(max) | d nvarchar(max) | e nvarchar(max)
+-- row: {"name":"Mike","skills":["C#","SQL"]} | {"name":"John","skills":["C#","SQL"],"surname":"Smith"} | {"skills":["C#","SQL"]} | {"name":"John","skills":["C#","SQL","Azure"]} | {"name":null,"skills":["C#","SQL"]}
+GO
+-- JSON_MODIFY with numbers and with JSON
+SELECT JSON_MODIFY('{"a":1}', '$.a', CAST(JSON_VALUE('{"a":1}', '$.a') AS int) + 1) AS a, JSON_MODIFY('{"a":1}', '$.b', '["x"]') AS b, JSON_MODIFY('{"a":1}', '$.b', JSON_QUERY('["x"]')) AS c;
+-- columns: a nvarchar(max) | b nvarchar(max) | c nvarchar(max)
+-- row: {"a":2} | {"a":1,"b":"[\"x\"]"} | {"a":1,"b":["x"]}
+GO
+-- JSON_OBJECT, JSON_ARRAY and JSON_PATH_EXISTS
+SELECT JSON_OBJECT('name':'value', 'type':1) AS a, JSON_OBJECT('name':'value', 'type':NULL ABSENT ON NULL) AS b, JSON_ARRAY('a', 1, NULL, 2 NULL ON NULL) AS c, JSON_ARRAY('a', JSON_OBJECT('name':'value'), NULL) AS d, JSON_PATH_EXISTS('{"info":{"address":[{"town":"Paris"}]}}', '$.info.address[0].town') AS e;
+-- columns: a nvarchar(max) | b nvarchar(max) | c nvarchar(max) | d nvarchar(max) | e int
+-- row: {"name":"value","type":1} | {"name":"value"} | ["a",1,null,2] | ["a",{"name":"value"}] | 1
+GO
+-- OPENJSON without a schema
+SELECT [key], value, type FROM OPENJSON(N'{"String_value":"John","Number":45,"N":2.5,"T":true,"F":false,"Null":null,"A":["a"],"O":{"b":1}}');
+-- columns: key nvarchar(4000) | value nvarchar(max) | type tinyint
+-- row: String_value | John | 1
+-- row: Number | 45 | 2
+-- row: N | 2.5 | 2
+-- row: T | true | 3
+-- row: F | false | 3
+-- row: Null | NULL | 0
+-- row: A | ["a"] | 4
+-- row: O | {"b":1} | 5
+GO
+-- OPENJSON of an array, with a path
+SELECT value FROM OPENJSON(N'{"path":{"to":["en-GB","en-UK"]}}', '$.path.to') ORDER BY [key] DESC;
+-- columns: value nvarchar(max)
+-- row: en-UK
+-- row: en-GB
+GO
+-- OPENJSON with a schema
+SELECT * FROM OPENJSON(N'[{"Order":{"Number":"SO43659","Date":"2011-05-31T00:00:00"},"Item":{"Price":2024.9940,"Quantity":1}},{"Order":{"Number":"SO43661"},"Item":{"Quantity":3}}]') WITH (Number varchar(20) '$.Order.Number', Date datetime '$.Order.Date', Quantity int '$.Item.Quantity', Item nvarchar(max) AS JSON);
+-- columns: Number varchar(20) | Date datetime | Quantity int | Item nvarchar(max)
+-- row: SO43659 | 2011-05-31 00:00:00.000 | 1 | {"Price":2024.9940,"Quantity":1}
+-- row: SO43661 | NULL | 3 | {"Quantity":3}
+GO
+-- OPENJSON under CROSS APPLY
+SELECT b.id, t.value FROM dbo.band b CROSS APPLY OPENJSON('["x","y"]') AS t WHERE b.id = 2 ORDER BY t.[key];
+-- columns: id int | value nvarchar(max)
+-- row: 2 | x
+-- row: 2 | y
+GO
+-- OPENJSON joins a list of keys
+SELECT b.name FROM OPENJSON('[2, 1]') WITH (id int '$') AS k JOIN dbo.band b ON b.id = k.id ORDER BY b.id;
+-- columns: name nvarchar(30)
+-- row: AC/DC
+-- row: Say "Hi"
+GO
+-- FOR JSON PATH nests by the dots in names
+SELECT id, name AS 'info.name', formed AS 'info.formed' FROM dbo.band ORDER BY id FOR JSON PATH;
+-- columns: JSON_F52E2B61-18A1-11d1-B105-00805F49916B nvarchar(max)
+-- row: [{"id":1,"info":{"name":"AC\/DC","formed":"1973-11-01"}},{"id":2,"info":{"name":"Say \"Hi\""}}]
+GO
+-- FOR JSON PATH with ROOT and INCLUDE_NULL_VALUES
+SELECT id, formed FROM dbo.band WHERE id = 2 FOR JSON PATH, ROOT('bands'), INCLUDE_NULL_VALUES;
+-- columns: JSON_F52E2B61-18A1-11d1-B105-00805F49916B nvarchar(max)
+-- row: {"bands":[{"id":2,"formed":null}]}
+GO
+-- FOR JSON PATH, WITHOUT_ARRAY_WRAPPER
+SELECT 2015 AS year, 12 AS month, 15 AS day FOR JSON PATH, WITHOUT_ARRAY_WRAPPER;
+-- columns: JSON_F52E2B61-18A1-11d1-B105-00805F49916B nvarchar(max)
+-- row: {"year":2015,"month":12,"day":15}
+GO
+-- FOR JSON AUTO nests by the tables of the columns
+SELECT band.name, album.title, album.price FROM dbo.band INNER JOIN dbo.album ON album.band = band.id ORDER BY band.id, album.id FOR JSON AUTO;
+-- columns: JSON_F52E2B61-18A1-11d1-B105-00805F49916B nvarchar(max)
+-- row: [{"name":"AC\/DC","album":[{"title":"Powerage","price":9.50},{"title":"Jailbreak"}]},{"name":"Say \"Hi\"","album":[{"title":"Oohs","price":3.00}]}]
+GO
+-- a nested FOR JSON is JSON, a text is not
+SELECT id, (SELECT title FROM dbo.album a WHERE a.band = b.id ORDER BY a.id FOR JSON PATH) AS albums, '[1]' AS text, JSON_QUERY('[1]') AS json FROM dbo.band b WHERE id = 2 FOR JSON PATH;
+-- columns: JSON_F52E2B61-18A1-11d1-B105-00805F49916B nvarchar(max)
+-- row: [{"id":2,"albums":[{"title":"Oohs"}],"text":"[1]","json":[1]}]
+GO
+-- a nested FOR JSON without its brackets is a text
+SELECT (SELECT 1 AS a FOR JSON PATH, WITHOUT_ARRAY_WRAPPER) AS inner_text FOR JSON PATH;
+-- columns: JSON_F52E2B61-18A1-11d1-B105-00805F49916B nvarchar(max)
+-- row: [{"inner_text":"{\"a\":1}"}]
+GO
+-- the types of FOR JSON
+SELECT CAST(1 AS bit) AS bit, CAST(1.50 AS decimal(5,2)) AS dec, 0x0102 AS bin, CAST('2020-01-02T03:04:05.678' AS datetime2(3)) AS moment, CAST('0E984725-C51C-4BF4-9960-E1C80E27ABA0' AS uniqueidentifier) AS guid, N'tab	here' AS text FOR JSON PATH;
+-- columns: JSON_F52E2B61-18A1-11d1-B105-00805F49916B nvarchar(max)
+-- row: [{"bit":true,"dec":1.50,"bin":"AQI=","moment":"2020-01-02T03:04:05.678","guid":"0E984725-C51C-4BF4-9960-E1C80E27ABA0","text":"tab\there"}]
+GO
+-- FOR JSON into a variable
+DECLARE @j nvarchar(max) = (SELECT id FROM dbo.band ORDER BY id FOR JSON PATH); SELECT @j AS j;
+-- columns: j nvarchar(max)
+-- row: [{"id":1},{"id":2}]
+GO
+-- FOR JSON needs names
+SELECT 1 FOR JSON PATH;
+-- error 13605, 16
+GO
+-- FOR JSON refuses the same name twice
+SELECT 1 AS a, 2 AS a FOR JSON PATH;
+-- error 13601, 16, 1, line 2: Property 'a' cannot be generated in JSON output due to a conflict with another column name or alias. Use different names and aliases for each column in SELECT list.
+GO
+-- ROOT and WITHOUT_ARRAY_WRAPPER do not meet
+SELECT 1 AS a FOR JSON PATH, ROOT('r'), WITHOUT_ARRAY_WRAPPER;
+-- error 13620, 16
+GO
+-- ## Writing rows
+CREATE TABLE dbo.item (id int IDENTITY(1,1) NOT NULL PRIMARY KEY, name nvarchar(10) NOT NULL, qty int NOT NULL CONSTRAINT df_item DEFAULT 3, price decimal(9,2) NULL, total AS qty * 2);
+CREATE TABLE dbo.audit (what nvarchar(10) NULL, id int NULL, old int NULL, new int NULL);
+GO
+-- INSERT with several rows
+INSERT INTO dbo.item (name, qty) VALUES (N'a', 1), (N'b', DEFAULT), (N'c', 5);
+-- affected: 3
+GO
+-- INSERT without the word INTO and without a column list
+INSERT dbo.item VALUES (N'd', 7, 1.5);
+-- affected: 1
+GO
+-- INSERT of a query
+INSERT INTO dbo.item (name, qty) SELECT name + N'2', qty FROM dbo.item WHERE id <= 2;
+-- affected: 2
+GO
+-- INSERT with TOP
+INSERT TOP (1) INTO dbo.item (name) SELECT v FROM (VALUES (N'top'), (N'more')) AS t (v);
+-- affected: 1
+GO
+-- INSERT with OUTPUT
+INSERT INTO dbo.item (name, price) OUTPUT inserted.id, inserted.qty, inserted.total VALUES (N'out', 2);
+-- columns: id int | qty int | total int
+-- row: 8 | 3 | 6
+GO
+-- what is there now
+SELECT id, name, qty, price, total FROM dbo.item ORDER BY id;
+-- columns: id int | name nvarchar(10) | qty int | price decimal(9,2) | total int
+-- row: 1 | a | 1 | NULL | 2
+-- row: 2 | b | 3 | NULL | 6
+-- row: 3 | c | 5 | NULL | 10
+-- row: 4 | d | 7 | 1.50 | 14
+-- row: 5 | a2 | 1 | NULL | 2
+-- row: 6 | b2 | 3 | NULL | 6
+-- row: 7 | top | 3 | NULL | 6
+-- row: 8 | out | 3 | 2.00 | 6
+GO
+-- identities
+INSERT INTO dbo.item (name) VALUES (N'nine'); SELECT SCOPE_IDENTITY() AS a, @@IDENTITY AS b, IDENT_CURRENT('dbo.item') AS c; DELETE FROM dbo.item WHERE id = 9;
+-- affected: 1
+-- columns: a decimal(38,0) | b decimal(38,0) | c decimal(38,0)
+-- row: 9 | 9 | 9
+-- affected: 1
+GO
+-- DEFAULT VALUES where a column has none
+INSERT INTO dbo.item DEFAULT VALUES;
+-- error 515, 16, 2, line 2
+GO
+-- DEFAULT VALUES
+CREATE TABLE dbo.defaults (id int IDENTITY(5,5), a int DEFAULT 1, b int NULL); INSERT INTO dbo.defaults DEFAULT VALUES; SELECT id, a, b FROM dbo.defaults;
+-- affected: 1
+-- columns: id int | a int | b int
+-- row: 5 | 1 | NULL
+GO
+-- INSERT of what a text gives
+INSERT INTO dbo.audit (what, id) EXEC ('SELECT N''exec'', 1 UNION ALL SELECT N''exec'', 2; SELECT N''more'', 3');
+-- affected: 3
+GO
+-- INSERT of what sp_executesql gives
+INSERT INTO dbo.audit (what, id) EXEC sp_executesql N'SELECT N''param'', @n', N'@n int', @n = 4; SELECT what, COUNT(*) AS n FROM dbo.audit GROUP BY what ORDER BY what;
+-- affected: 1
+-- columns: what nvarchar(10) | n int
+-- row: exec | 2
+-- row: more | 1
+-- row: param | 1
+GO
+-- an identity takes no value
+INSERT INTO dbo.item (id, name) VALUES (99, N'x');
+-- error 544, 16, 1, line 2: Cannot insert explicit value for identity column in table 'item' when IDENTITY_INSERT is set to OFF.
+GO
+-- unless IDENTITY_INSERT is ON
+SET IDENTITY_INSERT dbo.item ON; INSERT INTO dbo.item (id, name) VALUES (20, N'x'); SET IDENTITY_INSERT dbo.item OFF; DELETE FROM dbo.item WHERE id = 20;
+-- affected: 1
+-- affected: 1
+GO
+-- fewer values than columns
+INSERT INTO dbo.item (name, qty) VALUES (N'x');
+-- error 109, 15, 1, line 2
+GO
+-- fewer items than columns
+INSERT INTO dbo.item (name, qty) SELECT N'x';
+-- error 120, 15, 1, line 2: The select list for the INSERT statement contains fewer items than the insert list. The number of SELECT values must match the number of INSERT columns.
+GO
+-- more values than the table has columns
+INSERT INTO dbo.audit VALUES (N'x', 1, 2, 3, 4);
+-- error 213, 16, 1, line 2: Column name or number of supplied values does not match table definition.
+GO
+-- a column that is not there
+INSERT INTO dbo.item (nope) VALUES (1);
+-- error 207, 16, 1, line 2: Invalid column name 'nope'.
+GO
+-- NULL where it may not be
+INSERT INTO dbo.item (name) VALUES (NULL);
+-- error 515, 16, 2, line 2
+GO
+-- the same key twice
+INSERT INTO dbo.band VALUES (1, N'again', NULL);
+-- error 2627, 14, 1, line 2
+GO
+-- UPDATE with expressions and compound operators
+UPDATE dbo.item SET qty += 1, price = COALESCE(price, 0) + 0.5 WHERE id IN (1, 4);
+-- affected: 2
+GO
+-- UPDATE sees the values from before it
+UPDATE dbo.audit SET old = id, new = old WHERE what = N'param'; SELECT old, new FROM dbo.audit WHERE what = N'param';
+-- affected: 1
+-- columns: old int | new int
+-- row: 4 | NULL
+GO
+-- UPDATE with FROM and a join
+UPDATE i SET i.price = s.p FROM dbo.item AS i INNER JOIN (VALUES (2, 8.25), (3, 9.5)) AS s (id, p) ON s.id = i.id;
+-- affected: 2
+GO
+-- UPDATE with OUTPUT of both sides
+UPDATE dbo.item SET qty = qty * 10 OUTPUT deleted.qty AS old, inserted.qty AS new, inserted.name WHERE id = 3;
+-- columns: old int | new int | name nvarchar(10)
+-- row: 5 | 50 | c
+GO
+-- UPDATE with OUTPUT INTO
+UPDATE dbo.item SET qty = 2 OUTPUT N'update', inserted.id, deleted.qty, inserted.qty INTO dbo.audit (what, id, old, new) WHERE id = 1; SELECT * FROM dbo.audit WHERE what = N'update';
+-- affected: 1
+-- columns: what nvarchar(10) | id int | old int | new int
+-- row: update | 1 | 2 | 2
+GO
+-- UPDATE with TOP and PERCENT
+UPDATE TOP (25) PERCENT dbo.item SET price = 0 WHERE price IS NULL;
+-- affected: 1
+GO
+-- UPDATE that sets a variable too
+DECLARE @v int; UPDATE dbo.item SET @v = qty = qty + 1 WHERE id = 2; SELECT @v AS v;
+-- affected: 1
+-- columns: v int
+-- row: 4
+GO
+-- the same column twice
+UPDATE dbo.item SET qty = 1, qty = 2;
+-- error 264, 16, 1, line 2
+GO
+-- an identity does not change
+UPDATE dbo.item SET id = 1;
+-- error 8102, 16, 1, line 2: Cannot update identity column 'id'.
+GO
+-- a computed column neither
+UPDATE dbo.item SET total = 1;
+-- error 271, 16, 1, line 2
+GO
+-- UPDATE without rows
+UPDATE dbo.item SET qty = 1 WHERE 1 = 0;
+-- affected: 0
+GO
+-- DELETE with a join
+DELETE i FROM dbo.item i INNER JOIN dbo.audit a ON a.id = i.id WHERE a.what = N'more';
+-- affected: 1
+GO
+-- DELETE with OUTPUT
+DELETE FROM dbo.item OUTPUT deleted.id, deleted.name WHERE name LIKE N'_2';
+-- columns: id int | name nvarchar(10)
+-- row: 5 | a2
+-- row: 6 | b2
+GO
+-- DELETE with TOP
+DELETE TOP (1) FROM dbo.item WHERE name = N'top';
+-- affected: 1
+GO
+-- DELETE through a CTE removes duplicates
+CREATE TABLE dbo.twice (id int NOT NULL PRIMARY KEY, v int NOT NULL); INSERT INTO dbo.twice VALUES (1, 5), (2, 5), (3, 6); WITH d AS (SELECT id, ROW_NUMBER() OVER (PARTITION BY v ORDER BY id) AS n FROM dbo.twice) DELETE FROM d WHERE n > 1; SELECT id FROM dbo.twice ORDER BY id;
+-- affected: 3
+-- affected: 1
+-- columns: id int
+-- row: 1
+-- row: 3
+GO
+-- UPDATE through a CTE
+WITH d AS (SELECT id, v, ROW_NUMBER() OVER (ORDER BY id DESC) AS n FROM dbo.twice) UPDATE d SET v = n * 100 WHERE n = 1; SELECT id, v FROM dbo.twice ORDER BY id;
+-- affected: 1
+-- columns: id int | v int
+-- row: 1 | 5
+-- row: 3 | 100
+GO
+-- TRUNCATE begins identities anew
+TRUNCATE TABLE dbo.defaults; INSERT INTO dbo.defaults DEFAULT VALUES; SELECT id FROM dbo.defaults;
+-- affected: 1
+-- columns: id int
+-- row: 5
+GO
+-- SELECT INTO makes a table
+SELECT id, name INTO dbo.copied FROM dbo.band WHERE id = 1; SELECT * FROM dbo.copied;
+-- affected: 1
+-- columns: id int | name nvarchar(30)
+-- row: 1 | AC/DC
+GO
+-- ## MERGE
+CREATE TABLE dbo.stock (id int NOT NULL PRIMARY KEY, qty int NOT NULL);
+CREATE TABLE dbo.delivery (id int NOT NULL, qty int NOT NULL);
+INSERT INTO dbo.stock VALUES (1, 10), (2, 20), (3, 30);
+INSERT INTO dbo.delivery VALUES (2, 5), (3, -30), (4, 40);
+-- affected: 3
+-- affected: 3
+GO
+-- MERGE with all branches, and its actions
+MERGE INTO dbo.stock AS t USING dbo.delivery AS s ON t.id = s.id WHEN MATCHED AND t.qty + s.qty <= 0 THEN DELETE WHEN MATCHED THEN UPDATE SET qty = t.qty + s.qty WHEN NOT MATCHED BY TARGET THEN INSERT (id, qty) VALUES (s.id, s.qty) WHEN NOT MATCHED BY SOURCE AND t.qty > 5 THEN UPDATE SET t.qty = 0; SELECT id, qty FROM dbo.stock ORDER BY id;
+-- affected: 4
+-- columns: id int | qty int
+-- row: 1 | 0
+-- row: 2 | 25
+-- row: 4 | 40
+GO
+-- MERGE with OUTPUT $action into a table
+DECLARE @done TABLE (what nvarchar(10), id int, gone int); MERGE dbo.stock WITH (HOLDLOCK) AS t USING (VALUES (1, 1), (9, 9)) AS s (id, qty) ON t.id = s.id WHEN MATCHED THEN UPDATE SET qty = s.qty WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.qty) WHEN NOT MATCHED BY SOURCE THEN DELETE OUTPUT $action, inserted.id, deleted.id INTO @done; SELECT what, id, gone FROM @done ORDER BY what, gone;
+-- affected: 4
+-- columns: what nvarchar(10) | id int | gone int
+-- row: DELETE | NULL | 2
+-- row: DELETE | NULL | 4
+-- row: INSERT | 9 | NULL
+-- row: UPDATE | 1 | 1
+GO
+-- MERGE may name the source in OUTPUT
+MERGE dbo.stock AS t USING (VALUES (1, N'first'), (50, N'second')) AS s (id, note) ON t.id = s.id WHEN NOT MATCHED THEN INSERT VALUES (s.id, 0) OUTPUT $action AS what, s.note, inserted.id;
+-- columns: what nvarchar(10) | note nvarchar(6) | id int
+-- row: INSERT | second | 50
+GO
+-- MERGE of one row twice
+MERGE dbo.stock AS t USING (VALUES (1), (1)) AS s (id) ON t.id = s.id WHEN MATCHED THEN UPDATE SET qty = 1;
+-- error 8672, 16, 1, line 2
+GO
+-- MERGE needs its semicolon
+MERGE dbo.stock AS t USING (VALUES (1)) AS s (id) ON t.id = s.id WHEN MATCHED THEN DELETE
+-- error 10713, 15
+GO
+-- MERGE with two actions of a kind
+MERGE dbo.stock AS t USING (VALUES (1)) AS s (id) ON t.id = s.id WHEN MATCHED AND t.qty = 1 THEN DELETE WHEN MATCHED THEN DELETE;
+-- error 10714, 15, 1, line 2: An action of type 'DELETE' cannot appear more than once in a 'WHEN MATCHED' clause of a MERGE statement.
+GO
+-- MERGE with a condition after a branch without one
+MERGE dbo.stock AS t USING (VALUES (1)) AS s (id) ON t.id = s.id WHEN MATCHED THEN DELETE WHEN MATCHED AND t.qty = 1 THEN UPDATE SET qty = 1;
+-- error 5324, 15
+GO
+-- ## Flow of control, variables and messages
+-- variables
+DECLARE @a int = 1, @b varchar(10), @c decimal(5, 2) = 1.005; SET @a += 4; SELECT @b = 'x' + CAST(@a AS varchar(3)); SELECT @a AS a, @b AS b, @c AS c;
+-- columns: a int | b varchar(10) | c decimal(5,2)
+-- row: 5 | x5 | 1.01
+GO
+-- a variable of SELECT keeps its value when no row comes
+DECLARE @a int = 7; SELECT @a = id FROM dbo.stock WHERE id = -1; SELECT @a AS a;
+-- columns: a int
+-- row: 7
+GO
+-- and becomes NULL with SET
+DECLARE @a int = 7; SET @a = (SELECT id FROM dbo.stock WHERE id = -1); SELECT @a AS a;
+-- columns: a int
+-- row: NULL
+GO
+-- SELECT @v = @v + column goes through the rows
+DECLARE @t int = 0; SELECT @t = @t + v FROM (VALUES (1), (2), (3)) AS s (v); SELECT @t AS t, @@ROWCOUNT AS n;
+-- columns: t int | n int
+-- row: 6 | 3
+GO
+-- a variable that was not declared
+SELECT @nope;
+-- error 137, 15, 2, line 2: Must declare the scalar variable "@nope".
+GO
+-- a variable lives in its batch
+SELECT @a;
+-- error 137, 15, 2, line 2: Must declare the scalar variable "@a".
+GO
+-- assigning and selecting at once
+DECLARE @a int; SELECT @a = 1, 2;
+-- error 141, 15, 1, line 2: A SELECT statement that assigns a value to a variable must not be combined with data-retrieval operations.
+GO
+-- IF, ELSE and BEGIN … END
+IF 1 = 2 SELECT 'then' AS a ELSE BEGIN SELECT 'else' AS a; SELECT 'too' AS b; END
+-- columns: a varchar(4)
+-- row: else
+-- columns: b varchar(3)
+-- row: too
+GO
+-- IF EXISTS
+IF EXISTS (SELECT 1 FROM dbo.stock WHERE id = 1) PRINT 'there' ELSE PRINT 'gone';
+-- info 0, 0, 1, line 2: there
+GO
+-- WHILE with BREAK and CONTINUE
+DECLARE @i int = 0, @s varchar(20) = ''; WHILE @i < 10 BEGIN SET @i += 1; IF @i = 3 CONTINUE; IF @i = 6 BREAK; SET @s += CAST(@i AS varchar(2)); END; SELECT @s AS s;
+-- columns: s varchar(20)
+-- row: 1245
+GO
+-- GOTO
+DECLARE @i int = 1; again: SET @i = @i * 2; IF @i < 50 GOTO again; SELECT @i AS i;
+-- columns: i int
+-- row: 64
+GO
+-- GOTO a label that is not there
+GOTO nowhere;
+-- error 133, 15, 1, line 2: A GOTO statement references the label 'nowhere' but the label has not been declared.
+GO
+-- RETURN ends the batch
+SELECT 1 AS a; RETURN; SELECT 2 AS b;
+-- columns: a int
+-- row: 1
+GO
+-- TRY and CATCH with the functions of errors
+BEGIN TRY
+  DECLARE @i int = 1 / 0;
+END TRY
+BEGIN CATCH
+  SELECT ERROR_NUMBER() AS n, ERROR_SEVERITY() AS sev, ERROR_STATE() AS st, ERROR_LINE() AS line, ERROR_PROCEDURE() AS proc_name, ERROR_MESSAGE() AS m, XACT_STATE() AS x;
+END CATCH;
+-- columns: n int | sev int | st int | line int | proc_name nvarchar(128) | m nvarchar(4000) | x smallint
+-- row: 8134 | 16 | 1 | 3 | NULL | Divide by zero error encountered. | 0
+GO
+-- the functions of errors outside of CATCH
+SELECT ERROR_NUMBER() AS n, ERROR_MESSAGE() AS m;
+-- columns: n int | m nvarchar(4000)
+-- row: NULL | NULL
+GO
+-- THROW with a message of one's own
+THROW 51000, 'The record does not exist.', 1;
+-- error 51000, 16, 1, line 2: The record does not exist.
+GO
+-- THROW again in CATCH
+BEGIN TRY
+  DECLARE @i int = 1 / 0;
+END TRY
+BEGIN CATCH
+  PRINT 'In catch block.';
+  THROW;
+END CATCH;
+-- info 0, 0, 1, line 6: In catch block.
+-- error 8134, 16, 1, line 3: Divide by zero error encountered.
+GO
+-- THROW takes numbers from 50000
+THROW 40000, 'small', 1;
+-- error 35100, 16
+GO
+-- RAISERROR with arguments
+RAISERROR (N'This is message %s %d.', 10, 1, N'number', 5);
+-- info 50000, 0, 1, line 2: This is message number 5.
+GO
+-- RAISERROR with widths
+RAISERROR (N'<<%7.3s>><<%*.*s>>', 10, 1, N'abcde', 7, 3, N'abcde') WITH NOWAIT;
+-- info 50000, 0, 1, line 2: <<    abc>><<    abc>>
+GO
+-- RAISERROR of a severity that is an error
+RAISERROR ('wrong: %i', 16, 2, 42);
+-- error 50000, 16, 2, line 2: wrong: 42
+GO
+-- the batch goes on after an error
+SELECT 1 / 0; SELECT 'next' AS a;
+-- error 8134, 16, 1, line 2: Divide by zero error encountered.
+-- columns: a varchar(4)
+-- row: next
+GO
+-- but not after one of conversion
+SELECT CAST('x' AS int); SELECT 'next' AS a;
+-- error 245, 16, 1, line 2: Conversion failed when converting the varchar value 'x' to data type int.
+GO
+-- @@ERROR and @@ROWCOUNT
+UPDATE dbo.stock SET qty = qty; SELECT @@ROWCOUNT AS n, @@ERROR AS e;
+-- affected: 3
+-- columns: n int | e int
+-- row: 3 | 0
+GO
+-- PRINT of a number
+PRINT 1 + 2;
+-- info 0, 0, 1, line 2: 3
+GO
+-- WAITFOR DELAY
+WAITFOR DELAY '00:00:00.010'; SELECT 'later' AS a;
+-- columns: a varchar(5)
+-- row: later
+GO
+-- WAITFOR with a text that is no time
+WAITFOR DELAY 'soon';
+-- error 148, 15, 1, line 2: Incorrect time syntax in time string 'soon' used with WAITFOR.
+GO
+-- EXEC of a text
+DECLARE @sql nvarchar(100) = N'SELECT ' + N'5 AS five'; EXEC (@sql);
+-- columns: five int
+-- row: 5
+GO
+-- a text of EXEC does not see the variables around it
+DECLARE @a int = 1; EXEC ('SELECT @a');
+-- error 137, 15, 2, line 1: Must declare the scalar variable "@a".
+GO
+-- sp_executesql with an output parameter
+DECLARE @n int; EXEC sp_executesql N'SELECT @c = COUNT(*) FROM dbo.stock WHERE id > @from', N'@from int, @c int OUTPUT', @from = 1, @c = @n OUTPUT; SELECT @n AS n;
+-- columns: n int
+-- row: 2
+GO
+-- a procedure that is not there
+EXEC dbo.nothing_here;
+-- error 2812, 16, 62, line 2: Could not find stored procedure 'dbo.nothing_here'.
+GO
+-- NOCOUNT
+SET NOCOUNT ON; UPDATE dbo.stock SET qty = qty; SET NOCOUNT OFF;
+GO
+-- an unknown option
+SET NOTHING ON;
+-- error 195, 15, 5, line 2: 'NOTHING' is not a recognized SET option.
+GO
+-- SET ROWCOUNT
+SET ROWCOUNT 1; SELECT id FROM dbo.stock ORDER BY id; SET ROWCOUNT 0;
+-- columns: id int
+-- row: 1
+GO
+-- table variables
+DECLARE @t TABLE (id int IDENTITY(1,1) PRIMARY KEY, v varchar(5) DEFAULT 'd'); INSERT INTO @t (v) VALUES ('a'), (DEFAULT); UPDATE @t SET v = v + '!' WHERE id = 1; DELETE FROM @t WHERE id = 3; SELECT t.id, t.v FROM @t AS t ORDER BY t.id;
+-- affected: 2
+-- affected: 1
+-- affected: 0
+-- columns: id int | v varchar(5)
+-- row: 1 | a!
+-- row: 2 | d
+GO
+-- a table variable is not undone by a rollback
+DECLARE @t TABLE (v int); BEGIN TRAN; INSERT INTO @t VALUES (1); ROLLBACK; SELECT v FROM @t;
+-- affected: 1
+-- columns: v int
+-- row: 1
+GO
+-- temporary tables
+CREATE TABLE #t (id int NOT NULL PRIMARY KEY, v int); INSERT INTO #t VALUES (1, 10), (2, 20); SELECT SUM(v) AS s FROM #t;
+-- affected: 2
+-- columns: s int
+-- row: 30
+GO
+-- a temporary table lives with the session
+SELECT COUNT(*) AS n FROM #t; DROP TABLE #t;
+-- columns: n int
+-- row: 2
+GO
+-- a temporary table that is not there
+SELECT * FROM #t;
+-- error 208, 16
+GO
+-- a temporary table of EXEC ends with it
+EXEC ('CREATE TABLE #inner (id int)'); SELECT * FROM #inner;
+-- error 208, 16
+GO
+-- transactions: commit, rollback, savepoint, counts
+BEGIN TRAN; INSERT INTO dbo.audit (what) VALUES (N'kept'); SAVE TRAN s; INSERT INTO dbo.audit (what) VALUES (N'gone'); ROLLBACK TRAN s; BEGIN TRAN; SELECT @@TRANCOUNT AS n; COMMIT; COMMIT; SELECT COUNT(*) AS n FROM dbo.audit WHERE what IN (N'kept', N'gone');
+-- affected: 1
+-- affected: 1
+-- columns: n int
+-- row: 2
+-- columns: n int
+-- row: 1
+GO
+-- COMMIT without a transaction
+COMMIT;
+-- error 3902, 16, 1, line 2: The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.
+GO
+-- XACT_ABORT rolls back and ends the batch
+SET XACT_ABORT ON; BEGIN TRAN; INSERT INTO dbo.audit (what) VALUES (N'abort'); SELECT 1 / 0; SELECT 'never' AS a;
+-- affected: 1
+-- error 8134, 16, 1, line 2: Divide by zero error encountered.
+GO
+-- nothing of it is left
+SET XACT_ABORT OFF; SELECT COUNT(*) AS n, @@TRANCOUNT AS t FROM dbo.audit WHERE what = N'abort';
+-- columns: n int | t int
+-- row: 0 | 0
+GO
+-- names with brackets and quotes
+CREATE TABLE dbo.[odd name] ([a ]]b] int, "c d" int); INSERT INTO dbo.[odd name] ([a ]]b], "c d") VALUES (1, 2); SELECT [a ]]b] AS [x y], o."c d" FROM dbo.[odd name] AS o;
+-- affected: 1
+-- columns: x y int | c d int
+-- row: 1 | 2
+GO
+-- metadata of objects and columns
+SELECT OBJECT_NAME(OBJECT_ID(N'dbo.stock')) AS a, SCHEMA_NAME(SCHEMA_ID('dbo')) AS b, COL_LENGTH('dbo.item', 'name') AS c, OBJECT_ID('dbo.nothing') AS d, TYPE_NAME(TYPE_ID('int')) AS e, COLUMNPROPERTY(OBJECT_ID('dbo.item'), 'id', 'IsIdentity') AS f;
+-- columns: a nvarchar(128) | b nvarchar(128) | c smallint | d int | e nvarchar(128) | f int
+-- row: stock | dbo | 20 | NULL | int | 1
+GO

@@ -44,6 +44,9 @@ export async function atomically<T>(
       if (following !== undefined) {
         await following;
       }
+      if (!own) {
+        transaction.settle(mark, instance.manager.seq);
+      }
       if (own) {
         const committed = instance.manager.commit(transaction);
         if (committed !== undefined) {

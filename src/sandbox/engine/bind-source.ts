@@ -41,7 +41,7 @@ export interface PlanEnvironment {
     found(source: StoredSource): void;
     /** The query that is written through, and what is called for each row of it while the table's row is current. */
     readonly specification?: QuerySpecification;
-    produced?(values: readonly SqlValue[]): void;
+    readonly produced?: (values: readonly SqlValue[]) => void;
   };
   /** @throws SqlError 4413 */
   planView(view: View, alias: string): NamedRows;

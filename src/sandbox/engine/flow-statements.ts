@@ -47,7 +47,15 @@ export function thrownError(context: StatementContext, statement: ThrowStatement
     }
     return new SqlError(caught.number, caught.message, { class: caught.severity, state: caught.state, line: caught.line });
   }
-  return new SqlError(Number(evaluate(context, statement.number)), textOf(context, statement.message), {
+  const number = Number(evaluate(context, statement.number));
+  if (number < 50_000) {
+    throw new SqlError(
+      35_100,
+      `Error number ${number} in the THROW statement is outside the valid range. Specify an error number in the valid range of 50000 to 2147483647.`,
+      { state: 10, line: statement.line },
+    );
+  }
+  return new SqlError(number, textOf(context, statement.message), {
     state: Number(evaluate(context, statement.state)),
     line: statement.line,
   });
@@ -119,5 +127,7 @@ export function declareTable(context: StatementContext, statement: DeclareTableS
   const tempdb = context.instance.database('tempdb') ?? context.database;
   const draft = createDraft(tempdb, { id: 1, name: 'dbo' }, statement.name, true);
   fillDraft(context, draft, statement.columns, statement.constraints, null);
-  context.frame.tables.set(statement.name.toLowerCase(), tableOf(context, draft));
+  const table = tableOf(context, draft);
+  table.store.lasting = true;
+  context.frame.tables.set(statement.name.toLowerCase(), table);
 }

@@ -79,7 +79,12 @@ export function planSpecification(env: PlanEnvironment, spec: QuerySpecification
   const limit = limitRows(env, spec.top, query, parent);
   const streams =
     keys.length === 0 || (grouped === null && windows === null && !spec.distinct && orderedBySource(query.orderBy, source, final, output));
-  const produce = (): SqlValue[] => output.map((item) => item.value.evaluate(ctx));
+  const produced = env.target?.specification === spec ? env.target.produced : undefined;
+  const produce = (): SqlValue[] => {
+    const values = output.map((item) => item.value.evaluate(ctx));
+    produced?.(values);
+    return values;
+  };
   const hash = spec.distinct ? rowHasher(columns.map((column) => column.type)) : null;
 
   return {

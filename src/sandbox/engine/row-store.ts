@@ -91,6 +91,8 @@ export class RowStore {
   readonly #buckets: readonly Map<string, Set<RowChain>>[];
   readonly #vacuumer: Vacuumer;
   #lastRowId = 0;
+  /** The rows of a table variable: a rollback leaves them. Source: learn.microsoft.com "table (Transact-SQL)". */
+  lasting = false;
 
   constructor(shape: StoreShape, vacuumer: Vacuumer) {
     this.shape = shape;
@@ -292,6 +294,10 @@ class VersionEntry implements LogEntry {
     this.#store = store;
     this.#chain = chain;
     this.#version = version;
+  }
+
+  get lasting(): boolean {
+    return this.#store.lasting;
   }
 
   undo(): void {

@@ -15,7 +15,14 @@ export function runSelect(env: PlanEnvironment, statement: SelectStatement): Sta
   const body = query.body.kind === 'specification' ? query.body : null;
   if (body?.items.some((item) => item.kind === 'assign') === true) {
     const assign = planAssignment(env, query, body);
-    return { count: env.context.binding ? 0 : assign(), columns: [], rows: [], select: true };
+    return {
+      count: env.context.binding ? 0 : assign(),
+      columns: [],
+      rows: [],
+      select: true,
+      silent: true,
+      nullsEliminated: env.context.nullsEliminated,
+    };
   }
   const plan = env.planQuery(env, query, null);
   if (env.context.binding) {

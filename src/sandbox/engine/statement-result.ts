@@ -10,6 +10,8 @@ export interface StatementResult {
   readonly rows: readonly (readonly SqlValue[])[];
   /** A SELECT: DONE says so. */
   readonly select: boolean;
+  /** The count is for @@ROWCOUNT alone: a SELECT that assigns variables tells a client of no rows. */
+  readonly silent?: boolean;
   /** An aggregate left NULLs out: warning 8153. */
   readonly nullsEliminated?: boolean;
 }

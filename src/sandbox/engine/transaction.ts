@@ -11,6 +11,8 @@ export interface LogEntry {
   stamp(seq: number): void;
   /** It changed the catalog. */
   readonly definition?: boolean;
+  /** It changed a table variable, which no rollback but that of its statement takes back. */
+  readonly lasting?: boolean;
 }
 
 /** A view of the past: everything stamped up to `seq`. Whoever opened it closes it with `TransactionManager.release`. */
@@ -74,6 +76,21 @@ export class Transaction {
     }
     while ((this.savepoints.at(-1)?.length ?? 0) > length) {
       this.savepoints.pop();
+    }
+  }
+
+  /** The statement that wrote everything after `length` entries has succeeded: what is no part of the transaction stands now. */
+  settle(length: number, seq: number): void {
+    if (!this.log.slice(length).some((entry) => entry.lasting === true)) {
+      return;
+    }
+    const entries = this.log.splice(length);
+    for (const entry of entries) {
+      if (entry.lasting === true) {
+        entry.stamp(seq);
+      } else {
+        this.log.push(entry);
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 /** UPDATE and DELETE, with FROM, TOP and OUTPUT. */
 import type { Expression } from '../sql/ast-expression.ts';
-import type { Assignment, DeleteStatement, TableSource, UpdateStatement } from '../sql/ast.ts';
+import type { Assignment, DeleteStatement, Query, TableSource, UpdateStatement } from '../sql/ast.ts';
 import type { EvalContext } from '../sql/context.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
@@ -26,6 +26,7 @@ import type { StoredSource } from './source-table.ts';
 import { storedSource } from './source-table.ts';
 import type { StatementResult } from './statement-result.ts';
 import { TableWriter } from './table-writer.ts';
+import { updatableQuery } from './updatable-query.ts';
 import { writeInto } from './write-clause.ts';
 import type { WriteLimit } from './write-limit.ts';
 import { writeLimit } from './write-limit.ts';
@@ -34,6 +35,8 @@ interface BoundTarget {
   readonly table: Table;
   readonly source: Source;
   readonly stored: StoredSource;
+  /** The table's column behind a name of SET, where a query is written through. */
+  readonly columnOf?: (name: string, line: number) => string;
 }
 
 /** The rows that an UPDATE or DELETE goes over, with its target among them. */
@@ -41,6 +44,16 @@ function bindTarget(env: PlanEnvironment, statement: UpdateStatement | DeleteSta
   const { context } = env;
   const permission = statement.kind === 'update' ? 'UPDATE' : 'DELETE';
   const { target } = statement;
+  const through = queryNamed(statement);
+  if (through !== null) {
+    const { alias: name, columns, query, node } = through;
+    const updatable = updatableQuery(env, query, { name, columns, permission, line: statement.line });
+    const source =
+      statement.from === null
+        ? updatable.source
+        : bindSource({ ...env, instead: { node, source: updatable.source } }, statement.from, null);
+    return { ...updatable, source };
+  }
   const aliased = statement.from === null || target.kind !== 'table' ? null : tableNamed(env, statement.from, target.name.name);
   if (aliased !== null && statement.from !== null) {
     let stored: StoredSource | null = null;
@@ -77,6 +90,32 @@ function bindTarget(env: PlanEnvironment, statement: UpdateStatement | DeleteSta
   }
   const other = bindSource(env, statement.from, null);
   return { table, source: joinSource(context, { type: 'cross', left: stored, right: other, on: [] }), stored };
+}
+
+/** The CTE or derived table that a target's name means; null when it is a table. */
+function queryNamed(
+  statement: UpdateStatement | DeleteStatement,
+): { readonly node: TableSource; readonly query: Query; readonly alias: string; readonly columns: readonly string[] } | null {
+  const { target, from, ctes } = statement;
+  if (target.kind !== 'table' || target.name.schema !== null) {
+    return null;
+  }
+  const name = target.name.name;
+  const find = (source: TableSource): TableSource | null => {
+    if (source.kind === 'join' || source.kind === 'apply') {
+      return find(source.left) ?? find(source.right);
+    }
+    const exposed = source.kind === 'table' ? (source.alias ?? source.name.name) : source.kind === 'derived' ? source.alias : '';
+    return sameName(exposed, name) ? source : null;
+  };
+  const node = from === null ? target : (find(from) ?? target);
+  if (node.kind === 'derived') {
+    return { node, query: node.query, alias: node.alias, columns: node.columns };
+  }
+  const cte = node.kind === 'table' && node.name.schema === null ? ctes.find((each) => sameName(each.name, node.name.name)) : undefined;
+  return cte === undefined || node.kind !== 'table'
+    ? null
+    : { node, query: cte.query, alias: node.alias ?? node.name.name, columns: cte.columns };
 }
 
 /** The table of a FROM clause that a target's name means: by alias, else by the table's own name. */
@@ -281,13 +320,30 @@ function settable(table: Table, name: string, line: number): Column {
   return column;
 }
 
+/** SET as the table's columns, where it names those of a query. */
+function namedAssignments(statement: UpdateStatement, { columnOf }: BoundTarget): readonly Assignment[] {
+  if (columnOf === undefined) {
+    return statement.assignments;
+  }
+  return statement.assignments.map((assignment) => {
+    const name = assignment.column?.at(-1);
+    if (name === undefined) {
+      return assignment;
+    }
+    if (assignment.operator !== '=' || assignment.write !== null) {
+      throw new UnsupportedError(`SET with ${assignment.operator} through a query`, assignment.line);
+    }
+    return { ...assignment, column: [columnOf(name, assignment.line)] };
+  });
+}
+
 export function runUpdate(env: PlanEnvironment, statement: UpdateStatement): StatementResult {
   const bound = bindTarget(env, statement);
   const { table } = bound;
   env.context.triggerEvents.expect(table, 'UPDATE', statement.output);
   const writer = new TableWriter(env, table);
   const output = statement.output === null ? null : outputRows(env, statement.output, table, othersOf(bound));
-  const set = setList(env, table, statement.assignments, targetScope(env, bound), bound.stored.tables[0]?.name ?? table.name);
+  const set = setList(env, table, namedAssignments(statement, bound), targetScope(env, bound), bound.stored.tables[0]?.name ?? table.name);
   const ctx = env.context.eval;
   const rows: (Targeted & { readonly after: SqlValue[] })[] = [];
   const limit = eachTarget(env, bound, statement, (row) => {

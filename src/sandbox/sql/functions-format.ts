@@ -95,7 +95,7 @@ function formatDate(at: DateTimeValue, offset: number | null, given: string): st
   const clock = clockFromTicks(at.ticks);
   const number = (value: number, token: string): string => String(value).padStart(token.length, '0');
   const write = (token: string): string => {
-    switch (token[0]) {
+    switch (token.charAt(0)) {
       case 'd':
         return token.length > 2 ? (DAYS[weekday(at.days)] ?? '').slice(0, token.length === 3 ? 3 : undefined) : number(day, token);
       case 'M':
@@ -152,7 +152,7 @@ function formatTime(ticks: bigint, pattern: string): string | null {
     /\\(.)|'([^']*)'|%?(h{1,2}|m{1,2}|s{1,2}|f{1,7}|F{1,7})|([^])/g,
     (_all, escaped: string | undefined, quoted: string | undefined, token: string | undefined, other: string | undefined) => {
       valid &&= other === undefined;
-      switch (token?.[0]) {
+      switch (token?.charAt(0)) {
         case undefined:
           return escaped ?? quoted ?? '';
         case 'h':

@@ -19,7 +19,8 @@ function trimmer(side: Side): FunctionDefinition {
     const from: Side = modifier === 'LEADING' ? 'left' : modifier === 'TRAILING' ? 'right' : modifier === 'BOTH' ? 'both' : side;
     const text = textArgument(call, 0);
     const characters = call.args.length > 1 ? textArgument(call, 1) : compiled(textType(false, 1, ''), () => ' ', { nullable: false });
-    const { fold } = collationOf(collationFor(call, text));
+    const rules = collationOf(collationFor(call, text));
+    const fold = (each: string): string => rules.fold(each);
     return strict(textLike(call, text, lengthOf(text)), [text, characters], ([value = null, set = null]) => {
       const whole = asText(value);
       const cut = new Set(Array.from(asText(set), (char) => fold(char)));
@@ -39,7 +40,8 @@ function trimmer(side: Side): FunctionDefinition {
 /** @throws SqlError 9828 when the two lists differ in length. Source: learn.microsoft.com "TRANSLATE (Transact-SQL)" */
 function compileTranslate(call: FunctionCall): CompiledExpression {
   const text = textArgument(call, 0);
-  const { fold } = collationOf(collationFor(call, text));
+  const rules = collationOf(collationFor(call, text));
+  const fold = (each: string): string => rules.fold(each);
   return strict(textLike(call, text, lengthOf(text)), [text, textArgument(call, 1), textArgument(call, 2)], ([value, from, to]) => {
     const [wanted, given] = [Array.from(asText(from ?? null), (char) => fold(char)), Array.from(asText(to ?? null))];
     if (wanted.length !== given.length) {

@@ -5,18 +5,16 @@ import { UnsupportedError } from './unsupported.ts';
 
 /** The statements directly inside of a statement, sequence by sequence. */
 function inside(statement: Statement): readonly (readonly Statement[])[] {
-  switch (statement.kind) {
-    case 'block':
-      return [statement.statements];
-    case 'if':
-      return statement.otherwise === null ? [[statement.then]] : [[statement.then], [statement.otherwise]];
-    case 'while':
-      return [[statement.body]];
-    case 'try':
-      return [statement.body, statement.handler];
-    default:
-      return [];
+  if (statement.kind === 'block') {
+    return [statement.statements];
   }
+  if (statement.kind === 'if') {
+    return statement.otherwise === null ? [[statement.then]] : [[statement.then], [statement.otherwise]];
+  }
+  if (statement.kind === 'while') {
+    return [[statement.body]];
+  }
+  return statement.kind === 'try' ? [statement.body, statement.handler] : [];
 }
 
 function labelsOf(statements: readonly Statement[]): string[] {

@@ -84,7 +84,7 @@ function custom(text: string, pattern: string): string {
   const signs = pieces.map((piece) => ('sign' in piece ? piece.sign : '')).join('');
   const [wholeSigns = '', ...rest] = signs.replaceAll('%', '').split('.');
   const places = rest.join('').replaceAll(',', '');
-  if (/,$/.test(wholeSigns)) {
+  if (wholeSigns.endsWith(',')) {
     throw new UnsupportedError(`FORMAT with the pattern ${pattern}`);
   }
   const source = text.replace('-', '');

@@ -195,10 +195,40 @@ function parseMerge(cursor: Cursor, at: Node, prefix: WithPrefix): MergeStatemen
   if (clauses.length === 0) {
     cursor.fail();
   }
+  checkClauses(clauses);
   const output = parseOutput(cursor);
   const options = parseOptions(cursor);
   requireSemicolon(cursor);
   return { ...at, ...prefix, kind: 'merge', top, target, using, on, clauses, output, options };
+}
+
+const WHEN: Readonly<Record<MergeClause['when'], string>> = {
+  matched: 'WHEN MATCHED',
+  notMatchedByTarget: 'WHEN NOT MATCHED',
+  notMatchedBySource: 'WHEN NOT MATCHED BY SOURCE',
+};
+
+/** Source: learn.microsoft.com "MERGE (Transact-SQL)". @throws SqlError 5324, 10714, 10711 */
+function checkClauses(clauses: readonly MergeClause[]): void {
+  clauses.forEach((clause, index) => {
+    for (const before of clauses.slice(0, index).filter((each) => each.when === clause.when)) {
+      const name = WHEN[clause.when];
+      if (before.action.kind === clause.action.kind) {
+        throw new SqlError(
+          10_714,
+          `An action of type '${clause.action.kind.toUpperCase()}' cannot appear more than once in a '${name}' clause of a MERGE statement.`,
+          { class: 15, line: clause.line },
+        );
+      }
+      if (before.and === null) {
+        throw new SqlError(
+          5324,
+          `In a MERGE statement, a '${name}' clause with a search condition cannot appear after a '${name}' clause with no search condition.`,
+          { class: 15, line: clause.line },
+        );
+      }
+    }
+  });
 }
 
 /** @throws SqlError 10713. Source: learn.microsoft.com "MERGE (Transact-SQL)": the semicolon is required. */
