@@ -164,7 +164,10 @@ export class Connection {
     } else if (message.type === PACKET.prelogin && this.#prelogin === null) {
       await this.#negotiate(readPrelogin(message.data));
     } else if (message.type === PACKET.login7) {
-      await this.#logIn(readLogin7(message.data));
+      const login = readLogin7(message.data);
+      const { encryption } = this.#transport;
+      const most = encryption === 'all' || encryption === 'strict' ? PACKET_SIZE.maxEncrypted : PACKET_SIZE.max;
+      await this.#logIn({ ...login, packetSize: Math.min(login.packetSize, most) });
     } else {
       throw new ProtocolError(`a packet of type ${message.type} before the login`);
     }
@@ -232,6 +235,7 @@ export class Connection {
       },
     };
     this.#assembler.maxMessageBytes = this.#options.maxMessageBytes;
+    this.#transport.setPacketSize(login.packetSize);
     writeWelcome(out.bytes, { session, serverName, login, version: this.#options.version });
     await out.end();
   }

@@ -20,8 +20,11 @@ export const STATUS = { endOfMessage: 0x01, ignore: 0x02, resetConnection: 0x08,
 /** Bytes of a packet's header. */
 export const HEADER_BYTES = 8;
 
-/** Sizes that a packet may have, header included. Source: MS-TDS 2.2.6.4, PacketSize. */
-export const PACKET_SIZE = { min: 512, default: 4096, max: 32_767 } as const;
+/**
+ * Sizes that a packet may have, header included. Sources: MS-TDS 2.2.6.4, PacketSize; for encrypted connections learn.microsoft.com,
+ * "Configure the network packet size (server configuration option)".
+ */
+export const PACKET_SIZE = { min: 512, default: 4096, max: 32_767, maxEncrypted: 16_383 } as const;
 
 /** Source: MS-TDS 2.2.7. */
 export const TOKEN = {

@@ -89,6 +89,14 @@ export class Transport {
     this.socket.destroySoon();
   }
 
+  /**
+   * Packets have so many bytes from now on, at most PACKET_SIZE.maxEncrypted under TLS. There each then is a record of its own, as SQL Server sends them: Microsoft.Data.SqlClient 5
+   * stops reading where a record ends inside a packet.
+   */
+  setPacketSize(bytes: number): void {
+    this.#secure?.setMaxSendFragment(bytes);
+  }
+
   /** Reads a TLS handshake inside PRELOGIN messages from here on. */
   startTls(encryption: 'login' | 'all'): void {
     this.#start(encryption);

@@ -11,7 +11,7 @@ import { describe, expect, test } from 'vitest';
 import { selfSignedIdentity } from '../../../src/sandbox/tds/certificate.ts';
 import type { Encryption, EncryptionMode } from '../../../src/sandbox/tds/listener.ts';
 import { PACKET } from '../../../src/sandbox/tds/protocol.ts';
-import { batch, login, packet, rawClient } from './raw-client.ts';
+import { batch, login, packet, rawClient, recordServer } from './raw-client.ts';
 import { PASSWORD, toyServer } from './support.ts';
 import type { Toy } from './support.ts';
 import { answerRows, until } from './toy-backend.ts';
@@ -146,6 +146,32 @@ describe('mssql', () => {
     expect(await ended).toMatchObject({ code: 'ECANCEL' });
     await pool.request().batch('fine');
   });
+});
+
+test.each<readonly [Encrypt, number, number]>([
+  [true, 512, 512],
+  [true, 4096, 4096],
+  ['strict', 8000, 8000],
+  ['strict', 32_767, 16_383],
+])('encrypt: %s with packets of %i bytes: they have %i, and each is a TLS record of its own', async (encrypt, asked, packetSize) => {
+  await using toy = await toyServer();
+  teach(toy);
+  const records: number[] = [];
+  await recordServer(
+    toy.listener.port,
+    async (port) => {
+      const pool = await toy.connect({ port, ...options(toy, encrypt, { packetSize: asked }) });
+      records.length = 0;
+      await pool.request().input('t', mssql.NVarChar(mssql.MAX), 'x'.repeat(100_000)).query('echo');
+      await pool.close();
+    },
+    (bytes) => records.push(bytes),
+  );
+  // What a record adds of its own: header and authentication, and a nonce or a content type.
+  const added = encrypt === 'strict' ? 5 + 16 + 1 : 5 + 16 + 8;
+  const full = records.filter((bytes) => bytes === packetSize + added).length;
+  expect(full).toBe(Math.floor(200_000 / (packetSize - 8)));
+  expect(Math.max(...records)).toBe(packetSize + added);
 });
 
 test('the certificate is for localhost and loopback, is signed by itself, and is made once', async () => {

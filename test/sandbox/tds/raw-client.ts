@@ -138,13 +138,54 @@ export function rawClient(port: number): RawClient {
 /** Runs a conversation through a proxy and returns what the client said, message by message in the order of the answers. */
 export async function recordClient(port: number, talk: (proxyPort: number) => Promise<void>): Promise<Buffer> {
   const said: Buffer[] = [];
+  await throughProxy(port, talk, { client: (chunk) => said.push(Buffer.from(chunk)), server: () => undefined });
+  return Buffer.concat(said);
+}
+
+/** Runs an encrypted conversation through a proxy and tells the length of every TLS record of the server, header included. */
+export async function recordServer(
+  port: number,
+  talk: (proxyPort: number) => Promise<void>,
+  record: (bytes: number) => void,
+): Promise<void> {
+  const pending = new Map<Socket, Buffer>();
+  await throughProxy(port, talk, {
+    client: () => undefined,
+    server: (chunk, socket) => {
+      let data = Buffer.concat([pending.get(socket) ?? Buffer.alloc(0), chunk]);
+      // PRELOGIN and the handshake inside it are packets of TDS.
+      for (;;) {
+        const wrapped = data.length > 0 && (data.readUInt8(0) === PACKET.prelogin || data.readUInt8(0) === PACKET.response);
+        const header = wrapped ? 8 : 5;
+        const length = data.length < header ? Infinity : wrapped ? data.readUInt16BE(2) : data.readUInt16BE(3) + header;
+        if (data.length < length) {
+          break;
+        }
+        if (!wrapped) {
+          record(length);
+        }
+        data = data.subarray(length);
+      }
+      pending.set(socket, data);
+    },
+  });
+}
+
+async function throughProxy(
+  port: number,
+  talk: (proxyPort: number) => Promise<void>,
+  hear: { readonly client: (chunk: Buffer) => void; readonly server: (chunk: Buffer, socket: Socket) => void },
+): Promise<void> {
   const proxy = createServer((client) => {
     const server = connect(port, '127.0.0.1');
     client.on('data', (chunk: Buffer) => {
-      said.push(Buffer.from(chunk));
+      hear.client(chunk);
       server.write(chunk);
     });
-    server.on('data', (chunk: Buffer) => client.write(chunk));
+    server.on('data', (chunk: Buffer) => {
+      hear.server(chunk, server);
+      client.write(chunk);
+    });
     client.on('close', () => server.destroy());
     server.on('close', () => client.destroy());
     client.on('error', () => undefined);
@@ -156,5 +197,4 @@ export async function recordClient(port: number, talk: (proxyPort: number) => Pr
   } finally {
     await new Promise<void>((resolve) => proxy.close(() => resolve()));
   }
-  return Buffer.concat(said);
 }
