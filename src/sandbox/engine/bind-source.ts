@@ -8,7 +8,7 @@ import { findSystemView } from './catalog-views.ts';
 import { conjunctsOf } from './conjuncts.ts';
 import { invalidObject } from './errors.ts';
 import { compileExpression, converter, unify } from './expressions.ts';
-import { describeName, findObject } from './object-names.ts';
+import { describeName, findObject, isSynonym } from './object-names.ts';
 import type { PlanColumn, QueryPlan, Source, SourceTable } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
 import { createQueryScope, recordingScope } from './query-scope.ts';
@@ -144,7 +144,9 @@ function bindNamed(env: PlanEnvironment, source: NamedTable): Source {
   }
   const object = findObject(context.session, name);
   if (object === undefined) {
-    throw invalidObject(describeName(name), name.line);
+    throw isSynonym(context.session, name)
+      ? new SqlError(5313, `Synonym '${describeName(name)}' refers to an invalid object.`, { line: name.line })
+      : invalidObject(describeName(name), name.line);
   }
   if (object.kind === 'view') {
     const plan = env.planView(object, alias);

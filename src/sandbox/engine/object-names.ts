@@ -3,7 +3,7 @@ import type { ObjectName } from '../sql/ast-expression.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { CatalogObject, Database, Table, View } from './catalog.ts';
-import { unavailable } from './database-access.ts';
+import { requireAccess, unavailable } from './database-access.ts';
 import { invalidObject } from './errors.ts';
 import type { SessionState } from './session-state.ts';
 
@@ -60,9 +60,14 @@ export function databaseOf(session: SessionState, name: ObjectName): Database {
   if (database === undefined) {
     throw invalidObject(describeName(name), name.line);
   }
-  const closed = database === session.database ? null : unavailable(database);
-  if (closed !== null) {
-    throw closed;
+  if (database !== session.database) {
+    const closed = unavailable(database);
+    if (closed !== null) {
+      throw closed;
+    }
+    if (session.impersonated.length === 0) {
+      requireAccess(database, session);
+    }
   }
   return database;
 }
@@ -97,6 +102,20 @@ export function findTable(session: SessionState, name: ObjectName, missing?: () 
     throw new UnsupportedError(`writing to or altering the ${object.kind} '${object.name}' as a table`, name.line);
   }
   return object;
+}
+
+/** Whether a name is a synonym's, whatever it stands for. */
+export function isSynonym(session: SessionState, name: ObjectName): boolean {
+  return !name.name.startsWith('#') && databaseOf(session, name).find(name.schema, name.name)?.kind === 'synonym';
+}
+
+/** The table of a statement that defines: a view or synonym is none. @throws SqlError as `missing`, `other` */
+export function definedTable(session: SessionState, name: ObjectName, missing: () => SqlError, other: () => SqlError): Table {
+  const object = findObject(session, name);
+  if (object !== undefined && (object.kind !== 'table' || isSynonym(session, name))) {
+    throw other();
+  }
+  return findTable(session, name, missing);
 }
 
 export function isView(object: CatalogObject | undefined): object is View {

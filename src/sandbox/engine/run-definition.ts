@@ -25,8 +25,8 @@ import { logUndo } from './definition-log.ts';
 import { dropPrincipal } from './drop-principal.ts';
 import { draftOf, redefine } from './redefine-table.ts';
 import { cannotFindObject } from './errors.ts';
-import { databaseOf, describeName, findObject, findTable } from './object-names.ts';
-import { requireOwner } from './permissions.ts';
+import { databaseOf, definedTable, describeName, findObject, findTable } from './object-names.ts';
+import { requireAlter, requireOwner } from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
 
 export function runDefinition(context: StatementContext, statement: DefinitionStatement): void {
@@ -122,7 +122,7 @@ function createSchema(context: StatementContext, name: string, line: number): vo
 /** The table that a definition changes, locked for it. @throws SqlError 4902 */
 function tableToAlter(context: StatementContext, name: ObjectName): Table {
   const table = findTable(context.session, name, () => cannotFindObject(describeName(name)));
-  requireOwner(context.session, table.database, 'ALTER TABLE');
+  requireAlter(context.session, table, 'ALTER TABLE');
   if (!table.temporary) {
     table.locks.hold(context.transaction, 'schema modification');
   }
@@ -178,7 +178,7 @@ function createIndex(context: StatementContext, statement: CreateIndexStatement)
       { line: statement.line, state: 12 },
     );
   });
-  requireOwner(context.session, table.database, 'CREATE INDEX');
+  requireAlter(context.session, table, 'CREATE INDEX');
   if (!table.temporary) {
     table.locks.hold(context.transaction, 'schema modification');
   }
@@ -365,7 +365,7 @@ function dropTable(context: StatementContext, table: Table, name: ObjectName): v
     logUndo(transaction, () => session.tempTables.set(key, table));
     return;
   }
-  requireOwner(session, table.database, 'DROP TABLE');
+  requireAlter(session, table, 'DROP TABLE');
   const { database } = table;
   if (database.tables().some((other) => other !== table && other.foreignKeys.some((key) => key.references === table))) {
     throw new SqlError(3726, `Could not drop object '${describeName(name)}' because it is referenced by a FOREIGN KEY constraint.`, {

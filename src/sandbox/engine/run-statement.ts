@@ -11,9 +11,9 @@ import { compileExpression } from './expressions.ts';
 import { runInsert } from './insert-rows.ts';
 import { targetTable } from './dml-target.ts';
 import { runMerge } from './merge-rows.ts';
-import { findTable, describeName } from './object-names.ts';
+import { definedTable, describeName } from './object-names.ts';
 import { outputRows } from './output-clause.ts';
-import { requireOwner } from './permissions.ts';
+import { requireAlter } from './permissions.ts';
 import { runDefinition } from './run-definition.ts';
 import { runSecurity } from './run-security.ts';
 import { runSelect } from './run-select.ts';
@@ -33,6 +33,7 @@ const ATOMIC = [
   'truncate',
   'createLogin',
   'createUser',
+  'alterUser',
   'createRole',
   'alterRole',
   'permission',
@@ -129,13 +130,14 @@ export function runStatement(context: StatementContext, statement: AtomicStateme
     case 'merge':
       return runMerge(environmentOf(context, statement), statement);
     case 'truncate': {
-      const table = findTable(context.session, statement.table, () => {
-        return new SqlError(
-          4701,
-          `Cannot find the object "${describeName(statement.table)}" because it does not exist or you do not have permissions.`,
-        );
-      });
-      requireOwner(context.session, table.database, 'TRUNCATE TABLE');
+      const name = describeName(statement.table);
+      const table = definedTable(
+        context.session,
+        statement.table,
+        () => new SqlError(4701, `Cannot find the object "${name}" because it does not exist or you do not have permissions.`),
+        () => new SqlError(4708, `Could not truncate object '${name}' because it is not a table.`),
+      );
+      requireAlter(context.session, table, 'TRUNCATE TABLE');
       if (!table.temporary) {
         table.locks.hold(context.transaction, 'schema modification');
       }
@@ -144,6 +146,7 @@ export function runStatement(context: StatementContext, statement: AtomicStateme
     }
     case 'createLogin':
     case 'createUser':
+    case 'alterUser':
     case 'createRole':
     case 'alterRole':
     case 'permission':
