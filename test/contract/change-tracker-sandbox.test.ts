@@ -77,6 +77,22 @@ describe.each(['implied', 'live', 'worst'] as const)('the change tracker on a sa
     expect((await rig.window(table, table.version + 1n)).rows).toEqual([]);
   });
 
+  it('R9: a database that becomes one of a secondary replica is named as such, in the middle of reading and at the start', async () => {
+    const rig = await rigs.start(ITEMS);
+    const table = await rig.describe('Items');
+    await rig.database.run("INSERT dbo.Items VALUES (1, N'a')");
+    const pause = beforeRows();
+    const reading = rig.window(table, table.version);
+    const failed = reading.catch((error: unknown) => error);
+    await pause.reached;
+    sandbox.control.setReplicaRole(rig.database.name, 'secondary');
+    pause.resume();
+    expect(await failed).toMatchObject({ code: 'PW-S214' });
+    await expect(rig.another({}).open({ signal: never })).rejects.toMatchObject({ code: 'PW-S214' });
+    sandbox.control.setReplicaRole(rig.database.name, 'primary');
+    expect((await rig.window(table, table.version)).rows).toHaveLength(1);
+  });
+
   it('R4: versions beyond 2^53 keep every digit', async () => {
     const rig = await rigs.start(ITEMS, { limits: { pageRows: 1 } });
     sandbox.control.advanceVersion(rig.database.name, 2n ** 62n);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DaemonProcess, type DaemonWorld, daemonWorld, type FollowedReplica, until } from '../support/daemon-process.ts';
 import type { TableShape } from '../support/equality.ts';
 import { testRedis, type TestRedis } from '../support/redis.ts';
-import { startServer, type TestServer } from '../support/sandbox.ts';
+import { PROFILES, startServer, type TestServer } from '../support/sandbox.ts';
 
 let redis: TestRedis;
 let server: TestServer;
@@ -111,7 +111,7 @@ const SEQUENCES: readonly Sequence[] = [
   },
 ];
 
-describe('net changes', () => {
+describe.each(PROFILES)('net changes, profile %s', (profile) => {
   let world: DaemonWorld;
   let followed: FollowedReplica;
   let daemon: DaemonProcess;
@@ -130,6 +130,7 @@ describe('net changes', () => {
   };
 
   beforeAll(async () => {
+    server.sandbox?.control.setProfile(profile ?? 'implied');
     const database = await server.freshDatabase();
     world = daemonWorld({ database, redis, tables: [{ shape: NET }, { shape: CHILD }] });
     const base = (k: number): string[] => [0, 1, 2, 3, 4].map((i) => `(${k + i}, 1, 0.5, N'old')`);

@@ -5,7 +5,7 @@ import { BATCH } from '../../src/manager/redis/scripts/batch.ts';
 import { type DaemonProcess, type DaemonWorld, daemonWorld, type FollowedReplica, until } from '../support/daemon-process.ts';
 import { storedSection, tableDocuments, type TableShape } from '../support/equality.ts';
 import { privateTestRedis, type PrivateTestRedis } from '../support/redis.ts';
-import { startServer, type TestServer } from '../support/sandbox.ts';
+import { PROFILES, startServer, type TestServer } from '../support/sandbox.ts';
 import { openScriptGate, type ScriptGate } from '../support/script-gate.ts';
 
 const SEED = 20_261_122;
@@ -107,8 +107,17 @@ async function transaction(round: number, random: () => number): Promise<string>
   return `BEGIN TRANSACTION; ${statements.join('; ')}; COMMIT`;
 }
 
+const profileOf = (round: number): (typeof PROFILES)[number] => PROFILES[round % PROFILES.length] ?? null;
+
+function setProfile(profile: (typeof PROFILES)[number]): void {
+  if (profile !== null) {
+    server.sandbox?.control.setProfile(profile);
+  }
+}
+
 /** A transaction over all rows is torn after so many scripts, rows change while no daemon runs, and the next daemon makes all of it equal. */
 async function tear(round: number, scripts: number, random: () => number): Promise<void> {
+  setProfile(profileOf(round));
   const { before, after } = await killAfter(scripts, async () => world.sql(await transaction(round, random)));
   expect(after['checkpoint'], 'scripts of the read were executed, its checkpoint was not').toBe(before['checkpoint']);
   const { same, keys } = await applied();
@@ -140,7 +149,8 @@ describe('kill -9', () => {
   for (let round = 1; round <= MOMENTS; round += 1) {
     const random = seededRandom(SEED + round);
     const scripts = 1 + Math.floor(random() * 5);
-    it(`moment ${round} of seed ${SEED}: between script ${scripts} of a read and its checkpoint, nothing is lost`, async () => {
+    const profile = profileOf(round) ?? 'of the server';
+    it(`moment ${round} of seed ${SEED}: between script ${scripts} of a read and its checkpoint, nothing is lost (profile ${profile})`, async () => {
       await tear(round, scripts, random);
     });
   }

@@ -3,7 +3,7 @@
  * Each `freshDatabase` is new and dropped at the end. What needs the sandbox's control API takes `startControlled`: always a sandbox.
  */
 import sql from 'mssql';
-import type { Sandbox, SandboxOptions } from '../../src/sandbox/server.ts';
+import type { Sandbox, SandboxOptions, SnapshotProfile } from '../../src/sandbox/server.ts';
 import { startSandbox } from '../../src/sandbox/server.ts';
 import { dropDatabase } from './drop-database.ts';
 
@@ -35,6 +35,9 @@ const external = named === '' ? null : named;
 let counter = 0;
 
 export const onSandbox: boolean = external === null;
+
+/** The profiles under which what depends on them is run; a real server has its own: null. */
+export const PROFILES: readonly (SnapshotProfile | null)[] = onSandbox ? ['implied', 'live', 'worst'] : [null];
 
 function configOf(connectionString: string, changes: Partial<sql.config>): sql.config {
   const parsed = sql.ConnectionPool.parseConnectionString(connectionString) as sql.config;
