@@ -98,7 +98,7 @@ describe('date functions', () => {
     ['datetime2fromparts(2026, 11, 22, 10, 30, 0, 5, 3)', '2026-11-22 10:30:00.005'],
     ["isdate('2026-02-29')", '0'],
     ["isdate('2026-02-28')", '1'],
-    ["switchoffset(cast('2026-01-01T12:00:00+00:00' as datetimeoffset(0)), '+02:00')", '2026-01-01 14:00:00.0000000 +02:00'],
+    ["switchoffset(cast('2026-01-01T12:00:00+00:00' as datetimeoffset(0)), '+02:00')", '2026-01-01 14:00:00 +02:00'],
     ["datetrunc(month, cast('2026-11-22' as date))", '2026-11-01'],
   ])('%s is %s', (expression, text) => {
     expect(shown(expression)).toBe(text);
