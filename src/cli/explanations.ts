@@ -63,6 +63,7 @@ export const CAUSES: Readonly<Record<ErrorCode, string>> = {
   'PW-M318': 'The estimate of the load is above what maxmemory leaves.',
   'PW-M319': 'An operator paused it.',
   'PW-M320': 'The file was imported before, a daemon has loaded the section here, or everything was copied, checkpoint and all.',
+  'PW-M330': 'The url names a node of a Redis Cluster.',
   'PW-W401': 'Another program publishes on the channel, or a proxy changed the message.',
   'PW-W402': 'The daemon was upgraded before the subscriber.',
   'PW-W403': 'Redis is down, or the network failed.',

@@ -185,11 +185,6 @@ export const CATALOGUE = {
   'PW-M317': entry('never', 'The operation ended with an error at the leader.', 'See the message.'),
   'PW-M318': entry(
     'never',
-    'The Redis is a node of a cluster.',
-    'Use a single Redis (with replicas if you like): this version speaks to no cluster.',
-  ),
-  'PW-M318': entry(
-    'never',
     'Redis has no room for the documents of the table below its maxmemory; nothing was loaded.',
     'Raise maxmemory, publish fewer columns or rows, or set load.ignoreMemory: true for the table; tried again slowly.',
   ),
@@ -198,6 +193,11 @@ export const CATALOGUE = {
     'never',
     'The section is in this Redis already.',
     'Leave it as it is; or stop its daemons and say --replace, if the documents there are those of the export.',
+  ),
+  'PW-M330': entry(
+    'never',
+    'The Redis is a node of a cluster.',
+    'Use a single Redis (with replicas if you like): this version speaks to no cluster.',
   ),
 
   'PW-W401': entry('never', 'A message does not have the form that its version promises.', 'Check who publishes on the channel.'),

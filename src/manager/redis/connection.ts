@@ -171,7 +171,8 @@ export class RedisConnection implements AsyncDisposable {
       link.end();
       // ioredis rejects with "Connection is closed." and tells the cause by its event.
       const cause = !(error instanceof PatchwireError) && replyCode(error) === null && failure !== null ? failure : error;
-      throw mapRedisError(cause, 'connect', 'connecting to Redis');
+      const { username } = client.options;
+      throw mapRedisError(cause, 'connect', `connecting to Redis as user ${username ?? 'default'}`);
     }
     this.#link = link;
     return link;

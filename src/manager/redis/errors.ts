@@ -26,6 +26,9 @@ const BY_PREFIX: Readonly<Record<string, ErrorCode>> = {
   NOAUTH: 'PW-M302',
   WRONGPASS: 'PW-M302',
   WRONGTYPE: 'PW-M312',
+  MOVED: 'PW-M330',
+  ASK: 'PW-M330',
+  CROSSSLOT: 'PW-M330',
   PWLEADER: 'PW-M305',
   PWTIP: 'PW-M306',
   PWPOSITION: 'PW-M306',
@@ -64,6 +67,8 @@ export function mapRedisError(error: unknown, purpose: Purpose, what: string): P
     message = `${message} index entries are not the ones that were delivered last`;
   } else if (prefix === 'PWPENDING') {
     message = 'a script stopped half-way';
+  } else if (code === 'PW-M330') {
+    message = `this Redis is a node of a cluster (${text})`;
   } else if (prefix === 'PWFORMAT') {
     message = `the section has format ${message}, which a newer patchwire wrote`;
   }

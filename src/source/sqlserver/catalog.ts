@@ -60,6 +60,8 @@ interface CatalogColumn extends FilterColumn {
   /** The declared type's name, which for an alias type differs from the base type. */
   readonly declared: string;
   readonly keyOrdinal: number | null;
+  /** Whether the login may read it. */
+  readonly maySelect: boolean;
 }
 
 /** How often an identity that changes under our eyes is read again. */
@@ -114,6 +116,7 @@ function catalogColumn(row: DriverRow): CatalogColumn {
     computed: row['is_computed'] === true,
     collation: collation === '' ? null : collation,
     keyOrdinal: ordinal === null || Number(ordinal) === 0 ? null : Number(ordinal),
+    maySelect: Number(row['may_select'] ?? 0) === 1,
   };
 }
 
@@ -158,6 +161,7 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
   const selected = selectColumns(reading.columns, selection, fullName, keyIds);
   const shaped = shapeColumns(selected, { table: fullName, keyIds, selection, hashKey: options.hashKey });
   const published = selected.filter(({ columnId }) => shaped.some(({ column }) => column.columnId === columnId));
+  mustBeReadable(reading.columns, [...published, ...keyColumns], { fullName, name });
   for (const column of [...published, ...keyColumns]) {
     if (!isPublishable(column.type)) {
       throw new PatchwireError(
@@ -197,6 +201,25 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
       warnings: [...warnings, ...published.filter(({ computed }) => computed).map(computedWarning)],
     },
   };
+}
+
+/** @throws PatchwireError PW-S209 naming the columns that are needed and may not be read */
+function mustBeReadable(
+  columns: readonly CatalogColumn[],
+  needed: readonly CatalogColumn[],
+  { fullName, name }: { readonly fullName: string; readonly name: string },
+): void {
+  const refused = [...new Set(needed)].filter(({ maySelect }) => !maySelect).map((column) => column.name);
+  if (refused.length === 0) {
+    return;
+  }
+  const some = columns.some(({ maySelect }) => maySelect);
+  throw new PatchwireError('PW-S209', `The login has no SELECT on ${fullName}${some ? `, columns ${refused.join(', ')}` : ''}.`, {
+    hint: some
+      ? `GRANT SELECT ON ${name} TO the daemon's user, or leave the columns out by columns: { exclude: [${refused.join(', ')}] }.`
+      : `GRANT SELECT ON ${name} TO the daemon's user.`,
+    details: { table: fullName, columns: refused },
+  });
 }
 
 function selectColumns(

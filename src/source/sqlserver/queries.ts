@@ -85,7 +85,8 @@ ${checks(table)}
 ${CURRENT_VERSION}
 SELECT s.name AS schema_name, o.name AS table_name FROM sys.tables AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id WHERE o.object_id = ${id};
 SELECT HAS_PERMS_BY_NAME(${quoteText(table)}, N'OBJECT', N'VIEW CHANGE TRACKING') AS may_track;
-SELECT c.name, c.column_id, ty.name AS type_name, b.name AS base_name, c.max_length, c.precision, c.scale, c.collation_name, c.is_nullable, c.is_computed, ic.key_ordinal
+SELECT c.name, c.column_id, ty.name AS type_name, b.name AS base_name, c.max_length, c.precision, c.scale, c.collation_name, c.is_nullable, c.is_computed, ic.key_ordinal,
+  HAS_PERMS_BY_NAME(${quoteText(table)}, N'OBJECT', N'SELECT', c.name, N'COLUMN') AS may_select
 FROM sys.columns AS c JOIN sys.types AS ty ON ty.user_type_id = c.user_type_id
 LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id
 LEFT JOIN sys.indexes AS i ON i.object_id = c.object_id AND i.is_primary_key = 1
