@@ -39,7 +39,7 @@ function refused(user: string, cause: SqlError | null): SqlError {
 }
 
 function mayEnter(instance: Instance, database: Database, session: { readonly id: number; readonly login: Login }): boolean {
-  if (!session.login.administrator && userOf(database, session.login.name) === null) {
+  if (!session.login.administrator && userOf(database, session.login) === null) {
     return false;
   }
   try {

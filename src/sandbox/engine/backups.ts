@@ -18,7 +18,7 @@ import { noteDefinition } from './definition-log.ts';
 import { createEnvironment } from './environment.ts';
 import { compileExpression } from './expressions.ts';
 import type { Instance } from './instance.ts';
-import { isMemberOf } from './permissions.ts';
+import { hasDatabasePermission, isMemberOf } from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
 import { WaitSignal } from './transaction.ts';
 
@@ -131,7 +131,7 @@ export function backup(context: StatementContext, statement: BackupStatement): v
     if (database.name === 'tempdb') {
       throw new SqlError(3147, 'Backup and restore operations are not allowed on database tempdb.');
     }
-    if (!isMemberOf(session, database, 'db_owner')) {
+    if (!hasDatabasePermission(session, database, 'BACKUP DATABASE')) {
       throw new SqlError(262, `BACKUP DATABASE permission denied in database '${database.name}'.`, { class: 14 });
     }
     const device = deviceOf(context, statement.device);
@@ -186,7 +186,8 @@ function refuseTarget(context: StatementContext, name: string, existing: Databas
   if (existing?.system === true) {
     throw new UnsupportedError('RESTORE of a system database');
   }
-  if (!session.administrator && (existing === undefined || !isMemberOf(session, existing, 'db_owner'))) {
+  const creator = session.administrator || session.login.roles.has('dbcreator');
+  if (!creator && (existing === undefined || !isMemberOf(session, existing, 'db_owner'))) {
     throw new SqlError(3110, `User does not have permission to RESTORE database '${name}'.`, { class: 14 });
   }
   if (existing === undefined) {

@@ -4,6 +4,8 @@ import type { SqlValue } from '../sql-types.ts';
 import type { Database } from './catalog.ts';
 import { invalidObject } from './errors.ts';
 import { databaseOf, describeName } from './object-names.ts';
+import { hasDatabasePermission } from './permissions.ts';
+import { SqlError } from '../session.ts';
 import type { PlanColumn } from './plan.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import type { StatementContext } from './statement-context.ts';
@@ -55,8 +57,17 @@ export function findSystemView(context: StatementContext, name: ObjectName): Sho
       ? new UnsupportedError(`the view ${describeName(name)}`, name.line)
       : invalidObject(describeName(name), name.line);
   }
-  return shown(context, view, databaseOf(context.session, name));
+  const database = databaseOf(context.session, name);
+  if (DATABASE_STATE.has(view.name) && !hasDatabasePermission(context.session, database, 'VIEW DATABASE STATE')) {
+    throw new SqlError(297, 'The user does not have permission to perform this action.', {
+      preceding: new SqlError(262, `VIEW DATABASE STATE permission denied in database '${database.name}'.`, { class: 14 }),
+    });
+  }
+  return shown(context, view, database);
 }
+
+/** Views that take VIEW DATABASE STATE. Source: learn.microsoft.com, "System dynamic management views". */
+const DATABASE_STATE = new Set(['sys.dm_tran_commit_table', 'sys.dm_db_partition_stats']);
 
 function shown(context: StatementContext, view: SystemView, database: Database): ShownView {
   return {

@@ -4,6 +4,7 @@
  */
 import type { Column, ForeignKey, Table } from './catalog.ts';
 import { Database } from './catalog.ts';
+import { copyColumnRights } from './column-permissions.ts';
 import { copySecurity } from './permissions.ts';
 import type { RowVersion, Vacuumer } from './row-store.ts';
 import { TableLocks } from './table-locks.ts';
@@ -57,6 +58,7 @@ export function copyDatabase(source: Database, identity: DatabaseIdentity, vacuu
     }));
   }
   copySecurity(source, copy);
+  copyColumnRights(source, copy);
   return copy;
 }
 

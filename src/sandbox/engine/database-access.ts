@@ -5,7 +5,7 @@
 import { SqlError } from '../session.ts';
 import type { Database } from './catalog.ts';
 import type { ConnectedSession, Instance, Login } from './instance.ts';
-import { isOwnerLogin } from './permissions.ts';
+import { isOwnerLogin, userOf } from './permissions.ts';
 
 /** The sessions whose current database it is, or that have it for themselves, but for `except`. */
 export function sessionsIn(instance: Instance, database: Database, except: number | null = null): ConnectedSession[] {
@@ -27,6 +27,17 @@ export function unavailable(database: Database): SqlError | null {
   return database.offline
     ? new SqlError(942, `Database '${database.name}' cannot be opened because it is offline.`, { class: 14, state: 4 })
     : null;
+}
+
+/** A login needs a user in a database that it uses. @throws SqlError 916 */
+export function requireAccess(database: Database, session: { readonly login: Login; readonly administrator: boolean }): void {
+  if (!session.administrator && userOf(database, session.login) === null) {
+    throw new SqlError(
+      916,
+      `The server principal "${session.login.name}" is not able to access the database "${database.name}" under the current security context.`,
+      { class: 14 },
+    );
+  }
 }
 
 /** Looks whether a session may enter a database. @throws SqlError 923, 924, 942 */

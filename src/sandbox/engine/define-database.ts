@@ -18,7 +18,7 @@ function refuseInTransaction(context: StatementContext, what: string): void {
 export function createDatabase(context: StatementContext, statement: CreateDatabaseStatement): void {
   refuseInTransaction(context, 'CREATE DATABASE');
   const { instance, session } = context;
-  if (!session.administrator) {
+  if (!session.administrator && !session.login.roles.has('dbcreator')) {
     throw new SqlError(262, "CREATE DATABASE permission denied in database 'master'.", { class: 14 });
   }
   if (instance.database(statement.name) !== undefined) {

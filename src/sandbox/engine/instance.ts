@@ -27,7 +27,12 @@ export interface Login {
   password: string;
   defaultDatabase: string;
   enabled: boolean;
-  readonly administrator: boolean;
+  /** A member of sysadmin. */
+  administrator: boolean;
+  /** Fixed server roles but sysadmin, in lower case. */
+  readonly roles: Set<string>;
+  /** Rights on the server; false: denied. */
+  readonly rights: Map<string, boolean>;
 }
 
 /** What the instance knows of a connected session. */
@@ -78,6 +83,8 @@ export class Instance {
       defaultDatabase: 'master',
       enabled: true,
       administrator: true,
+      roles: new Set(),
+      rights: new Map(),
     });
   }
 

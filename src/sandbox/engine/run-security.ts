@@ -7,7 +7,7 @@ import { sameName } from './catalog.ts';
 import { setColumnRight } from './column-permissions.ts';
 import { findObject } from './object-names.ts';
 import type { PermissionRule } from './permissions.ts';
-import { nextPrincipalId, requireOwner, securityOf, userOf } from './permissions.ts';
+import { connects, isServerRole, nextPrincipalId, requireOwner, securityOf, userOf } from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
 
 export function runSecurity(context: StatementContext, statement: SecurityStatement): void {
@@ -37,6 +37,8 @@ export function runSecurity(context: StatementContext, statement: SecurityStatem
         defaultDatabase: statement.defaultDatabase ?? 'master',
         enabled: true,
         administrator: false,
+        roles: new Set(),
+        rights: new Map(),
       });
       return;
     }
@@ -46,10 +48,25 @@ export function runSecurity(context: StatementContext, statement: SecurityStatem
       if (security.users.has(key)) {
         throw new SqlError(15023, `User, group, or role '${statement.name}' already exists in the current database.`);
       }
-      if (statement.login !== null && !instance.logins.has(statement.login.toLowerCase())) {
-        throw new SqlError(15007, `'${statement.login}' is not a valid login or you do not have permission.`);
+      const loginId = loginIdOf(context, statement.login);
+      if (loginId !== null && [...security.users.values()].some((user) => user.loginId === loginId)) {
+        throw new SqlError(15_063, 'The login already has an account under a different user name.');
       }
-      security.users.set(key, { name: statement.name, login: statement.login, id: nextPrincipalId(security.users, 5) });
+      security.users.set(key, { name: statement.name, loginId, id: nextPrincipalId(security.users, 5) });
+      security.rules.push(connects(key));
+      return;
+    }
+    case 'alterUser': {
+      requireOwner(session, database, 'ALTER USER');
+      const key = statement.name.toLowerCase();
+      const user = security.users.get(key);
+      if (user === undefined || key === 'dbo' || key === 'guest') {
+        throw new SqlError(15151, `Cannot alter the user '${statement.name}', because it does not exist or you do not have permission.`);
+      }
+      if (statement.newName !== null) {
+        throw new UnsupportedError('ALTER USER … WITH NAME', statement.line);
+      }
+      security.users.set(key, { ...user, loginId: loginIdOf(context, statement.login) ?? user.loginId });
       return;
     }
     case 'createRole':
@@ -62,7 +79,8 @@ export function runSecurity(context: StatementContext, statement: SecurityStatem
       return;
     case 'alterRole': {
       if (statement.server) {
-        throw new UnsupportedError('ALTER SERVER ROLE', statement.line);
+        alterServerRole(context, statement);
+        return;
       }
       requireOwner(session, database, 'ALTER ROLE');
       const role = security.roles.get(statement.role.toLowerCase());
@@ -98,7 +116,9 @@ export function runSecurity(context: StatementContext, statement: SecurityStatem
           ? security.users.get(name.toLowerCase())?.name
           : login === undefined
             ? undefined
-            : (userOf(database, name) ?? 'guest');
+            : login.administrator
+              ? 'dbo'
+              : (userOf(database, login) ?? 'guest');
       if (user === undefined) {
         throw new SqlError(
           15517,
@@ -107,6 +127,41 @@ export function runSecurity(context: StatementContext, statement: SecurityStatem
       }
       session.impersonated.push({ user, administrator: kind === 'login' ? (login?.administrator ?? false) : user === 'dbo' });
     }
+  }
+}
+
+/** @throws SqlError 15007 */
+function loginIdOf(context: StatementContext, name: string | null): number | null {
+  if (name === null) {
+    return null;
+  }
+  const login = context.instance.logins.get(name.toLowerCase());
+  if (login === undefined) {
+    throw new SqlError(15007, `'${name}' is not a valid login or you do not have permission.`);
+  }
+  return login.id;
+}
+
+/** @throws SqlError 15151, 15405 */
+function alterServerRole(context: StatementContext, statement: Extract<SecurityStatement, { kind: 'alterRole' }>): void {
+  const role = statement.role.toLowerCase();
+  if (!context.session.administrator || !isServerRole(role)) {
+    throw new SqlError(15151, `Cannot alter the server role '${statement.role}', because it does not exist or you do not have permission.`);
+  }
+  const login = context.instance.logins.get(statement.member.toLowerCase());
+  if (login === undefined) {
+    throw new SqlError(15151, `Cannot add the principal '${statement.member}', because it does not exist or you do not have permission.`);
+  }
+  const adds = statement.action === 'add';
+  if (role === 'sysadmin') {
+    if (login.name === 'sa' && !adds) {
+      throw new SqlError(15_405, "Cannot use the special principal 'sa'.", { class: 11 });
+    }
+    login.administrator = adds;
+  } else if (adds) {
+    login.roles.add(role);
+  } else {
+    login.roles.delete(role);
   }
 }
 
@@ -125,8 +180,39 @@ function principal(database: Database, name: string): string {
   return key;
 }
 
+/** Rights on the server that are asked for here. */
+const SERVER_RIGHTS = new Set(['VIEW SERVER STATE', 'VIEW SERVER PERFORMANCE STATE']);
+
+/** @throws SqlError 4621, 15151, 15247 */
+function changeServerRights(context: StatementContext, statement: PermissionStatement): void {
+  requireAdministrator(context);
+  if (context.database.name !== 'master') {
+    throw new SqlError(4621, 'Permissions at the server scope can only be granted when the current database is master');
+  }
+  for (const name of statement.principals) {
+    const login = context.instance.logins.get(name.toLowerCase());
+    if (login === undefined) {
+      throw new SqlError(15151, `Cannot find the login '${name}', because it does not exist or you do not have permission.`);
+    }
+    for (const permission of statement.permissions) {
+      if (!SERVER_RIGHTS.has(permission.name)) {
+        throw new UnsupportedError(`${permission.name} on the server`, statement.line);
+      }
+      if (statement.action === 'revoke') {
+        login.rights.delete(permission.name);
+      } else {
+        login.rights.set(permission.name, statement.action === 'grant');
+      }
+    }
+  }
+}
+
 function changePermissions(context: StatementContext, statement: PermissionStatement): void {
   const { database, session } = context;
+  if (statement.permissions.some(({ name }) => SERVER_RIGHTS.has(name)) && (statement.on === null || statement.on.class === 'server')) {
+    changeServerRights(context, statement);
+    return;
+  }
   requireOwner(session, database, statement.action.toUpperCase());
   const security = securityOf(database);
   const on = securable(context, statement);

@@ -7,7 +7,7 @@ import type { SqlType, SqlValue } from '../sql-types.ts';
 import type { PendingBulk } from './bulk-insert.ts';
 import type { HeldLock } from './application-locks.ts';
 import type { Database, Table } from './catalog.ts';
-import { enterDatabase } from './database-access.ts';
+import { enterDatabase, requireAccess } from './database-access.ts';
 import type { Instance, Login } from './instance.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -222,6 +222,7 @@ export class SessionState {
     if (this.impersonated.length > 0) {
       throw new UnsupportedError('USE inside EXECUTE AS');
     }
+    requireAccess(database, this);
     enterDatabase(this.instance, database, this);
     const from = this.database.name;
     this.database = database;

@@ -8,7 +8,17 @@ import { columnLength, columnProperty, indexProperty, objectProperty, typeIdOf, 
 import type { ObjectPart } from './object-parts.ts';
 import { partById as findPart, partProperty } from './object-parts.ts';
 import { findObject, objectNameOf, splitName } from './object-names.ts';
-import { hasPermission, isMemberOf, principalId, securityOf, seesDefinition, userOf } from './permissions.ts';
+import {
+  hasDatabasePermission,
+  hasPermission,
+  hasSchemaPermission,
+  isMemberOf,
+  isServerRole,
+  principalId,
+  securityOf,
+  seesDefinition,
+  userOf,
+} from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
 import { columnsUpdated, isUpdated } from './trigger-columns.ts';
 
@@ -57,7 +67,7 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
   };
 
   const currentUser = (): string | null =>
-    session.impersonated.at(-1)?.user ?? (session.login.administrator ? 'dbo' : userOf(context.database, session.login.name));
+    session.impersonated.at(-1)?.user ?? (session.login.administrator ? 'dbo' : userOf(context.database, session.login));
 
   return {
     utcNow: () => dateTimeOf(context.now),
@@ -104,13 +114,22 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
     dateFirst: () => session.options.dateFirst,
     options: () => (session.options.nocount ? 512 : 0) + (session.options.xactAbort ? 16_384 : 0) + 5432,
     isMember: (role) => (securityOf(context.database).roles.has(role.toLowerCase()) ? isMemberOf(session, context.database, role) : null),
-    isServerRoleMember: (role) => (sameName(role, 'public') ? true : sameName(role, 'sysadmin') ? session.administrator : null),
+    isServerRoleMember: (role) =>
+      sameName(role, 'public')
+        ? true
+        : sameName(role, 'sysadmin')
+          ? session.administrator
+          : isServerRole(role)
+            ? session.login.roles.has(role.toLowerCase())
+            : null,
     hasPermission: (securable, securableClass, permission) => {
       if (securable === null) {
-        return session.administrator;
+        return securableClass === null || sameName(securableClass, 'SERVER')
+          ? session.administrator || session.login.rights.get(permission.toUpperCase()) === true
+          : hasPermissionOn(context, context.database.name, securableClass, permission.toUpperCase());
       }
       if (securableClass !== null && !sameName(securableClass, 'OBJECT')) {
-        return sameName(securableClass, 'DATABASE') ? session.administrator || isMemberOf(session, context.database, 'db_owner') : null;
+        return hasPermissionOn(context, securable, securableClass, permission.toUpperCase());
       }
       const table = tableByName(securable);
       return table === undefined ? null : hasPermission(session, table, permission.toUpperCase());
@@ -197,7 +216,7 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
     },
     hasDatabaseAccess: (name) => {
       const database = instance.database(name);
-      return database === undefined ? null : session.administrator || userOf(database, session.login.name) !== null;
+      return database === undefined ? null : session.administrator || userOf(database, session.login) !== null;
     },
     objectId: (text, type) => {
       const name = objectNameOf(text);
@@ -281,6 +300,17 @@ function partId(database: Database, name: string, kind: string | null): number |
     }
   }
   return null;
+}
+
+/** HAS_PERMS_BY_NAME of a database or a schema; null for what is not there. */
+function hasPermissionOn(context: StatementContext, securable: string, securableClass: string, permission: string): boolean | null {
+  const name = splitName(securable)?.at(-1) ?? securable;
+  if (sameName(securableClass, 'DATABASE')) {
+    const database = context.instance.database(name);
+    return database === undefined ? null : hasDatabasePermission(context.session, database, permission);
+  }
+  const schema = sameName(securableClass, 'SCHEMA') ? context.database.schema(name) : undefined;
+  return schema === undefined ? null : hasSchemaPermission(context.session, context.database, schema.id, permission);
 }
 
 /** A number of [0, 1) that depends on the seed alone. */

@@ -10,6 +10,7 @@ import type { PlanEnvironment } from './bind-source.ts';
 import { bindSource, emptyScope } from './bind-source.ts';
 import type { Column, Table } from './catalog.ts';
 import { columnByName, sameName } from './catalog.ts';
+import { requireSelect } from './column-permissions.ts';
 import { conjunctsOf } from './conjuncts.ts';
 import { targetTable, writeMode } from './dml-target.ts';
 import { invalidColumn } from './errors.ts';
@@ -175,9 +176,17 @@ function targetScope(env: PlanEnvironment, bound: BoundTarget): QueryScope {
   return createQueryScope({ context: env.context, tables: bound.source.tables, parent: null, plan: env.plan });
 }
 
+/** With WHERE a write reads. Source: learn.microsoft.com, UPDATE and DELETE, Permissions. @throws SqlError 229 */
+function selectToo({ context }: PlanEnvironment, table: Table, statement: UpdateStatement | DeleteStatement): void {
+  if (statement.where !== null) {
+    requireSelect(context.session, table);
+  }
+}
+
 export function runDelete(env: PlanEnvironment, statement: DeleteStatement): StatementResult {
   const bound = bindTarget(env, statement);
   env.context.triggerEvents.expect(bound.table, 'DELETE', statement.output);
+  selectToo(env, bound.table, statement);
   const writer = new TableWriter(env, bound.table);
   const output = statement.output === null ? null : outputRows(env, statement.output, bound.table, othersOf(bound));
   const rows: Targeted[] = [];
@@ -341,6 +350,7 @@ export function runUpdate(env: PlanEnvironment, statement: UpdateStatement): Sta
   const bound = bindTarget(env, statement);
   const { table } = bound;
   env.context.triggerEvents.expect(table, 'UPDATE', statement.output);
+  selectToo(env, table, statement);
   const writer = new TableWriter(env, table);
   const output = statement.output === null ? null : outputRows(env, statement.output, table, othersOf(bound));
   const set = setList(env, table, namedAssignments(statement, bound), targetScope(env, bound), bound.stored.tables[0]?.name ?? table.name);

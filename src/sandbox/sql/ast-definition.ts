@@ -303,6 +303,7 @@ export interface RestoreStatement extends Node {
 export type SecurityStatement =
   | CreateLoginStatement
   | CreateUserStatement
+  | AlterUserStatement
   | CreateRoleStatement
   | AlterRoleStatement
   | PermissionStatement
@@ -325,6 +326,14 @@ export interface CreateUserStatement extends Node {
   /** null: WITHOUT LOGIN. The login of the user's own name when FOR LOGIN was not written. */
   readonly login: string | null;
   readonly defaultSchema: string | null;
+}
+
+/** ALTER USER name WITH LOGIN = login, NAME = newName; null: not written. */
+export interface AlterUserStatement extends Node {
+  readonly kind: 'alterUser';
+  readonly name: string;
+  readonly login: string | null;
+  readonly newName: string | null;
 }
 
 export interface CreateRoleStatement extends Node {

@@ -6,7 +6,7 @@ import type { Cursor } from './cursor.ts';
 import { parseAlterDatabase, parseCreateDatabase } from './parse-database.ts';
 import { parseQuery, parseWith } from './parse-query.ts';
 import { parseSequence } from './parse-sequence.ts';
-import { parseAlterRole, parseLogin, parseUser } from './parse-security.ts';
+import { parseAlterRole, parseAlterUser, parseLogin, parseUser } from './parse-security.ts';
 import { parseColumnChange, parseIndexShape, parseTableBody, parseTableElements, skipIndexOptions, takeFileGroup } from './parse-table.ts';
 import { parseTableToggle, parseTrigger } from './parse-trigger.ts';
 import { UnsupportedError } from './unsupported.ts';
@@ -91,6 +91,9 @@ export function parseAlter(cursor: Cursor): Statement {
   }
   if (cursor.takeWord('LOGIN')) {
     return parseLogin(cursor, at, true);
+  }
+  if (cursor.takeWord('USER')) {
+    return parseAlterUser(cursor, at);
   }
   if (cursor.isWord('TRIGGER')) {
     return parseTrigger(cursor, at, 'alter');

@@ -68,6 +68,24 @@ export function parseUser(cursor: Cursor, at: Node): Statement {
   return { ...at, kind: 'createUser', name, login, defaultSchema };
 }
 
+/** What follows ALTER USER: WITH LOGIN = login, NAME = name, DEFAULT_SCHEMA = dbo. */
+export function parseAlterUser(cursor: Cursor, at: Node): Statement {
+  const name = cursor.name();
+  cursor.expectWord('WITH');
+  let login: string | null = null;
+  let newName: string | null = null;
+  for (const option of cursor.list(() => parseOption(cursor))) {
+    if (option.name === 'LOGIN') {
+      login = option.value;
+    } else if (option.name === 'NAME') {
+      newName = option.value;
+    } else if (option.name !== 'DEFAULT_SCHEMA' || option.value.toLowerCase() !== 'dbo') {
+      throw new UnsupportedError(`ALTER USER … WITH ${option.name}`, at.line);
+    }
+  }
+  return { ...at, kind: 'alterUser', name, login, newName };
+}
+
 /** What follows ALTER: ROLE or SERVER ROLE. */
 export function parseAlterRole(cursor: Cursor, at: Node): Statement {
   const server = cursor.takeWord('SERVER');
