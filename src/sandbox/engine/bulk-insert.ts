@@ -79,7 +79,9 @@ function invalidColumnType(index: number): SqlError {
 
 /** What leaves constraints behind, or sets identities, takes more than INSERT. Source: learn.microsoft.com "BULK INSERT", Permissions. */
 function requireAlter(context: StatementContext, table: Table, statement: InsertBulkStatement, setsIdentity: boolean): void {
-  const bypasses = !statement.checkConstraints && (table.checks.length > 0 || table.foreignKeys.length > 0);
+  const bypasses =
+    (!statement.checkConstraints && (table.checks.length > 0 || table.foreignKeys.length > 0)) ||
+    (!statement.fireTriggers && table.triggers.length > 0);
   if ((bypasses || setsIdentity) && !table.temporary && !isMemberOf(context.session, table.database, 'db_owner')) {
     throw new SqlError(
       1088,

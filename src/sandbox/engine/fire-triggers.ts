@@ -13,6 +13,7 @@ import type { Row } from './row-store.ts';
 import type { AtomicStatement } from './run-statement.ts';
 import { runStatement } from './run-statement.ts';
 import { planColumns } from './source-table.ts';
+import type { StatementContext } from './statement-context.ts';
 import { createFrame } from './statement-context.ts';
 import type { StatementResult } from './statement-result.ts';
 import type { Transaction } from './transaction.ts';
@@ -21,10 +22,15 @@ import { triggersFor } from './trigger-events.ts';
 
 /** Runs a statement that reads, writes or defines, with the triggers it fires. */
 export async function runAtomicStatement(runner: BatchRunner, statement: AtomicStatement): Promise<StatementResult> {
+  return await withTriggers(runner, (context) => runStatement(context, statement));
+}
+
+/** Runs what writes as one statement, and the triggers that it fires. */
+export async function withTriggers(runner: BatchRunner, write: (context: StatementContext) => StatementResult): Promise<StatementResult> {
   let events: readonly TriggerEvent[] = [];
   return await runner.atomic(
     (context) => {
-      const result = runStatement(context, statement);
+      const result = write(context);
       events = context.triggerEvents.all;
       return result;
     },

@@ -11,7 +11,10 @@ import { objectNameOf } from './object-names.ts';
 import { callProcedure } from './procedures.ts';
 import type { ConnectedSession } from './instance.ts';
 import type { SessionState } from './session-state.ts';
-import type { Frame } from './statement-context.ts';
+import { withTriggers } from './fire-triggers.ts';
+import type { Frame, StatementContext } from './statement-context.ts';
+import type { StatementResult } from './statement-result.ts';
+import { NO_RESULT } from './statement-result.ts';
 import { createFrame } from './statement-context.ts';
 
 interface Answer {
@@ -154,8 +157,9 @@ export class SandboxSession implements BackendSession, ConnectedSession {
           throw new SqlError(4002, 'The incoming tabular data stream (TDS) protocol stream is incorrect. The stream ended unexpectedly.');
         }
         await this.#state.instance.gate.beforeStatement(this.#state.appName, 'INSERT BULK', options.signal);
-        const count = await runner.atomic((context) => bulkInsert(context, pending, load));
-        this.#state.rowCount = BigInt(count);
+        const insert = (context: StatementContext): StatementResult => ({ ...NO_RESULT, count: bulkInsert(context, pending, load) });
+        const { count } = await (pending.statement.fireTriggers ? withTriggers(runner, insert) : runner.atomic(insert));
+        this.#state.rowCount = BigInt(count ?? 0);
         runner.done({ rowCount: count });
       } catch (error) {
         if (!(error instanceof SqlError) || options.signal.aborted) {

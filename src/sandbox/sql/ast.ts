@@ -285,6 +285,7 @@ export interface InsertBulkStatement extends Node {
   readonly table: ObjectName;
   readonly columns: readonly (Node & { readonly name: string; readonly type: TypeName })[];
   readonly checkConstraints: boolean;
+  readonly fireTriggers: boolean;
   readonly keepNulls: boolean;
   readonly lockTable: boolean;
   readonly order: readonly BulkOrder[];

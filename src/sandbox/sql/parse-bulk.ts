@@ -45,6 +45,7 @@ export function parseInsertBulk(cursor: Cursor, at: Node): InsertBulkStatement {
     table,
     columns,
     checkConstraints: flags.has('CHECK_CONSTRAINTS'),
+    fireTriggers: flags.has('FIRE_TRIGGERS'),
     keepNulls: flags.has('KEEP_NULLS'),
     lockTable: flags.has('TABLOCK'),
     order,

@@ -221,6 +221,33 @@ describe('a bulk load', () => {
     expect(changes).toEqual([{ o: 'I', n: 500, v: 1, c: 0 }]);
   });
 
+  test('fires triggers only where it is asked to, once for all its rows', async () => {
+    await db.rows('CREATE TABLE dbo.seen (n int NOT NULL)');
+    await db.rows('CREATE TRIGGER dbo.watch ON dbo.counted AFTER INSERT AS INSERT INTO dbo.seen SELECT COUNT(*) FROM inserted');
+    const names = new sql.Table('dbo.counted');
+    names.columns.add('name', sql.VarChar(20), { nullable: false });
+    names.rows.add('first');
+    names.rows.add('second');
+    await load(names);
+    expect(await db.rows('SELECT n FROM dbo.seen')).toEqual([]);
+    await load(names, { fireTriggers: true });
+    expect(await db.rows('SELECT n FROM dbo.seen')).toEqual([{ n: 2 }]);
+    await db.rows('DROP TRIGGER dbo.watch');
+  });
+
+  test('takes INSERT, and ALTER where it sets identities or passes constraints by', async () => {
+    const login = `loader_${db.name}`;
+    await db.rows(
+      `CREATE LOGIN [${login}] WITH PASSWORD = 'Pw-1234567'; CREATE USER [${login}] FOR LOGIN [${login}]; GRANT INSERT, SELECT ON dbo.things TO [${login}]`,
+    );
+    const pool = await db.session({ user: login, password: 'Pw-1234567' });
+    expect(await numbersOf(load(things([[1, 'a', null, 1]]), {}, pool))).toEqual([1088]);
+    expect(await load(things([[1, 'a', null, 1]]), { checkConstraints: true }, pool)).toBe(1);
+    const names = new sql.Table('dbo.counted');
+    names.columns.add('name', sql.VarChar(20), { nullable: false });
+    expect(await numbersOf(load(names, {}, pool))).toEqual([229]);
+  });
+
   test('goes into a temporary table of its session', async () => {
     const pool = await db.session();
     await pool.request().batch('CREATE TABLE #things (id int NOT NULL, name nvarchar(10) NULL, parent int NULL, size int NOT NULL)');
