@@ -27,7 +27,10 @@ const DICT_ENTRY = 24;
 /** Tables double: between one and two buckets of 8 bytes an entry. */
 const BUCKET = 12;
 const OBJECT = 16;
+/** What a version, or an entry's own length in a listpack, takes: it hardly matters. */
 const VERSION_BYTES = 12;
+/** Smaller hashes are stored in one piece. Source: redis.conf, hash-max-listpack-entries. */
+const LISTPACK_ROWS = 512;
 
 /** @param prefix what stands before the data key: `{shop:Orders}:` */
 export function estimateMemory(
@@ -38,7 +41,8 @@ export function estimateMemory(
     const documentBytes = Buffer.byteLength(JSON.stringify(document) ?? '');
     const key = DICT_ENTRY + BUCKET + text(Buffer.byteLength(prefix + dataKey));
     const value = documentBytes <= 44 ? allocated(OBJECT + documentBytes + 4) : OBJECT + text(documentBytes);
-    const index = DICT_ENTRY + BUCKET + text(Buffer.byteLength(identity)) + text(VERSION_BYTES);
+    const identityBytes = Buffer.byteLength(identity);
+    const index = total <= LISTPACK_ROWS ? identityBytes + VERSION_BYTES : DICT_ENTRY + BUCKET + text(identityBytes) + text(VERSION_BYTES);
     return { documentBytes, rowBytes: key + value + index };
   });
   const average = (of: (size: (typeof sizes)[number]) => number): number =>
