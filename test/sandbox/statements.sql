@@ -1709,3 +1709,490 @@ SELECT OBJECT_NAME(OBJECT_ID(N'dbo.stock')) AS a, SCHEMA_NAME(SCHEMA_ID('dbo')) 
 -- columns: a nvarchar(128) | b nvarchar(128) | c smallint | d int | e nvarchar(128) | f int
 -- row: stock | dbo | 20 | NULL | int | 1
 GO
+-- ## Definitions
+CREATE TABLE dbo.shop (id int NOT NULL IDENTITY(10,10) CONSTRAINT PK_shop PRIMARY KEY, name nvarchar(20) NOT NULL CONSTRAINT UQ_shop UNIQUE, opened date NULL CONSTRAINT DF_shop_opened DEFAULT '2026-01-02', area decimal(7,2) NULL CONSTRAINT CK_shop_area CHECK (area > 0), twice AS area * 2 PERSISTED, mark rowversion);
+CREATE TABLE dbo.offer (shop int NOT NULL, nr smallint NOT NULL, price money NULL, CONSTRAINT PK_offer PRIMARY KEY CLUSTERED (shop, nr DESC), CONSTRAINT FK_offer_shop FOREIGN KEY (shop) REFERENCES dbo.shop (id) ON DELETE CASCADE ON UPDATE NO ACTION);
+INSERT INTO dbo.shop (name, area) VALUES (N'North', 10.5), (N'South', NULL);
+INSERT INTO dbo.offer (shop, nr, price) VALUES (10, 1, 5), (10, 2, 7.5), (20, 1, 1);
+-- affected: 2
+-- affected: 3
+GO
+-- defaults, computed columns and identities are filled in
+SELECT id, name, opened, area, twice FROM dbo.shop ORDER BY id;
+-- columns: id int | name nvarchar(20) | opened date | area decimal(7,2) | twice decimal(9,2)
+-- row: 10 | North | 2026-01-02 | 10.50 | 21.00
+-- row: 20 | South | 2026-01-02 | NULL | NULL
+GO
+-- IDENT_CURRENT, IDENT_SEED and IDENT_INCR
+SELECT IDENT_CURRENT('dbo.shop') AS last, IDENT_SEED('dbo.shop') AS seed, IDENT_INCR('dbo.shop') AS increment;
+-- columns: last decimal(38,0) | seed decimal(38,0) | increment decimal(38,0)
+-- row: 20 | 10 | 10
+GO
+-- a check refuses a row, and says its column
+INSERT INTO dbo.shop (name, area) VALUES (N'East', -1);
+-- error 547, 16
+GO
+-- what a refused row took of the identity is gone
+INSERT INTO dbo.shop (name) OUTPUT inserted.id VALUES (N'West');
+-- columns: id int
+-- row: 40
+GO
+-- a unique constraint
+INSERT INTO dbo.shop (name) VALUES (N'NORTH');
+-- error 2627, 14, 1, line 2: Violation of UNIQUE KEY constraint 'UQ_shop'. Cannot insert duplicate key in object 'dbo.shop'. The duplicate key value is (NORTH).
+GO
+-- a foreign key
+INSERT INTO dbo.offer (shop, nr) VALUES (99, 1);
+-- error 547, 16
+GO
+-- ON DELETE CASCADE
+DELETE FROM dbo.shop WHERE id = 20; SELECT shop, nr FROM dbo.offer ORDER BY nr;
+-- affected: 1
+-- columns: shop int | nr smallint
+-- row: 10 | 1
+-- row: 10 | 2
+GO
+-- an identity value needs IDENTITY_INSERT
+INSERT INTO dbo.shop (id, name) VALUES (5, N'Five');
+-- error 544, 16, 1, line 2: Cannot insert explicit value for identity column in table 'shop' when IDENTITY_INSERT is set to OFF.
+GO
+-- IDENTITY_INSERT, and the next value after a higher one
+SET IDENTITY_INSERT dbo.shop ON; INSERT INTO dbo.shop (id, name) VALUES (100, N'Hundred'); SET IDENTITY_INSERT dbo.shop OFF; INSERT INTO dbo.shop (name) VALUES (N'Next'); SELECT SCOPE_IDENTITY() AS id;
+-- affected: 1
+-- affected: 1
+-- columns: id decimal(38,0)
+-- row: 110
+GO
+-- with IDENTITY_INSERT the value has to be there
+SET IDENTITY_INSERT dbo.shop ON; INSERT INTO dbo.shop (name) VALUES (N'None'); SET IDENTITY_INSERT dbo.shop OFF;
+-- error 545, 16, 1, line 2: Explicit value must be specified for identity column in table 'shop' either when IDENTITY_INSERT is set to ON or when a replication user is inserting into a NOT FOR REPLICATION identity column.
+GO
+-- and its column has to be named
+CREATE TABLE dbo.other_identity (id int IDENTITY, v int); EXEC (N'INSERT INTO dbo.other_identity VALUES (7, 7)');
+-- error 8101, 16, 1, line 1: An explicit value for the identity column in table 'other_identity' can only be specified when a column list is used and IDENTITY_INSERT is ON.
+GO
+-- only one table at a time
+SET IDENTITY_INSERT dbo.shop ON;
+SET IDENTITY_INSERT dbo.other_identity ON;
+-- error 8107, 16
+GO
+-- IDENTITY_INSERT ends with OFF
+SET IDENTITY_INSERT dbo.shop OFF; DROP TABLE dbo.other_identity;
+GO
+-- IDENTITY_INSERT of a table without identity
+SET IDENTITY_INSERT dbo.offer ON;
+-- error 8106, 16, 1, line 2: Table 'dbo.offer' does not have the identity property. Cannot perform SET operation.
+GO
+-- DBCC CHECKIDENT sets the identity
+DBCC CHECKIDENT ('dbo.shop', RESEED, 500) WITH NO_INFOMSGS; INSERT INTO dbo.shop (name) OUTPUT inserted.id VALUES (N'Reseeded');
+-- columns: id int
+-- row: 510
+GO
+-- DBCC CHECKIDENT of a table without identity
+DBCC CHECKIDENT ('dbo.offer', NORESEED);
+-- error 7997, 16, 1, line 2: 'offer' does not contain an identity column.
+GO
+-- an unknown table for DBCC CHECKIDENT
+DBCC CHECKIDENT ('dbo.nothing');
+-- error 2501, 16
+GO
+-- several columns are added, a default with them
+ALTER TABLE dbo.offer ADD stock int NOT NULL CONSTRAINT DF_offer_stock DEFAULT 3, note nvarchar(50) NULL;
+GO
+-- and stand in the rows that were there
+SELECT shop, nr, stock, note FROM dbo.offer ORDER BY nr;
+-- columns: shop int | nr smallint | stock int | note nvarchar(50)
+-- row: 10 | 1 | 3 | NULL
+-- row: 10 | 2 | 3 | NULL
+GO
+-- WITH VALUES fills a nullable column
+ALTER TABLE dbo.offer ADD flag bit NULL CONSTRAINT DF_offer_flag DEFAULT 1 WITH VALUES;
+GO
+-- as its rows show
+SELECT nr, flag FROM dbo.offer ORDER BY nr;
+-- columns: nr smallint | flag bit
+-- row: 1 | 1
+-- row: 2 | 1
+GO
+-- a column without default cannot be NOT NULL where rows are
+ALTER TABLE dbo.offer ADD needed int NOT NULL;
+-- error 4901, 16, 1, line 2: ALTER TABLE only allows columns to be added that can contain nulls, or have a DEFAULT definition specified, or the column being added is an identity or timestamp column, or alternatively if none of the previous conditions are satisfied the table must be empty to allow addition of this column. Column 'needed' cannot be added to non-empty table 'offer' because it does not satisfy these conditions.
+GO
+-- a column cannot go while its default is there
+ALTER TABLE dbo.offer DROP COLUMN stock;
+-- error 5074, 16, 1, line 2: The object 'DF_offer_stock' is dependent on column 'stock'.
+-- error 4922, 16, 9, line 2: ALTER TABLE DROP COLUMN stock failed because one or more objects access this column.
+GO
+-- constraint and column in one statement
+ALTER TABLE dbo.offer DROP CONSTRAINT DF_offer_stock, COLUMN stock;
+GO
+-- DROP COLUMN of an unknown column
+ALTER TABLE dbo.offer DROP COLUMN stock;
+-- error 4924, 16, 1, line 2: ALTER TABLE DROP COLUMN failed because column 'stock' does not exist in table 'offer'.
+GO
+-- DROP COLUMN IF EXISTS of an unknown column
+ALTER TABLE dbo.offer DROP COLUMN IF EXISTS stock;
+GO
+-- DROP CONSTRAINT of an unknown constraint
+ALTER TABLE dbo.offer DROP CONSTRAINT DF_offer_stock;
+-- error 3728, 16, 1, line 2: 'DF_offer_stock' is not a constraint.
+-- error 3727, 16
+GO
+-- DROP CONSTRAINT IF EXISTS of an unknown constraint
+ALTER TABLE dbo.offer DROP CONSTRAINT IF EXISTS DF_offer_stock;
+GO
+-- a key that is referenced stays
+ALTER TABLE dbo.shop DROP CONSTRAINT PK_shop;
+-- error 3725, 16
+-- error 3727, 16
+GO
+-- ALTER COLUMN to a shorter type cuts nothing
+UPDATE dbo.offer SET note = N'a long note'; ALTER TABLE dbo.offer ALTER COLUMN note nvarchar(5) NULL;
+-- affected: 2
+-- error 2628, 16
+GO
+-- ALTER COLUMN to a longer type
+ALTER TABLE dbo.offer ALTER COLUMN note nvarchar(100) NULL;
+GO
+-- ALTER COLUMN to NOT NULL where a NULL is
+UPDATE dbo.offer SET note = NULL WHERE nr = 1; ALTER TABLE dbo.offer ALTER COLUMN note nvarchar(100) NOT NULL;
+-- affected: 1
+-- error 515, 16
+GO
+-- ALTER COLUMN of an unknown column
+ALTER TABLE dbo.offer ALTER COLUMN nothing int NULL;
+-- error 4924, 16, 1, line 2: ALTER TABLE ALTER COLUMN failed because column 'nothing' does not exist in table 'offer'.
+GO
+-- ALTER COLUMN of a computed column
+ALTER TABLE dbo.shop ALTER COLUMN twice int NULL;
+-- error 4928, 16, 1, line 2: Cannot alter column 'twice' because it is 'COMPUTED'.
+GO
+-- ALTER COLUMN of a key
+ALTER TABLE dbo.offer ALTER COLUMN nr int NOT NULL;
+-- error 5074, 16, 1, line 2: The object 'PK_offer' is dependent on column 'nr'.
+-- error 4922, 16, 9, line 2: ALTER TABLE ALTER COLUMN nr failed because one or more objects access this column.
+GO
+-- NOCHECK lets old rows be
+ALTER TABLE dbo.offer WITH NOCHECK ADD CONSTRAINT CK_offer_price CHECK (price > 6);
+GO
+-- but not new ones
+INSERT INTO dbo.offer (shop, nr, price) VALUES (10, 9, 2);
+-- error 547, 16
+GO
+-- ALTER COLUMN of a column that a check uses
+ALTER TABLE dbo.offer ALTER COLUMN price decimal(9,2) NULL;
+-- error 5074, 16, 1, line 2: The object 'CK_offer_price' is dependent on column 'price'.
+-- error 4922, 16, 9, line 2: ALTER TABLE ALTER COLUMN price failed because one or more objects access this column.
+GO
+-- WITH CHECK looks at the old ones
+ALTER TABLE dbo.offer WITH CHECK CHECK CONSTRAINT CK_offer_price;
+-- error 547, 16
+GO
+-- a disabled constraint refuses nothing
+ALTER TABLE dbo.offer NOCHECK CONSTRAINT CK_offer_price; INSERT INTO dbo.offer (shop, nr, price) VALUES (10, 9, 2); SELECT name, is_disabled, is_not_trusted, definition FROM sys.check_constraints WHERE parent_object_id = OBJECT_ID(N'dbo.offer');
+-- affected: 1
+-- columns: name nvarchar(128) | is_disabled bit | is_not_trusted bit | definition nvarchar(max)
+-- row: CK_offer_price | 1 | 1 | ([price]>(6))
+GO
+-- CHECK CONSTRAINT of an unknown constraint
+ALTER TABLE dbo.offer CHECK CONSTRAINT nothing;
+-- error 4917, 16
+-- error 4916, 16
+GO
+-- a unique index over rows that are alike
+CREATE UNIQUE INDEX UX_offer_shop ON dbo.offer (shop);
+-- error 1505, 16
+GO
+-- a filtered unique index minds the rows of its filter
+CREATE UNIQUE NONCLUSTERED INDEX UX_offer_price ON dbo.offer (shop) INCLUDE (nr) WHERE price > 6;
+GO
+-- and refuses a second one
+UPDATE dbo.offer SET price = 8 WHERE nr = 1;
+-- error 2601, 14
+GO
+-- an index name is used once in a table
+CREATE INDEX UX_offer_price ON dbo.offer (price);
+-- error 1913, 16, 1, line 2: The operation failed because an index or statistics with name 'UX_offer_price' already exists on table 'dbo.offer'.
+GO
+-- DROP_EXISTING takes its place
+CREATE INDEX UX_offer_price ON dbo.offer (price DESC) WITH (DROP_EXISTING = ON); UPDATE dbo.offer SET price = 8 WHERE nr = 1;
+-- affected: 1
+GO
+-- only one clustered index
+CREATE CLUSTERED INDEX CX_offer ON dbo.offer (price);
+-- error 1902, 16, 3, line 2: Cannot create more than one clustered index on table 'dbo.offer'. Drop the existing clustered index 'PK_offer' before creating another.
+GO
+-- indexes as the catalog has them
+SELECT i.name, i.type_desc, i.is_unique, i.is_primary_key, COL_NAME(c.object_id, c.column_id) AS col, c.is_descending_key FROM sys.indexes AS i INNER JOIN sys.index_columns AS c ON c.object_id = i.object_id AND c.index_id = i.index_id WHERE i.object_id = OBJECT_ID(N'dbo.offer') ORDER BY i.index_id, c.key_ordinal;
+-- columns: name nvarchar(128) | type_desc nvarchar(60) | is_unique bit | is_primary_key bit | col nvarchar(128) | is_descending_key bit
+-- row: PK_offer | CLUSTERED | 1 | 1 | shop | 0
+-- row: PK_offer | CLUSTERED | 1 | 1 | nr | 1
+-- row: UX_offer_price | NONCLUSTERED | 0 | 0 | price | 1
+GO
+-- DROP INDEX
+DROP INDEX UX_offer_price ON dbo.offer;
+GO
+-- DROP INDEX of an unknown index
+DROP INDEX UX_offer_price ON dbo.offer;
+-- error 3701, 11
+GO
+-- DROP INDEX of a key
+DROP INDEX PK_offer ON dbo.offer;
+-- error 3723, 16, 4, line 2: An explicit DROP INDEX is not allowed on index 'dbo.offer.PK_offer'. It is being used for PRIMARY KEY constraint enforcement.
+GO
+-- DROP INDEX IF EXISTS
+DROP INDEX IF EXISTS UX_offer_price ON dbo.offer;
+GO
+-- TRUNCATE of a referenced table
+TRUNCATE TABLE dbo.shop;
+-- error 4712, 16, 1, line 2: Cannot truncate table 'dbo.shop' because it is being referenced by a FOREIGN KEY constraint.
+GO
+-- DROP TABLE of a referenced table
+DROP TABLE dbo.shop;
+-- error 3726, 16, 1, line 2: Could not drop object 'dbo.shop' because it is referenced by a FOREIGN KEY constraint.
+GO
+-- DROP TABLE of an unknown table
+DROP TABLE dbo.nothing;
+-- error 3701, 11
+GO
+-- DROP TABLE IF EXISTS of an unknown table
+DROP TABLE IF EXISTS dbo.nothing;
+GO
+-- a table that is there already
+CREATE TABLE dbo.offer (id int);
+-- error 2714, 16
+GO
+-- a constraint's name is an object's name
+CREATE TABLE dbo.named (id int CONSTRAINT PK_shop PRIMARY KEY);
+-- error 2714, 16
+-- error 1750, 16
+GO
+-- an unknown schema
+CREATE TABLE nothing.named (id int);
+-- error 2760, 16, 1, line 2: The specified schema name "nothing" either does not exist or you do not have permission to use it.
+GO
+-- an unknown type
+CREATE TABLE dbo.named (id nothing);
+-- error 2715, 16
+GO
+-- a column twice
+CREATE TABLE dbo.named (id int, Id int);
+-- error 2705, 16
+GO
+-- two identities
+CREATE TABLE dbo.named (a int IDENTITY, b int IDENTITY);
+-- error 2744, 16
+GO
+-- an identity of a text
+CREATE TABLE dbo.named (a varchar(5) IDENTITY);
+-- error 2749, 16
+GO
+-- a primary key over NULL
+CREATE TABLE dbo.named (a int NULL PRIMARY KEY);
+-- error 8111, 16
+-- error 1750, 16
+GO
+-- a key of a type without order
+CREATE TABLE dbo.named (a nvarchar(max) UNIQUE);
+-- error 1919, 16
+-- error 1750, 16
+GO
+-- a reference to what is no key
+CREATE TABLE dbo.named (price money REFERENCES dbo.offer (price));
+-- error 1776, 16
+-- error 1750, 16
+GO
+-- a cascade that comes back
+CREATE TABLE dbo.named (id int PRIMARY KEY, up int CONSTRAINT FK_up REFERENCES dbo.named (id) ON DELETE CASCADE);
+-- error 1785, 16
+-- error 1750, 16
+GO
+-- a default with a column
+CREATE TABLE dbo.named (a int, b int DEFAULT a);
+-- error 128, 15, 1, line 2: The name "a" is not permitted in this context. Valid expressions are constants, constant expressions, and (in some contexts) variables. Column names are not permitted.
+GO
+-- a subquery in a check
+CREATE TABLE dbo.named (a int CHECK (a > (SELECT 1)));
+-- error 1046, 15, 1, line 2: Subqueries are not allowed in this context. Only scalar expressions are allowed.
+GO
+-- a computed column over another
+CREATE TABLE dbo.named (a int, b AS a + 1, c AS b + 1);
+-- error 1759, 16
+GO
+-- a persisted column that changes by itself
+CREATE TABLE dbo.named (a AS GETDATE() PERSISTED);
+-- error 4936, 16, 1, line 2: Computed column 'a' in table 'named' cannot be persisted because the column is non-deterministic.
+GO
+-- the pattern of scripts that may run again
+IF OBJECT_ID(N'dbo.offer', N'U') IS NULL CREATE TABLE dbo.offer (id int); IF COL_LENGTH(N'dbo.offer', N'note') IS NULL ALTER TABLE dbo.offer ADD note int;
+GO
+-- SELECT INTO makes a table with the types of the query
+SELECT id, name, CAST(1 AS bigint) AS one INTO dbo.shop_copy FROM dbo.shop WHERE id < 100;
+-- affected: 2
+GO
+-- which keeps the identity
+SELECT name, TYPE_NAME(user_type_id) AS type, is_identity FROM sys.columns WHERE object_id = OBJECT_ID(N'dbo.shop_copy') ORDER BY column_id;
+-- columns: name nvarchar(128) | type nvarchar(128) | is_identity bit
+-- row: id | int | 1
+-- row: name | nvarchar | 0
+-- row: one | bigint | 0
+GO
+-- SELECT INTO a table that is there
+SELECT 1 AS a INTO dbo.shop_copy;
+-- error 2714, 16
+GO
+-- SELECT INTO with a column without a name
+SELECT 1 INTO dbo.nameless;
+-- error 1038, 15, 5, line 2: An object or column name is missing or empty. For SELECT INTO statements, verify each column has a name. For other statements, look for empty alias names. Aliases defined as "" or [] are not allowed. Change the alias to a valid name.
+GO
+-- sp_rename of a column
+EXEC sp_rename N'dbo.shop_copy.one', N'uno', N'COLUMN';
+-- info 15477
+GO
+-- and of a table
+EXEC sp_rename N'dbo.shop_copy', N'shop_again';
+-- info 15477
+GO
+-- what was renamed
+SELECT uno FROM dbo.shop_again WHERE id = 10; SELECT OBJECT_ID(N'dbo.shop_copy') AS gone;
+-- columns: uno bigint
+-- row: 1
+-- columns: gone int
+-- row: NULL
+GO
+-- a schema stands alone in its batch
+CREATE SCHEMA archive;
+GO
+-- ALTER SCHEMA TRANSFER
+ALTER SCHEMA archive TRANSFER dbo.shop_again; SELECT OBJECT_SCHEMA_NAME(OBJECT_ID(N'archive.shop_again')) AS s;
+-- columns: s nvarchar(128)
+-- row: archive
+GO
+-- a schema with something in it stays
+DROP SCHEMA archive;
+-- error 3729, 16, 1, line 2: Cannot drop schema 'archive' because it is being referenced by object 'shop_again'.
+GO
+-- an empty one goes
+DROP TABLE archive.shop_again; DROP SCHEMA archive;
+GO
+-- a view
+CREATE VIEW dbo.shop_view (nr, title) AS WITH named AS (SELECT id, name FROM dbo.shop) SELECT id, name FROM named WHERE id < 100;
+GO
+-- is read as a table
+SELECT v.title, COUNT(o.nr) AS offers FROM dbo.shop_view AS v INNER JOIN dbo.offer AS o ON o.shop = v.nr GROUP BY v.title ORDER BY v.title;
+-- columns: title nvarchar(20) | offers int
+-- row: North | 3
+GO
+-- CREATE VIEW of a name that is there
+CREATE VIEW dbo.shop_view AS SELECT 1 AS a;
+-- error 2714, 16
+GO
+-- CREATE OR ALTER VIEW
+CREATE OR ALTER VIEW dbo.shop_view AS SELECT id AS nr FROM dbo.shop;
+GO
+-- a view needs names
+CREATE VIEW dbo.nameless AS SELECT COUNT(*) FROM dbo.shop;
+-- error 4511, 16
+GO
+-- and no order
+CREATE VIEW dbo.ordered AS SELECT id FROM dbo.shop ORDER BY id;
+-- error 1033, 15, 1, line 2: The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common table expressions, unless TOP, OFFSET or FOR XML is also specified.
+GO
+-- its tables have to be there
+CREATE VIEW dbo.early AS SELECT a FROM dbo.nothing;
+-- error 208, 16, 1, line 2: Invalid object name 'dbo.nothing'.
+GO
+-- DROP VIEW of a table
+DROP VIEW dbo.shop;
+-- error 3705, 16, 1, line 2: Cannot use DROP VIEW with 'dbo.shop' because 'dbo.shop' is a table. Use DROP TABLE.
+GO
+-- DROP VIEW
+DROP VIEW dbo.shop_view;
+GO
+-- a synonym
+CREATE SYNONYM dbo.stall FOR dbo.shop; SELECT COUNT(*) AS n FROM dbo.stall WHERE id < 100;
+-- columns: n int
+-- row: 2
+GO
+-- is no table to ALTER
+ALTER TABLE dbo.stall ADD x int;
+-- error 4909, 16, 1, line 2: Cannot alter 'dbo.stall' because it is not a table.
+GO
+-- and not to TRUNCATE
+TRUNCATE TABLE dbo.stall;
+-- error 4708, 16, 1, line 2: Could not truncate object 'dbo.stall' because it is not a table.
+GO
+-- DROP SYNONYM
+DROP SYNONYM dbo.stall;
+GO
+-- a definition is undone by ROLLBACK
+BEGIN TRANSACTION; CREATE TABLE dbo.undone (a int); ALTER TABLE dbo.offer DROP COLUMN note; ROLLBACK; SELECT OBJECT_ID(N'dbo.undone') AS o, COL_LENGTH(N'dbo.offer', N'note') AS length;
+-- columns: o int | length smallint
+-- row: NULL | 200
+GO
+-- a column of the same batch's ALTER is not known yet
+ALTER TABLE dbo.offer ADD later int; SELECT later FROM dbo.offer;
+-- error 207, 16, 1, line 2: Invalid column name 'later'.
+GO
+-- a missing table is met when its statement is reached
+SELECT 1 AS reached; SELECT a FROM dbo.nothing; SELECT 2 AS never;
+-- columns: reached int
+-- row: 1
+-- error 208, 16, 1, line 2: Invalid object name 'dbo.nothing'.
+GO
+-- TRY does not catch it
+BEGIN TRY SELECT a FROM dbo.nothing; END TRY BEGIN CATCH SELECT ERROR_NUMBER() AS caught; END CATCH
+-- error 208, 16, 1, line 2: Invalid object name 'dbo.nothing'.
+GO
+-- but outside of EXEC it does
+BEGIN TRY EXEC (N'SELECT a FROM dbo.nothing'); END TRY BEGIN CATCH SELECT ERROR_NUMBER() AS caught; END CATCH
+-- columns: caught int
+-- row: 208
+GO
+-- a description of a column
+EXEC sp_addextendedproperty @name = N'MS_Description', @value = N'where it is', @level0type = N'SCHEMA', @level0name = N'dbo', @level1type = N'TABLE', @level1name = N'shop', @level2type = N'COLUMN', @level2name = N'name'; SELECT name, CAST(value AS nvarchar(20)) AS value FROM sys.extended_properties WHERE major_id = OBJECT_ID(N'dbo.shop');
+-- columns: name nvarchar(128) | value nvarchar(20)
+-- row: MS_Description | where it is
+GO
+-- foreign keys as the catalog has them
+SELECT f.name, OBJECT_NAME(f.parent_object_id) AS t, COL_NAME(c.parent_object_id, c.parent_column_id) AS col, OBJECT_NAME(f.referenced_object_id) AS r, f.delete_referential_action_desc AS d FROM sys.foreign_keys AS f INNER JOIN sys.foreign_key_columns AS c ON c.constraint_object_id = f.object_id WHERE f.parent_object_id = OBJECT_ID(N'dbo.offer');
+-- columns: name nvarchar(128) | t nvarchar(128) | col nvarchar(128) | r nvarchar(128) | d nvarchar(60)
+-- row: FK_offer_shop | offer | shop | shop | CASCADE
+GO
+-- defaults and computed columns as the catalog has them
+SELECT name, definition FROM sys.default_constraints WHERE parent_object_id = OBJECT_ID(N'dbo.shop') UNION ALL SELECT name, definition FROM sys.computed_columns WHERE object_id = OBJECT_ID(N'dbo.shop');
+-- columns: name nvarchar(128) | definition nvarchar(max)
+-- row: DF_shop_opened | ('2026-01-02')
+-- row: twice | ([area]*(2))
+GO
+-- INFORMATION_SCHEMA.COLUMNS
+SELECT COLUMN_NAME, ORDINAL_POSITION, COLUMN_DEFAULT, IS_NULLABLE, DATA_TYPE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = N'shop' ORDER BY ORDINAL_POSITION;
+-- columns: COLUMN_NAME nvarchar(128) | ORDINAL_POSITION int | COLUMN_DEFAULT nvarchar(4000) | IS_NULLABLE nvarchar(3) | DATA_TYPE nvarchar(128) | CHARACTER_MAXIMUM_LENGTH int | NUMERIC_PRECISION tinyint | NUMERIC_SCALE int
+-- row: id | 1 | NULL | NO | int | NULL | 10 | 0
+-- row: name | 2 | NULL | NO | nvarchar | 20 | NULL | NULL
+-- row: opened | 3 | ('2026-01-02') | YES | date | NULL | NULL | NULL
+-- row: area | 4 | NULL | YES | decimal | NULL | 7 | 2
+-- row: twice | 5 | NULL | YES | decimal | NULL | 9 | 2
+-- row: mark | 6 | NULL | NO | timestamp | NULL | NULL | NULL
+GO
+-- INFORMATION_SCHEMA of keys
+SELECT k.COLUMN_NAME, k.ORDINAL_POSITION, c.CONSTRAINT_TYPE FROM INFORMATION_SCHEMA.KEY_COLUMN_USAGE AS k INNER JOIN INFORMATION_SCHEMA.TABLE_CONSTRAINTS AS c ON c.CONSTRAINT_NAME = k.CONSTRAINT_NAME WHERE k.TABLE_NAME = N'offer' ORDER BY c.CONSTRAINT_TYPE, k.ORDINAL_POSITION;
+-- columns: COLUMN_NAME nvarchar(128) | ORDINAL_POSITION int | CONSTRAINT_TYPE nvarchar(11)
+-- row: shop | 1 | FOREIGN KEY
+-- row: shop | 1 | PRIMARY KEY
+-- row: nr | 2 | PRIMARY KEY
+GO
+-- OBJECTPROPERTY and COLUMNPROPERTY
+SELECT OBJECTPROPERTY(OBJECT_ID(N'dbo.shop'), N'TableHasIdentity') AS a, OBJECTPROPERTY(OBJECT_ID(N'PK_shop'), N'IsPrimaryKey') AS b, COLUMNPROPERTY(OBJECT_ID(N'dbo.shop'), N'twice', N'IsComputed') AS c, INDEXPROPERTY(OBJECT_ID(N'dbo.shop'), N'UQ_shop', N'IsUnique') AS d, OBJECT_DEFINITION(OBJECT_ID(N'DF_shop_opened')) AS e;
+-- columns: a int | b int | c int | d int | e nvarchar(max)
+-- row: 1 | 1 | 1 | 1 | ('2026-01-02')
+GO
+-- sp_helpindex
+EXEC sp_helpindex N'dbo.shop';
+-- columns: index_name nvarchar(128) | index_description varchar(210) | index_keys nvarchar(2078)
+-- row: PK_shop | clustered, unique, primary key located on PRIMARY | id
+-- row: UQ_shop | nonclustered, unique, unique key located on PRIMARY | name
+GO
+-- both tables go in the right order
+DROP TABLE dbo.offer, dbo.shop;
+GO
