@@ -1,7 +1,7 @@
 /** Keys, checks, foreign keys and indexes of a table under construction. */
 import type { IndexShape, TableConstraint } from '../sql/ast-definition.ts';
 import { SqlError } from '../session.ts';
-import type { Column, Table } from './catalog.ts';
+import type { Column, IndexDefinition, Table } from './catalog.ts';
 import { primaryKey, sameName } from './catalog.ts';
 import type { TableDraft } from './define-table.ts';
 import { checkDefault, refuseSubqueries, requireFreeName, requireKeyType } from './definition-rules.ts';
@@ -26,6 +26,15 @@ function requireColumn(draft: TableDraft, name: string, line: number): Column {
 
 function nextIndexId(draft: TableDraft, clustered: boolean): number {
   return clustered ? 1 : Math.max(1, ...draft.indexes.map((index) => index.id)) + 1;
+}
+
+function secondClustered(draft: TableDraft, existing: IndexDefinition, line: number): SqlError {
+  const table = draft.temporary ? draft.name : `${draft.schema.name}.${draft.name}`;
+  return new SqlError(
+    1902,
+    `Cannot create more than one clustered index on table '${table}'. Drop the existing clustered index '${existing.name}' before creating another.`,
+    { line, state: 3 },
+  );
 }
 
 /** @param table the table as it stands, when it is altered; `nullable`: columns that were declared NULL. @throws SqlError */
@@ -94,15 +103,11 @@ function addKey(
   if (primary && draft.indexes.some((index) => index.kind === 'primary key')) {
     throw new SqlError(1779, `Table '${draft.name}' already has a primary key defined on it.`, { line: constraint.line, state: 0 });
   }
-  const hasClustered = draft.indexes.some((index) => index.clustered);
-  if (constraint.clustered === true && hasClustered) {
-    throw new SqlError(
-      1902,
-      `Cannot create more than one clustered index on table '${draft.name}'. Drop the existing clustered index before creating another.`,
-      { line: constraint.line, state: 3 },
-    );
+  const existing = draft.indexes.find((index) => index.clustered);
+  if (constraint.clustered === true && existing !== undefined) {
+    throw secondClustered(draft, existing, constraint.line);
   }
-  const clustered = constraint.clustered ?? (primary && !hasClustered);
+  const clustered = constraint.clustered ?? (primary && existing === undefined);
   const columns = constraint.columns.map((each) => ({
     column: requireColumn(draft, each.name, constraint.line),
     descending: each.descending,
@@ -144,12 +149,9 @@ export function addIndex(context: StatementContext, draft: TableDraft, name: str
       { line },
     );
   }
-  if (statement.clustered && draft.indexes.some((index) => index.clustered)) {
-    throw new SqlError(
-      1902,
-      `Cannot create more than one clustered index on table '${draft.name}'. Drop the existing clustered index before creating another.`,
-      { line, state: 3 },
-    );
+  const existing = draft.indexes.find((index) => index.clustered);
+  if (statement.clustered && existing !== undefined) {
+    throw secondClustered(draft, existing, line);
   }
   const keys = statement.columns.map((each) => ({ column: requireColumn(draft, each.name, line), descending: each.descending }));
   keys.forEach(({ column }) => {

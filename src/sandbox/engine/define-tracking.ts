@@ -132,9 +132,9 @@ export function disableTracking(context: StatementContext, table: Table): void {
 }
 
 /** Empties a table. Its tracked changes are forgotten and begin at the current version; nothing is recorded as deleted. @throws SqlError 4712 */
-export function truncate(context: StatementContext, table: Table): void {
+export function truncate(context: StatementContext, table: Table, name: string): void {
   if (table.database.tables().some((other) => other !== table && other.foreignKeys.some((key) => key.references === table))) {
-    throw new SqlError(4712, `Cannot truncate table '${table.name}' because it is being referenced by a FOREIGN KEY constraint.`);
+    throw new SqlError(4712, `Cannot truncate table '${name}' because it is being referenced by a FOREIGN KEY constraint.`);
   }
   const before = table.store;
   table.store = createStore(table, context.instance.manager);

@@ -72,7 +72,11 @@ function describeIndex(index: IndexDefinition): string {
   return `${parts.join(', ')} located on PRIMARY`;
 }
 
-const INDEX_COLUMNS = [text('index_name'), text('index_description', 210), text('index_keys', 2078)];
+const INDEX_COLUMNS = [
+  text('index_name'),
+  column('index_description', { name: 'varchar', length: 210, collation: DEFAULT_COLLATION }),
+  text('index_keys', 2078),
+];
 
 function indexRows(table: Table): SqlValue[][] {
   return table.indexes

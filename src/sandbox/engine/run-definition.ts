@@ -121,7 +121,12 @@ function createSchema(context: StatementContext, name: string, line: number): vo
 
 /** The table that a definition changes, locked for it. @throws SqlError 4902 */
 function tableToAlter(context: StatementContext, name: ObjectName): Table {
-  const table = findTable(context.session, name, () => cannotFindObject(describeName(name)));
+  const table = definedTable(
+    context.session,
+    name,
+    () => cannotFindObject(describeName(name)),
+    () => new SqlError(4909, `Cannot alter '${describeName(name)}' because it is not a table.`, { line: name.line }),
+  );
   requireAlter(context.session, table, 'ALTER TABLE');
   if (!table.temporary) {
     table.locks.hold(context.transaction, 'schema modification');

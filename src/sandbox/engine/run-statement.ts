@@ -141,7 +141,7 @@ export function runStatement(context: StatementContext, statement: AtomicStateme
       if (!table.temporary) {
         table.locks.hold(context.transaction, 'schema modification');
       }
-      truncate(context, table);
+      truncate(context, table, name);
       return NO_RESULT;
     }
     case 'createLogin':
