@@ -118,6 +118,22 @@ describe('mssql', () => {
     await (await toy.connect(options(toy, true, trusting(toy)))).request().batch('fine');
   });
 
+  test.each<Encrypt>([true, 'strict'])(
+    'encrypt: %s: a client that is cut has no session left, and a client that leaves neither',
+    async (encrypt) => {
+      await using toy = await toyServer();
+      const pool = await toy.connect(options(toy, encrypt));
+      await pool.request().batch('fine');
+      expect(toy.listener.cutConnections()).toBe(1);
+      await until(() => toy.backend.sessions.every((session) => session.closed));
+      const other = await toy.connect(options(toy, encrypt));
+      await other.request().batch('fine');
+      await other.close();
+      await until(() => toy.backend.sessions.every((session) => session.closed) && toy.listener.connections().length === 0);
+      expect(toy.internalErrors).toEqual([]);
+    },
+  );
+
   test('under TLS a request can be cancelled and rows wait for a client that does not read', async () => {
     await using toy = await toyServer();
     let sent = 0;
@@ -304,6 +320,20 @@ describe('raw bytes', () => {
     }
     expect(toy.backend.sessions).toHaveLength(0);
     expect(toy.internalErrors).toEqual([]);
+  });
+
+  test.each<readonly [string, Buffer | null, Buffer]>([
+    ['inside PRELOGIN', prelogin(ON), packet(PACKET.prelogin, Buffer.from([0x16, 3, 1, 0x10, 0, 1, 0]))],
+    ['from the first byte', null, Buffer.from([0x16, 3, 1, 0x10, 0, 1, 0])],
+  ])('a handshake %s that stops half way is cut after the login time', async (_, first, bytes) => {
+    await using toy = await toyServer({ loginTimeoutMs: 200 });
+    using client = rawClient(toy.listener.port);
+    if (first !== null) {
+      client.socket.write(first);
+      await client.until(() => client.messages().length === 1);
+    }
+    client.socket.write(bytes);
+    await client.closed;
   });
 
   test('a strict client must speak tds/8.0, where it names a protocol', async () => {
