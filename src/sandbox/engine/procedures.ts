@@ -9,14 +9,13 @@ import type { SqlType, SqlValue } from '../sql-types.ts';
 import { getApplicationLock, releaseApplicationLock } from './application-locks.ts';
 import type { BatchRunner } from './batch-runner.ts';
 import { catalogProcedures } from './catalog-procedures.ts';
-import { cleanUpTable } from './cleanup.ts';
+import { cleanupProcedures } from './cleanup-procedures.ts';
 import { controlProcedures } from './control-procedures.ts';
 import { declareVariable } from './declarations.ts';
 import { resultSetProcedures } from './describe-result-set.ts';
 import { converter } from './expressions.ts';
 import { helpProcedures } from './help-procedures.ts';
-import { databaseOf, findTable, objectNameOf } from './object-names.ts';
-import { requireOwner } from './permissions.ts';
+import { databaseOf } from './object-names.ts';
 import { rename } from './rename.ts';
 import { createFrame } from './statement-context.ts';
 import { typeProcedures } from './type-procedures.ts';
@@ -44,7 +43,6 @@ const BIGINT: SqlType = { name: 'bigint' };
 const SYSTEM: ReadonlyMap<string, Procedure> = new Map<string, Procedure>([
   ['sp_executesql', executeSql],
   ['sp_rename', renameProcedure],
-  ['sp_flush_ct_internal_table_on_demand', flushInternalTable],
   ['sp_set_session_context', setSessionContext],
   ['sp_getapplock', getApplicationLock],
   ['sp_releaseapplock', releaseApplicationLock],
@@ -61,7 +59,7 @@ function find(name: ObjectName): Procedure | undefined {
     return controlProcedures.get(key);
   }
   return schema === null || schema === 'sys' || schema === 'dbo'
-    ? (SYSTEM.get(key) ?? catalogProcedures.get(key) ?? typeProcedures.get(key) ?? resultSetProcedures.get(key) ?? helpProcedures.get(key))
+    ? (SYSTEM.get(key) ?? cleanupProcedures.get(key) ?? catalogProcedures.get(key) ?? typeProcedures.get(key) ?? resultSetProcedures.get(key) ?? helpProcedures.get(key))
     : undefined;
 }
 
@@ -197,25 +195,6 @@ async function renameProcedure(call: ProcedureCall): Promise<void> {
     procedure: 'sp_rename',
     line: 1,
   });
-  call.runner.done();
-}
-
-/** sys.sp_flush_CT_internal_table_on_demand: removes what is older than the retention. */
-async function flushInternalTable(call: ProcedureCall): Promise<void> {
-  const named = textArgument(call.get('@tabletoclean', 0));
-  const counted = call.get('@deletedrowcount', 1);
-  const removed = await call.runner.atomic((context) => {
-    requireOwner(context.session, context.database, 'EXECUTE');
-    const { tracking } = context.database;
-    if (!tracking.on) {
-      throw new SqlError(22866, 'Change Tracking is not enabled on the database.');
-    }
-    const name = named === null ? null : objectNameOf(named);
-    const tables = name === null ? context.database.tables() : [findTable(context.session, name)];
-    return tables.reduce((sum, table) => sum + cleanUpTable(context.instance, table, tracking.expiredVersion()), 0);
-  });
-  call.runner.sink.message({ number: 0, state: 1, class: 0, message: `Total rows deleted: ${removed}.`, procedure: '', line: 1 });
-  counted?.output?.(BigInt(removed), BIGINT);
   call.runner.done();
 }
 
