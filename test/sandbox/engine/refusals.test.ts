@@ -23,7 +23,6 @@ describe.runIf(onSandbox)('refused by name', () => {
     ['DELETE dbo.t OPTION (PARAMETERIZATION FORCED)', 'PARAMETERIZATION FORCED'],
     ['SET LANGUAGE Deutsch', 'SET LANGUAGE'],
     ['SET ANSI_NULLS OFF', 'ANSI_NULLS'],
-    ['SET IMPLICIT_TRANSACTIONS ON', 'IMPLICIT_TRANSACTIONS'],
     ['EXEC sp_helpdb', 'sp_helpdb'],
     ['EXEC sys.sp_nothing_known', 'sp_nothing_known'],
     ['CREATE TRIGGER dbo.tr ON dbo.t INSTEAD OF INSERT AS SELECT 1', 'INSTEAD OF'],
