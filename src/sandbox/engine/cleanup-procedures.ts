@@ -47,9 +47,13 @@ async function flushInternalTable(call: ProcedureCall): Promise<void> {
 async function flushCommitTable(call: ProcedureCall): Promise<void> {
   const limit = numberArgument(call.get('@numrows', 0));
   if (limit === null) {
-    throw new SqlError(201, "Procedure or function 'sp_flush_commit_table_on_demand' expects parameter '@numrows', which was not supplied.", {
-      state: 4,
-    });
+    throw new SqlError(
+      201,
+      "Procedure or function 'sp_flush_commit_table_on_demand' expects parameter '@numrows', which was not supplied.",
+      {
+        state: 4,
+      },
+    );
   }
   const { version, removed, last } = await call.runner.atomic((context) => {
     requireTracking(context);

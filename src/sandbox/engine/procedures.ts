@@ -59,7 +59,12 @@ function find(name: ObjectName): Procedure | undefined {
     return controlProcedures.get(key);
   }
   return schema === null || schema === 'sys' || schema === 'dbo'
-    ? (SYSTEM.get(key) ?? cleanupProcedures.get(key) ?? catalogProcedures.get(key) ?? typeProcedures.get(key) ?? resultSetProcedures.get(key) ?? helpProcedures.get(key))
+    ? (SYSTEM.get(key) ??
+        cleanupProcedures.get(key) ??
+        catalogProcedures.get(key) ??
+        typeProcedures.get(key) ??
+        resultSetProcedures.get(key) ??
+        helpProcedures.get(key))
     : undefined;
 }
 
