@@ -12,6 +12,8 @@ export interface LoginRequest {
   readonly hostName: string;
   /** ApplicationIntent=ReadOnly of the login packet. */
   readonly readOnlyIntent: boolean;
+  /** Whether the session is encrypted, beyond its login. */
+  readonly encrypted: boolean;
 }
 
 export interface ServerBackend {

@@ -29,7 +29,17 @@ export function createBackend(instance: Instance): ServerBackend {
         });
         throw refused(request.user, cause);
       }
-      return new SandboxSession(new SessionState({ id, instance, login, database, appName: request.appName, hostName: request.hostName }));
+      return new SandboxSession(
+        new SessionState({
+          id,
+          instance,
+          login,
+          database,
+          appName: request.appName,
+          hostName: request.hostName,
+          encrypted: request.encrypted,
+        }),
+      );
     },
   };
 }

@@ -42,6 +42,7 @@ export interface ConnectedSession {
   readonly appName: string;
   readonly hostName: string;
   readonly startedAt: number;
+  readonly encrypted: boolean;
   readonly database: string;
   readonly running: boolean;
   readonly isolation: string;

@@ -48,6 +48,7 @@ export class SessionState {
   readonly login: Login;
   readonly appName: string;
   readonly hostName: string;
+  readonly encrypted: boolean;
   readonly startedAt: number;
   options: SessionOptions = defaultOptions();
   isolation: IsolationLevel = 'read committed';
@@ -80,13 +81,22 @@ export class SessionState {
   /** It has been ended: what still runs stops at its next step. */
   closed = false;
 
-  constructor(options: { id: number; instance: Instance; login: Login; database: Database; appName: string; hostName: string }) {
+  constructor(options: {
+    id: number;
+    instance: Instance;
+    login: Login;
+    database: Database;
+    appName: string;
+    hostName: string;
+    encrypted: boolean;
+  }) {
     this.id = options.id;
     this.instance = options.instance;
     this.login = options.login;
     this.database = options.database;
     this.appName = options.appName;
     this.hostName = options.hostName;
+    this.encrypted = options.encrypted;
     this.startedAt = options.instance.clock.now();
   }
 

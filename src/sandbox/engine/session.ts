@@ -65,6 +65,10 @@ export class SandboxSession implements BackendSession, ConnectedSession {
     return this.#state.hostName;
   }
 
+  get encrypted(): boolean {
+    return this.#state.encrypted;
+  }
+
   get startedAt(): number {
     return this.#state.startedAt;
   }

@@ -121,8 +121,8 @@ export const serverViews: readonly SystemView[] = [
     ],
     *rows(context) {
       for (const session of seenSessions(context)) {
-        // Whether a connection is encrypted is the protocol's business, which the engine does not see.
-        yield [session.id, dateTimeOf(session.startedAt), 'TCP', 'TSQL', 'FALSE', 'SQL', '127.0.0.1', '127.0.0.1'];
+        const encrypted = session.encrypted ? 'TRUE' : 'FALSE';
+        yield [session.id, dateTimeOf(session.startedAt), 'TCP', 'TSQL', encrypted, 'SQL', '127.0.0.1', '127.0.0.1'];
       }
     },
   },

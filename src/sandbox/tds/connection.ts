@@ -242,13 +242,13 @@ export class Connection {
 
   /** @throws ProtocolError when the server wants encryption and the login came without. */
   #loginContext(): LoginContext {
-    const strict = this.#transport.encryption === 'strict';
-    const { encryption } = this.#options;
-    const plain = this.#transport.encryption === 'none';
-    if (plain && (encryption === 'required' || encryption === 'strict')) {
+    const { encryption } = this.#transport;
+    const mode = this.#options.encryption;
+    const plain = encryption === 'none';
+    if (plain && (mode === 'required' || mode === 'strict')) {
       throw new ProtocolError('a login that is not encrypted');
     }
-    return { backend: this.#backend, strict, encryptionMissing: plain && this.#prelogin?.encryption === 'demanded' };
+    return { backend: this.#backend, encryption, encryptionMissing: plain && this.#prelogin?.encryption === 'demanded' };
   }
 
   async #answer(message: Message, { session, login, prepared, client }: LoggedIn): Promise<void> {

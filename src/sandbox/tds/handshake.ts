@@ -9,6 +9,7 @@ import type { ByteWriter } from './byte-writer.ts';
 import type { Login7 } from './login.ts';
 import { DONE, PACKET_SIZE, TOKEN } from './protocol.ts';
 import type { ServerVersion } from './tokens.ts';
+import type { Encryption } from './transport.ts';
 import { TDS_VERSION, writeCollationChange, writeDone, writeLoginAck, writeMessage, writeTextChange } from './tokens.ts';
 
 /** What a connection is when its login arrives. */
@@ -16,8 +17,7 @@ export interface LoginContext {
   readonly backend: ServerBackend;
   /** The client asked for encryption and got none, as this server was told to have none. */
   readonly encryptionMissing: boolean;
-  /** TLS from the first byte: TDS 8. */
-  readonly strict: boolean;
+  readonly encryption: Encryption;
 }
 
 /** Names of the one language that the server speaks. Source: sys.syslanguages. */
@@ -27,12 +27,12 @@ const LANGUAGES: ReadonlySet<string> = new Set(['', 'us_english', 'english']);
  * Opens a session for a login.
  * @throws SqlError what the backend throws; 18452 for Windows authentication; UnsupportedError for what this server does not have.
  */
-export function openSession(login: Login7, { backend, encryptionMissing, strict }: LoginContext): BackendSession {
+export function openSession(login: Login7, { backend, encryptionMissing, encryption }: LoginContext): BackendSession {
   if (encryptionMissing) {
     throw refusal('encryption: it was told to have none; connect with Encrypt=false');
   }
   const { v73b, v74, v80 } = TDS_VERSION;
-  if (login.tdsVersion !== v74 && login.tdsVersion !== v73b && !(strict && login.tdsVersion === v80)) {
+  if (login.tdsVersion !== v74 && login.tdsVersion !== v73b && !(encryption === 'strict' && login.tdsVersion === v80)) {
     throw refusal(`TDS version 0x${login.tdsVersion.toString(16).padStart(8, '0')}; connect with TDS 7.4`);
   }
   if (login.integrated) {
@@ -48,7 +48,7 @@ export function openSession(login: Login7, { backend, encryptionMissing, strict 
   if (unsupported !== undefined) {
     throw refusal(unsupported);
   }
-  return backend.login(login.request);
+  return backend.login({ ...login.request, encrypted: encryption === 'all' || encryption === 'strict' });
 }
 
 function refusal(what: string): SqlError {

@@ -10,7 +10,7 @@ const FIXED_BYTES = 94;
 
 /** A login as the protocol needs it. */
 export interface Login7 {
-  readonly request: LoginRequest;
+  readonly request: Omit<LoginRequest, 'encrypted'>;
   readonly tdsVersion: number;
   /** What the client asked for, brought into the range that is allowed. */
   readonly packetSize: number;

@@ -10,6 +10,7 @@ import mssql from 'mssql';
 import { describe, expect, test } from 'vitest';
 import { selfSignedIdentity } from '../../../src/sandbox/tds/certificate.ts';
 import type { Encryption, EncryptionMode } from '../../../src/sandbox/tds/listener.ts';
+import { startSandbox } from '../../../src/sandbox/server.ts';
 import { PACKET } from '../../../src/sandbox/tds/protocol.ts';
 import { batch, login, packet, rawClient, recordServer } from './raw-client.ts';
 import { PASSWORD, toyServer } from './support.ts';
@@ -201,6 +202,29 @@ test('the certificate is for localhost and loopback, is signed by itself, and is
   expect(certificate.checkHost('db.example')).toBeUndefined();
   expect(Date.parse(certificate.validFrom)).toBeLessThan(Date.now());
   expect(Date.parse(certificate.validTo)).toBeGreaterThan(Date.now() + 3600 * 86_400_000);
+});
+
+test.each<readonly [Encrypt, string]>([
+  [false, 'FALSE'],
+  [true, 'TRUE'],
+  ['strict', 'TRUE'],
+])('encrypt: %s is %s in sys.dm_exec_connections', async (encrypt, shown) => {
+  await using sandbox = await startSandbox({ password: PASSWORD });
+  const pool = new mssql.ConnectionPool({
+    server: 'localhost',
+    port: sandbox.port,
+    user: 'sa',
+    password: PASSWORD,
+    options: { encrypt: encrypt as boolean, trustServerCertificate: false, cryptoCredentialsDetails: { ca: sandbox.certificate } },
+  });
+  const { recordset } = await (
+    await pool.connect()
+  )
+    .request()
+    .batch<{ encrypt_option: string }>('SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID');
+  expect(recordset).toEqual([{ encrypt_option: shown }]);
+  expect(sandbox.connections().every(({ encryption }) => (encryption === 'none') === (encrypt === false))).toBe(true);
+  await pool.close();
 });
 
 describe('FreeTDS', () => {
