@@ -115,4 +115,24 @@ describe('4.1 automatic cleanup', () => {
     expect(await flush("N't', @n OUTPUT")).toEqual([{ n: '1' }]);
     expect(await minimum('dbo.t')).toBe(7n);
   });
+
+  test('4.2-02 commits go on demand when every table is cleaned up to them, so many at a time, and it tells how far', async () => {
+    const own = await server.freshDatabase();
+    await own.rows('CREATE TABLE dbo.a (id int NOT NULL PRIMARY KEY); ALTER TABLE dbo.a ENABLE CHANGE_TRACKING');
+    await own.rows('CREATE TABLE dbo.b (id int NOT NULL PRIMARY KEY); ALTER TABLE dbo.b ENABLE CHANGE_TRACKING');
+    for (const id of [1, 2, 3]) {
+      await own.rows(`INSERT INTO dbo.a VALUES (${id})`);
+    }
+    const flush = `DECLARE @n bigint, @at datetime, @v bigint;
+      EXEC sys.sp_flush_commit_table_on_demand 2, @deleted_rows = @n OUTPUT, @date_cleanedup = @at OUTPUT, @cleanup_ts = @v OUTPUT;
+      SELECT @n AS n, @at AS at, @v AS v, (SELECT COUNT(*) FROM sys.dm_tran_commit_table) AS [left]`;
+    const { control } = server.sandbox;
+    control.cleanUp(own.name, { table: 'dbo.a', version: 3n });
+    // The other table may still need them.
+    expect(await own.rows(flush)).toEqual([{ n: '0', at: null, v: '0', left: 3 }]);
+    control.cleanUp(own.name, { table: 'dbo.b', version: 3n });
+    expect(await own.rows(flush)).toEqual([{ n: '2', at: new Date(now), v: '3', left: 1 }]);
+    expect(await own.rows(flush)).toEqual([{ n: '1', at: new Date(now), v: '3', left: 0 }]);
+    expect(await own.rows('SELECT CHANGE_TRACKING_CURRENT_VERSION() AS v')).toEqual([{ v: '3' }]);
+  });
 });
