@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Document, isMap, isScalar, isSeq, parseDocument, visit, YAMLSeq } from 'yaml';
 import { PatchwireError } from '../model/errors.ts';
+import { escapeReferences, unescapeReferences } from './references.ts';
 import { formatTableName, parseTableName, sameTableName, type TableName } from './table-name.ts';
 
 /** A table's entry as it is written: only what differs from the defaults. */
@@ -31,7 +32,7 @@ export function withTable(text: string, entry: TableEntry): string {
     const missing = text[span.end - 1] === '\n' ? '' : newline;
     spliced = text.slice(0, span.end) + missing + entryLines(entry, span.indent, newline) + text.slice(span.end);
   }
-  tableList(document).add(document.createNode(entry));
+  tableList(document).add(document.createNode(literal(entry)));
   return sameValue(spliced, document) ? spliced : print(document, text);
 }
 
@@ -46,7 +47,7 @@ export function withoutTable(text: string, table: TableName, source?: string): s
   const index = list.items.findIndex((item) => {
     const name: unknown = isMap(item) ? item.get('table') : null;
     const named: unknown = isMap(item) ? (item.get('source') ?? source) : null;
-    const parsed = typeof name === 'string' ? parseTableName(name) : null;
+    const parsed = typeof name === 'string' ? parseTableName(unescapeReferences(name)) : null;
     return parsed !== null && sameTableName(parsed, table) && (source === undefined || named === source);
   });
   if (index < 0) {
@@ -91,8 +92,9 @@ function lineSpan(text: string, item: unknown): { readonly start: number; readon
   return indent === undefined ? null : { start, end: next === 0 ? text.length : next, indent };
 }
 
-function entryLines(entry: TableEntry, indent: string, newline: string): string {
-  const document = new Document([entry]);
+/** An entry as the lines of a block-style list item, references in it escaped: it is taken as it is. */
+export function entryLines(entry: TableEntry, indent: string, newline: string): string {
+  const document = new Document([literal(entry)]);
   visit(document, {
     Seq: (_key, list) => {
       list.flow = list !== document.contents;
@@ -100,6 +102,12 @@ function entryLines(entry: TableEntry, indent: string, newline: string): string 
   });
   const lines = document.toString({ lineWidth: 0, flowCollectionPadding: false }).trimEnd().split('\n');
   return lines.map((line) => indent + line + newline).join('');
+}
+
+function literal(entry: TableEntry): TableEntry {
+  return JSON.parse(JSON.stringify(entry), (_key, value: unknown) =>
+    typeof value === 'string' ? escapeReferences(value) : value,
+  ) as TableEntry;
 }
 
 /** Whether a text means what a document says: a splice that does not is never written. */

@@ -35,6 +35,11 @@ export function escapeReferences(text: string): string {
   return text.replaceAll('${', '$$${');
 }
 
+/** What escapeReferences was given. */
+export function unescapeReferences(text: string): string {
+  return text.replaceAll('$${', () => '${');
+}
+
 function valueOf(body: string, { env, folder }: ReferenceContext): string | Resolved | null {
   const [, kind, name = ''] = /^\s*(env|file):(.+?)\s*$/u.exec(body) ?? [];
   if (kind === 'env') {

@@ -2,8 +2,7 @@
  * The commented configuration that `init` writes, made from the JSON Schema: every key with its meaning, defaults as comments, so that a new
  * key is in it by itself. Writes no file and decides no value; a name that comes from a database cannot end its comment.
  */
-import { Document, visit } from 'yaml';
-import type { TableEntry } from './edit.ts';
+import { entryLines, type TableEntry } from './edit.ts';
 import { configJsonSchema } from './json-schema.ts';
 import { KEY_MEANINGS } from './key-meanings.ts';
 
@@ -96,13 +95,7 @@ function tablesBlock(node: Node, tables: readonly TemplateTable[] | null): strin
 }
 
 function tableLines({ entry, notes, active }: TemplateTable): string[] {
-  const document = new Document([entry]);
-  visit(document, {
-    Seq: (_key, list) => {
-      list.flow = list !== document.contents;
-    },
-  });
-  const lines = document.toString({ lineWidth: 0, flowCollectionPadding: false }).trimEnd().split('\n');
+  const lines = entryLines(entry, '', '\n').trimEnd().split('\n');
   return [
     ...notes.map((note) => `  # ${note.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ')}`),
     ...lines.map((line) => (active ? `  ${line}` : `  # ${line}`)),

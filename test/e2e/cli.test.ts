@@ -39,7 +39,21 @@ describe('patchwire --help', () => {
     [['table']],
     [['table', 'add']],
     [['table', 'list']],
+    [['table', 'show']],
+    [['table', 'enable']],
     [['table', 'remove']],
+    [['config']],
+    [['config', 'check']],
+    [['config', 'print']],
+    [['config', 'plan']],
+    [['config', 'schema']],
+    [['init']],
+    [['explain']],
+    [['completion']],
+    [['sql']],
+    [['sql', 'enable']],
+    [['sql', 'login']],
+    [['sql', 'disable']],
     [['checkpoint']],
     [['checkpoint', 'list']],
     [['checkpoint', 'show']],
@@ -51,7 +65,7 @@ describe('patchwire --help', () => {
     const { code, stdout, stderr } = await runCli([...command, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(`Usage: patchwire ${command.join(' ')}`.trimEnd());
-    expect(stdout.includes('Examples:')).toBe(!['table', 'checkpoint'].includes(command.join(' ')));
+    expect(stdout.includes('Examples:')).toBe(!['table', 'checkpoint', 'config', 'sql'].includes(command.join(' ')));
   });
 
   it('documents the exit codes, and --version prints the version alone', async () => {

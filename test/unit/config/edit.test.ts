@@ -23,6 +23,13 @@ http: { port: 1 }
 `;
 
 describe('editing the configuration', () => {
+  it('writes what looks like a reference so that it is none', () => {
+    const after = withTable('tables: []\n', { table: 'dbo.[a${env:X}]', filter: "Name = '${file:x}'" });
+    expect(after).toContain('$${env:X}');
+    expect(after).toContain('$${file:x}');
+    expect(withoutTable(after, { schema: 'dbo', name: 'a${env:X}' })).toBe('tables: []\n');
+  });
+
   it('adds a table behind the others and keeps every other byte', () => {
     const after = withTable(TEXT, {
       table: 'dbo.Lines',

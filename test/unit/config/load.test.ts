@@ -282,7 +282,7 @@ describe('printing', () => {
     sources: fc.dictionary(
       fc.stringMatching(/^[a-z]{1,5}$/u),
       fc.record({
-        connection: word.map((text) => text.replaceAll('{', '')),
+        connection: word.map((text) => `x${text.replaceAll('{', '')}`),
         claims: fc.constantFrom('implied', 'confirmed'),
         polling: fc.record({ confirm: duration(100, 3_600_000), ladder: duration(1, 90_000).map((last) => ['7ms x3', last]) }),
         limits: fc.record({ timeShare: fc.double({ min: 0.01, max: 1, noNaN: true }), pageRows: fc.integer({ min: 1, max: 1_000_000 }) }),
