@@ -9,10 +9,12 @@ import type { ResultColumn, SqlType, SqlValue } from '../sql-types.ts';
 import type { Column, Database, IndexDefinition, Table, View } from './catalog.ts';
 import { primaryKey, sameName } from './catalog.ts';
 import { odbcType } from './describe-odbc-type.ts';
+import { formatDefinition } from './format-definition.ts';
 import { seesDefinition } from './permissions.ts';
 import type { Procedure, ProcedureCall } from './procedures.ts';
 import type { StatementContext } from './statement-context.ts';
 import { shownTables } from './shown-objects.ts';
+import { sendResult } from './send-result.ts';
 
 type Kind = 'name' | 'name?' | 'int' | 'int?' | 'smallint' | 'smallint?' | 'tinyint' | 'text?' | 'flag';
 
@@ -41,7 +43,7 @@ export async function answer(
   rowsOf: (context: StatementContext) => Iterable<readonly SqlValue[]>,
 ): Promise<void> {
   const rows = await call.runner.atomic((context) => [...rowsOf(context)]);
-  await call.runner.send({ count: rows.length, columns, rows, select: true });
+  await sendResult(call.runner, { count: rows.length, columns, rows, select: true });
 }
 
 /** The text of a parameter; null for NULL and where it is left out. */
@@ -171,7 +173,7 @@ function columnRow(table: Table, column: Column, ordinal: number, old: boolean, 
     type.radix,
     column.nullable ? 1 : 0,
     null,
-    column.default?.text ?? null,
+    column.default === null ? null : formatDefinition(column.default.expression, column.default.text),
     asText ? -9 : type.verbose,
     asText ? null : type.dateKind,
     asText ? type.precision * 2 : type.octets,
