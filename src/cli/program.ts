@@ -67,7 +67,8 @@ async function runAction(context: CommandContext, action: () => Promise<number>)
   }
 }
 
-function buildProgram(bind: Bind): Command {
+/** The command tree; `bind` hangs actions on it. */
+export function buildProgram(bind: Bind): Command {
   const program = new Command('patchwire');
   program
     .description('Follows SQL Server change tracking and publishes JSON Patches through Redis.')

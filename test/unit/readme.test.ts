@@ -48,7 +48,9 @@ describe('README', () => {
       const keys = /^tables\[\]\.(?:columns$|shape\..*\.(?:hash|mask)$)/.test(name) ? [] : knownKeys(path);
       return keys.length === 0 ? [name] : keys.flatMap((key) => walk([...path, key], name === '' ? key : `${name}.${key}`));
     };
-    const documented = firstCells.filter((cell) => /^(sources|manager|checkpoint|batch|limits|tables|shaping|daemon|http|log)[.[]/.test(cell));
+    const documented = firstCells.filter((cell) =>
+      /^(sources|manager|checkpoint|batch|limits|tables|shaping|daemon|http|log)[.[]/.test(cell),
+    );
     expect(documented.toSorted()).toEqual(walk([], '').toSorted());
   });
 });
