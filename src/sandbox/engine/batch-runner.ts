@@ -5,8 +5,7 @@ import type { ResultSink } from '../session.ts';
 import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
 import { atomically } from './atomic-statement.ts';
-import { checkIdentity } from './check-identity.ts';
-import { condition, declare, kill, print, raise, transact, useDatabase, waitFor } from './batch-steps.ts';
+import { condition } from './batch-steps.ts';
 import { BatchBinding } from './batch-binding.ts';
 import { BatchEnd, ScopeEnd } from './batch-end.ts';
 import type { BatchCache, PreparedBatch } from './batch-cache.ts';
@@ -16,26 +15,17 @@ import { createEnvironment } from './environment.ts';
 import { endsBatch, endsTransaction, isRaised } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { runAtomicStatement } from './fire-triggers.ts';
-import { setVariable, thrownError } from './flow-statements.ts';
+import { thrownError } from './flow-statements.ts';
 import { insertExecuted } from './insert-executed.ts';
 import { beginImplicitly } from './implicit-transactions.ts';
 import { runProcedure } from './procedures.ts';
 import { isAtomic } from './run-statement.ts';
+import { sendResult } from './send-result.ts';
 import type { SessionState } from './session-state.ts';
-import { setIsolation, setOption } from './session-settings.ts';
+import { isSimple, runSimple } from './simple-statements.ts';
 import type { Frame, StatementContext } from './statement-context.ts';
 import { createFrame } from './statement-context.ts';
-import type { StatementResult } from './statement-result.ts';
 import type { Transaction } from './transaction.ts';
-
-/** Source: learn.microsoft.com "SET ANSI_WARNINGS (Transact-SQL)". */
-const NULLS_ELIMINATED = {
-  number: 8153,
-  state: 1,
-  class: 0,
-  message: 'Warning: Null value is eliminated by an aggregate or other SET operation.',
-  procedure: '',
-};
 
 type Outcome = 'next' | 'break' | 'continue' | 'return' | { readonly goto: string };
 
@@ -119,14 +109,7 @@ export class BatchRunner {
     }
     const temps = new Set(this.session.tempTables.keys());
     const before = this.session.transactionCount;
-    const inner = new BatchRunner({
-      session: this.session,
-      frame,
-      sink: this.sink,
-      signal: this.signal,
-      cache: this.cache,
-      depth: this.depth + 1,
-    });
+    const inner = this.#inner({ frame });
     inner.#tryDepth = this.#tryDepth;
     inner.#outerTries = this.#tryDepth;
     frame.level = this.depth + 1;
@@ -153,13 +136,12 @@ export class BatchRunner {
     if (this.depth >= 32) {
       throw new SqlError(217, 'Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).');
     }
-    const { session, sink, signal, cache } = this;
     frame.level = this.depth + 1;
-    const inner = new BatchRunner({ session, frame, sink, signal, cache, depth: this.depth + 1 });
+    const inner = this.#inner({ frame });
     inner.#tryDepth = this.#tryDepth;
     // What does not compile is an error of the statement that fired it.
     inner.#outerTries = 1;
-    await inner.run(cache.get(body));
+    await inner.run(this.cache.get(body));
   }
 
   tell(error: SqlError): void {
@@ -183,25 +165,6 @@ export class BatchRunner {
 
   atomic<T>(run: (context: StatementContext) => T, after?: (transaction: Transaction, result: T) => Promise<void> | undefined): Promise<T> {
     return atomically(this.session, this.frame, this.signal, run, after);
-  }
-
-  /** Sends a result to the client. */
-  async send(result: StatementResult, line = 1): Promise<void> {
-    if (result.columns.length > 0) {
-      this.sink.columns(result.columns);
-      for (const row of result.rows) {
-        const pending = this.sink.row(row);
-        if (pending !== undefined) {
-          await pending;
-          this.signal.throwIfAborted();
-        }
-      }
-    }
-    if (result.nullsEliminated === true) {
-      this.sink.message({ ...NULLS_ELIMINATED, line });
-    }
-    const counted = result.count === null || result.silent === true || this.session.options.nocount ? null : result.count;
-    this.done({ rowCount: result.columns.length > 0 ? (counted ?? null) : counted, select: result.select });
   }
 
   /** The batch of a text that is run in this one's place; null when its errors have been told. @throws SqlError into a TRY outside */
@@ -245,18 +208,16 @@ export class BatchRunner {
 
   /** The same batch with another sink, for INSERT … EXEC: an error goes to the statement outside. */
   #with(sink: ResultSink): BatchRunner {
-    const inner = new BatchRunner({
-      session: this.session,
-      frame: this.frame,
-      sink,
-      signal: this.signal,
-      cache: this.cache,
-      depth: this.depth,
-    });
+    const inner = this.#inner({ sink, depth: this.depth });
     inner.#text = this.#text;
     inner.#tryDepth = this.#tryDepth + 1;
     inner.#outerTries = this.#outerTries + 1;
     return inner;
+  }
+
+  #inner(changes: Partial<RunnerOptions>): BatchRunner {
+    const { session, frame, sink, signal, cache, depth } = this;
+    return new BatchRunner({ session, frame, sink, signal, cache, depth: depth + 1, ...changes });
   }
 
   /** Runs one statement of this batch out of its turn. */
@@ -332,7 +293,11 @@ export class BatchRunner {
     if (isAtomic(statement)) {
       const result = await runAtomicStatement(this, statement);
       session.rowCount = BigInt(result.count ?? 0);
-      await this.send(result, statement.line);
+      await sendResult(this, result, statement.line);
+      return 'next';
+    }
+    if (isSimple(statement)) {
+      await runSimple(this, statement);
       return 'next';
     }
     switch (statement.kind) {
@@ -383,53 +348,6 @@ export class BatchRunner {
         }
         throw error;
       }
-      case 'raiseError':
-        await raise(this, statement);
-        return 'next';
-      case 'print':
-        await print(this, statement);
-        return 'next';
-      case 'waitFor':
-        await waitFor(this, statement);
-        return 'next';
-      case 'declare':
-        await declare(this, statement);
-        return 'next';
-      case 'setVariable':
-        await this.atomic((context) => setVariable(context, statement));
-        session.rowCount = 1n;
-        this.done();
-        return 'next';
-      case 'beginTransaction':
-      case 'commit':
-      case 'rollback':
-      case 'save':
-        await transact(this, statement);
-        session.rowCount = 0n;
-        this.done();
-        return 'next';
-      case 'setOption':
-        await this.atomic((context) => setOption(context, statement));
-        this.done();
-        return 'next';
-      case 'setIsolation':
-        setIsolation(session, statement.level);
-        this.done();
-        return 'next';
-      case 'use':
-        useDatabase(this, statement);
-        this.done();
-        return 'next';
-      case 'kill':
-        kill(this, statement.session);
-        this.done();
-        return 'next';
-      case 'checkIdentity':
-        await checkIdentity(this, statement);
-        return 'next';
-      case 'checkpoint':
-        this.done();
-        return 'next';
       // @@ERROR is then what the last statement of the text left.
       case 'execute':
         session.errorNumber = 0;

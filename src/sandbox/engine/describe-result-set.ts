@@ -13,6 +13,7 @@ import { catalogTypeName, describeType } from './metadata-functions.ts';
 import type { PlanColumn } from './plan.ts';
 import type { Procedure, ProcedureCall } from './procedures.ts';
 import { StatementContext, createFrame } from './statement-context.ts';
+import { sendResult } from './send-result.ts';
 
 const COLLATION = 'SQL_Latin1_General_CP1_CI_AS';
 const INT: SqlType = { name: 'int' };
@@ -178,7 +179,7 @@ async function describeFirst(call: ProcedureCall): Promise<void> {
     return [];
   });
   const rows = found.map((column, index) => describe(column, index + 1));
-  await call.runner.send({ count: rows.length, columns: DESCRIPTION, rows, select: true });
+  await sendResult(call.runner, { count: rows.length, columns: DESCRIPTION, rows, select: true });
 }
 
 export const resultSetProcedures: ReadonlyMap<string, Procedure> = new Map<string, Procedure>([

@@ -22,19 +22,27 @@ import { triggersFor } from './trigger-events.ts';
 
 /** Runs a statement that reads, writes or defines, with the triggers it fires. */
 export async function runAtomicStatement(runner: BatchRunner, statement: AtomicStatement): Promise<StatementResult> {
-  return await withTriggers(runner, (context) => runStatement(context, statement));
+  return await withTriggers(
+    runner,
+    (context) => runStatement(context, statement),
+    (result) => result.count,
+  );
 }
 
-/** Runs what writes as one statement, and the triggers that it fires. */
-export async function withTriggers(runner: BatchRunner, write: (context: StatementContext) => StatementResult): Promise<StatementResult> {
+/** Runs a part of a statement as a whole, with the triggers that its writes fire. @param countOf what @@ROWCOUNT is inside them */
+export async function withTriggers<T>(
+  runner: BatchRunner,
+  run: (context: StatementContext) => T,
+  countOf: (result: T) => number | bigint | null,
+): Promise<T> {
   let events: readonly TriggerEvent[] = [];
   return await runner.atomic(
     (context) => {
-      const result = write(context);
+      const result = run(context);
       events = context.triggerEvents.all;
       return result;
     },
-    (transaction, result) => (events.length === 0 ? undefined : fire(runner, transaction, events, BigInt(result.count ?? 0))),
+    (transaction, result) => (events.length === 0 ? undefined : fire(runner, transaction, events, BigInt(countOf(result) ?? 0))),
   );
 }
 
@@ -49,7 +57,7 @@ async function fire(runner: BatchRunner, transaction: Transaction, events: reado
       for (const trigger of triggersFor(event.table, event.action)) {
         if (!isDirectRecursion(runner, event.table, trigger)) {
           session.rowCount = count;
-          await run(runner, trigger, event, transaction);
+          await runTrigger(runner, trigger, event, transaction);
         }
       }
     }
@@ -67,7 +75,7 @@ function isDirectRecursion({ session }: BatchRunner, table: Table, trigger: Trig
   return session.triggers.at(-1) === trigger.objectId && table.database.options.get('RECURSIVE_TRIGGERS') !== 'ON';
 }
 
-async function run(runner: BatchRunner, trigger: Trigger, event: TriggerEvent, transaction: Transaction): Promise<void> {
+async function runTrigger(runner: BatchRunner, trigger: Trigger, event: TriggerEvent, transaction: Transaction): Promise<void> {
   const { session } = runner;
   const { table } = event;
   const frame = createFrame();

@@ -15,6 +15,7 @@ import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
 import { DEFAULT_COLLATION } from '../sql-types.ts';
 import { dateTimeOf } from './system-functions.ts';
+import { sendResult } from './send-result.ts';
 
 const INT: SqlType = { name: 'int' };
 const DATETIME: SqlType = { name: 'datetime' };
@@ -28,7 +29,7 @@ function column(name: string, type: SqlType): PlanColumn {
 }
 
 async function show(runner: BatchRunner, columns: readonly PlanColumn[], rows: readonly (readonly SqlValue[])[]): Promise<void> {
-  await runner.send({ columns, rows, count: rows.length, select: true });
+  await sendResult(runner, { columns, rows, count: rows.length, select: true });
 }
 
 /** The object that a procedure's first argument names. @throws SqlError 15009 */

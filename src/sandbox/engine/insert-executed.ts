@@ -8,6 +8,8 @@ import { SqlError } from '../session.ts';
 import type { ResultColumn, SqlValue } from '../sql-types.ts';
 import type { BatchRunner } from './batch-runner.ts';
 import { targetTable } from './dml-target.ts';
+import type { StatementContext } from './statement-context.ts';
+import { withTriggers } from './fire-triggers.ts';
 import { createEnvironment } from './environment.ts';
 import { insertInto } from './insert-rows.ts';
 import { writeLimit } from './write-limit.ts';
@@ -68,15 +70,17 @@ export async function insertExecuted(
   const captured = new CapturingSink(runner.sink);
   try {
     await execute(captured);
-    const count = await runner.atomic((context) => {
+    const write = (context: StatementContext): number => {
       const env = createEnvironment(context);
       const table = targetTable(env, statement.target, 'INSERT');
+      context.triggerEvents.expect(table, 'INSERT', statement.output);
       const limit = writeLimit(env, statement.top);
       return captured.sets.reduce((sum, set) => {
         const rows = set.rows.slice(0, limit.of(set.rows.length));
         return sum + insertInto(env, table, { names: statement.columns, described: set.columns, rows, line: statement.line });
       }, 0);
-    });
+    };
+    const count = await withTriggers(runner, write, (rows) => rows);
     if (own && session.transaction !== null) {
       await session.commit();
     }
