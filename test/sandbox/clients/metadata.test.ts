@@ -1,5 +1,5 @@
 /** What drivers ask of the catalog before they do what their users want: formats of results, catalog procedures, descriptions. */
-import sql from 'mssql';
+import type sql from 'mssql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
 import { startServer } from '../../support/sandbox.ts';
