@@ -1,7 +1,6 @@
 /** What hangs on a column: indexes, constraints, computed columns, schema-bound views. While something does, the column can be neither dropped nor altered freely. */
-import type { Expression } from '../sql/ast-expression.ts';
 import { SqlError } from '../session.ts';
-import type { Column, Table } from './catalog.ts';
+import type { Column, Database, Table, View } from './catalog.ts';
 import { sameName } from './catalog.ts';
 
 export interface Dependent {
@@ -9,8 +8,8 @@ export interface Dependent {
   readonly name: string;
 }
 
-/** Whether an expression names a column. */
-export function namesColumn(expression: Expression, name: string): boolean {
+/** Whether an expression, or any tree that holds some, names a column. */
+export function namesColumn(expression: unknown, name: string): boolean {
   let found = false;
   const visit = (node: unknown): void => {
     if (found || typeof node !== 'object' || node === null) {
@@ -29,6 +28,50 @@ export function namesColumn(expression: Expression, name: string): boolean {
   };
   visit(expression);
   return found;
+}
+
+/** The tables that a schema-bound view names, by schema and name. */
+function namedTables(view: View): { readonly schema: string; readonly name: string }[] {
+  const found: { schema: string; name: string }[] = [];
+  const visit = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) {
+      return;
+    }
+    if (Array.isArray(node)) {
+      node.forEach(visit);
+      return;
+    }
+    const { kind, name } = node as { kind?: string; name?: { schema?: string | null; name: string } };
+    if (kind === 'table' && typeof name === 'object') {
+      found.push({ schema: name.schema ?? '', name: name.name });
+    }
+    Object.values(node).forEach(visit);
+  };
+  visit([view.query, view.ctes]);
+  return found;
+}
+
+/** The schema-bound views over a table or view. */
+export function boundViews(database: Database, object: { readonly schema: { readonly name: string }; readonly name: string }): View[] {
+  return [...database.objects.values()].filter(
+    (view) =>
+      view.kind === 'view' &&
+      view.schemaBound &&
+      namedTables(view).some((each) => sameName(each.schema, object.schema.name) && sameName(each.name, object.name)),
+  ) as View[];
+}
+
+/** @throws SqlError 4512 for a schema-bound view that names a table without its schema */
+export function requireTwoParts(view: View, line: number): void {
+  const ctes = view.ctes.map((each) => each.name);
+  const single = namedTables(view).find((each) => each.schema === '' && !ctes.some((name) => sameName(name, each.name)));
+  if (view.schemaBound && single !== undefined) {
+    throw new SqlError(
+      4512,
+      `Cannot schema bind view '${view.schema.name}.${view.name}' because name '${single.name}' is invalid for schema binding. Names must be in two-part format and an object cannot reference itself.`,
+      { line, state: 3 },
+    );
+  }
 }
 
 export function dependentsOf(table: Table, column: Column): Dependent[] {
@@ -50,6 +93,11 @@ export function dependentsOf(table: Table, column: Column): Dependent[] {
       .filter((each) => each.computed !== null && namesColumn(each.computed.expression, name))
       .map((each) => ({ kind: 'computed' as const, name: each.name })),
   );
+  for (const view of table.temporary ? [] : boundViews(table.database, table)) {
+    if (namesColumn([view.query, view.ctes], name)) {
+      found.push({ kind: 'view', name: view.name });
+    }
+  }
   if (column.default !== null) {
     found.push({ kind: 'default', name: column.default.name });
   }

@@ -3,6 +3,7 @@ import type { CreateViewStatement } from '../sql/ast-definition.ts';
 import { SqlError } from '../session.ts';
 import type { View } from './catalog.ts';
 import { objectKey, sameName } from './catalog.ts';
+import { requireTwoParts } from './column-dependents.ts';
 import { nameTaken, placeFor } from './define-table.ts';
 import { logUndo } from './definition-log.ts';
 import { planView } from './environment.ts';
@@ -34,6 +35,7 @@ export function createView(context: StatementContext, statement: CreateViewState
     createdAt: existing?.createdAt ?? context.now,
     modifiedAt: context.now,
   };
+  requireTwoParts(view, line);
   checkColumns(context, view, line);
   database.objects.set(key, view);
   logUndo(context.transaction, () => (existing === undefined ? database.objects.delete(key) : database.objects.set(key, existing)));

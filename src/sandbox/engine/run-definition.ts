@@ -13,7 +13,8 @@ import { SqlError } from '../session.ts';
 import { alterTable } from './alter-table.ts';
 import { backup, restore } from './backups.ts';
 import { objectKey, sameName } from './catalog.ts';
-import type { Table } from './catalog.ts';
+import type { CatalogObject, Database, Table } from './catalog.ts';
+import { boundViews } from './column-dependents.ts';
 import { addIndex } from './define-constraints.ts';
 import { alterDatabase, createDatabase, dropDatabase } from './define-database.ts';
 import { nameTaken, placeFor, runCreateTable } from './define-table.ts';
@@ -343,6 +344,7 @@ function drop(context: StatementContext, statement: DropStatement, name: ObjectN
       }
       const database = databaseOf(session, name);
       requireOwner(session, database, `DROP ${statement.object.toUpperCase()}`);
+      requireUnbound(database, object, `DROP ${statement.object.toUpperCase()} '${describeName(name)}'`, name.line);
       const key = objectKey(object.schema.name, object.name);
       database.objects.delete(key);
       logUndo(context.transaction, () => database.objects.set(key, object));
@@ -362,6 +364,14 @@ function drop(context: StatementContext, statement: DropStatement, name: ObjectN
   }
 }
 
+/** @throws SqlError 3729 for what a schema-bound view shows */
+function requireUnbound(database: Database, object: CatalogObject, action: string, line: number): void {
+  const [view] = boundViews(database, object);
+  if (view !== undefined) {
+    throw new SqlError(3729, `Cannot ${action} because it is being referenced by object '${view.name}'.`, { line });
+  }
+}
+
 function dropTable(context: StatementContext, table: Table, name: ObjectName): void {
   const { session, transaction } = context;
   if (table.temporary) {
@@ -377,6 +387,7 @@ function dropTable(context: StatementContext, table: Table, name: ObjectName): v
       line: name.line,
     });
   }
+  requireUnbound(database, table, `DROP TABLE '${describeName(name)}'`, name.line);
   table.locks.hold(transaction, 'schema modification');
   const key = objectKey(table.schema.name, table.name);
   database.objects.delete(key);
