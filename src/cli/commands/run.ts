@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { runDaemon } from '../../daemon/life-cycle.ts';
 import { secretsOf } from '../../config/print.ts';
 import { EXIT, exitCodeOf } from '../exit-codes.ts';
+import { ProgressLine } from '../progress-line.ts';
 import type { Bind } from '../program.ts';
 
 export function addRunCommand(program: Command, bind: Bind): void {
@@ -13,7 +14,7 @@ export function addRunCommand(program: Command, bind: Bind): void {
     .addHelpText(
       'after',
       `
-Logs JSON lines to stdout; a table that another daemon leads is waited for, also by --once. GET /live, /ready and /metrics on http.host:http.port.
+Logs JSON lines to stdout, readable ones on a terminal, where the last line tells how far the loads are; a table that another daemon leads is waited for, also by --once. GET /live, /ready and /metrics on http.host:http.port.
 
 Examples:
   $ patchwire run
@@ -27,8 +28,19 @@ Examples:
       import('../../daemon/daemon.ts'),
       import('../../observe/create-logger.ts'),
     ]);
-    const log = createLogger({ level: config.log.level, secrets: secretsOf(config) });
+    // On a terminal the last line tells how far the loads are; lines of the log go above it.
+    let progress: ProgressLine | null = null;
+    const destination = {
+      write(line: string): void {
+        progress?.clear();
+        process.stdout.write(line);
+      },
+    };
+    const terminal = process.stderr.isTTY && !output.json;
+    const log = createLogger({ level: config.log.level, secrets: secretsOf(config), ...(terminal ? { destination } : {}) });
     const daemon = createDaemon(config, { log, once });
+    using shown = terminal ? new ProgressLine({ terminal: process.stderr, status: () => daemon.status().sections }) : null;
+    progress = shown;
     const outcome = await runDaemon(daemon, {
       shutdownMs: config.daemon.shutdown,
       log,
