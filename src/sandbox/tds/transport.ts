@@ -108,6 +108,8 @@ export class Transport {
     const strict = encryption === 'strict';
     const tunnel = new TlsTunnel(this.#raw, { wrapped: !strict, loginOnly: encryption === 'login' });
     this.#tunnel = tunnel;
+    // The TLS session reports what matters.
+    tunnel.on('error', () => undefined);
     // It never listens: connections are put into it. TLS 1.3 inside PRELOGIN is beyond what clients do.
     const server = createServer({
       ...this.#options.identity(),
