@@ -55,6 +55,13 @@ describe('a trigger fires', () => {
     expect(await db.rows('SELECT @@TRANCOUNT AS n')).toEqual([{ n: 0 }]);
   });
 
+  test('once for the rows of INSERT … SELECT and INSERT … EXEC', async () => {
+    await db.rows("CREATE TRIGGER dbo.counted ON dbo.t AFTER INSERT AS INSERT INTO dbo.log (what) SELECT CONCAT('in ', COUNT(*)) FROM inserted");
+    await db.rows('INSERT INTO dbo.t SELECT n, n, n FROM (VALUES (1), (2), (3)) AS v (n)');
+    await db.rows("INSERT INTO dbo.t EXEC (N'SELECT 7, 7, 7 UNION ALL SELECT 8, 8, 8')");
+    expect(await log()).toEqual(['in 3', 'in 2']);
+  });
+
   test('with the values before and after, of keys that move too', async () => {
     await db.rows(`INSERT INTO dbo.t VALUES (1, 10, 0), (2, 20, 0)`);
     await db.rows(`CREATE TRIGGER dbo.moved ON dbo.t FOR UPDATE AS
