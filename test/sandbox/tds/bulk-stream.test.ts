@@ -1,6 +1,8 @@
 /** Messages of bulk loads that no driver of the tests sends: broken, cut, out of turn, with ends of their own. */
+import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PACKET } from '../../../src/sandbox/tds/protocol.ts';
+import { SqlError } from '../../../src/sandbox/session.ts';
+import { PACKET, ProtocolError } from '../../../src/sandbox/tds/protocol.ts';
 import { readBulkRows } from '../../../src/sandbox/tds/bulk-stream.ts';
 import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
 import { startControlled } from '../../support/sandbox.ts';
@@ -116,4 +118,47 @@ test('a connection that goes, or an attention, in the middle of a load leaves no
   await until(() => stopped.messages().length === 5);
   expect(stopped.messages().at(-1)?.readUInt8(0)).toBe(0x81);
   expect(await ids()).toEqual([]);
+});
+
+/** A load of a column of each kind that a stream writes in its own way: fixed, with a length of one or two bytes, in chunks, as text. */
+const WHOLE = Buffer.concat([
+  Buffer.from('810600', 'hex'),
+  Buffer.from('000000000800' + '38' + '016100', 'hex'),
+  Buffer.from('000000000900' + '6a110902' + '016200', 'hex'),
+  Buffer.from('000000000900' + 'e71400' + '0904d00034' + '016300', 'hex'),
+  Buffer.from('000000000900' + 'a5ffff' + '016400', 'hex'),
+  Buffer.from('000000000900' + '23ffffff7f' + '0904d00034' + '01007400' + '016500', 'hex'),
+  Buffer.from('000000000900' + '2a03' + '016600', 'hex'),
+  Buffer.from('d1' + '07000000' + '05' + '01d2040000' + '0400' + '61006200' + 'feffffffffffffff' + '02000000' + '0102' + '00000000', 'hex'),
+  Buffer.concat([Buffer.of(0x10), Buffer.alloc(24), Buffer.from('0300000061626307010203040b400b', 'hex')]),
+  Buffer.from('d1' + '08000000' + '00' + 'ffff' + 'ffffffffffffffff' + '00' + '00', 'hex'),
+  LONG_DONE,
+]);
+
+test('values of every kind are read, and NULLs', () => {
+  expect([...readBulkRows(WHOLE, COLLATION).rows]).toMatchObject([
+    [7, 1234n, 'ab', Buffer.of(1, 2), 'abc', { days: expect.any(Number) }],
+    [8, null, null, null, null, null],
+  ]);
+});
+
+test('a broken stream is refused, whatever is broken', () => {
+  const edit = fc.record({ at: fc.nat(WHOLE.length - 1), byte: fc.nat(255), cut: fc.option(fc.nat(WHOLE.length)) });
+  fc.assert(
+    fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {
+      let data = Buffer.from(WHOLE);
+      for (const { at, byte, cut } of edits) {
+        data.writeUInt8(byte, Math.min(at, data.length - 1));
+        data = cut === null || cut === 0 ? data : data.subarray(0, Math.min(cut, data.length));
+      }
+      try {
+        expect([...readBulkRows(data, COLLATION).rows].length).toBeLessThan(WHOLE.length);
+      } catch (error) {
+        if (!(error instanceof ProtocolError || error instanceof SqlError)) {
+          throw error;
+        }
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });
