@@ -6,9 +6,10 @@ import type { SqlValue } from '../sql-types.ts';
 import type { View } from './catalog.ts';
 import { findSystemView } from './catalog-views.ts';
 import { conjunctsOf } from './conjuncts.ts';
-import { invalidObject } from './errors.ts';
+import { invalidObject, permissionDenied } from './errors.ts';
 import { compileExpression, converter, unify } from './expressions.ts';
-import { describeName, findObject, isSynonym } from './object-names.ts';
+import { databaseOf, describeName, findObject, isSynonym } from './object-names.ts';
+import { hasObjectPermission } from './permissions.ts';
 import type { PlanColumn, QueryPlan, Source, SourceTable } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
 import { createQueryScope, recordingScope } from './query-scope.ts';
@@ -149,18 +150,23 @@ function bindNamed(env: PlanEnvironment, source: NamedTable): Source {
       : invalidObject(describeName(name), name.line);
   }
   if (object.kind === 'view') {
-    const plan = env.planView(object, alias);
+    const database = databaseOf(context.session, name);
+    if (!context.binding && context.owner !== database && !hasObjectPermission(context.session, database, object, 'SELECT')) {
+      throw permissionDenied('SELECT', object.name, database.name, object.schema.name);
+    }
+    const plan = context.asOwner(database, () => env.planView(object, alias));
     return computedSource(context, { name: alias, qualifiers, columns: plan.columns, lateral: false, rows: () => plan.rows() });
   }
   if (object.kind === 'synonym') {
     throw invalidObject(describeName(name), name.line);
   }
   const target = env.target?.node === source ? env.target : null;
+  const { owner } = context;
   const stored = storedSource(context, object, {
     name: alias,
     qualifiers,
     keepsChains: target !== null,
-    mode: () => target?.mode() ?? context.readMode(object, source.hints),
+    mode: () => target?.mode() ?? context.readMode(object, source.hints, owner),
   });
   target?.found(stored);
   return stored;

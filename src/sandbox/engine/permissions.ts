@@ -185,14 +185,24 @@ function decide(
 }
 
 export function hasPermission(session: SessionState, table: Table, permission: string): boolean {
-  if (session.administrator || session.ownersRights > 0 || table.temporary) {
+  return table.temporary || hasObjectPermission(session, table.database, table, permission);
+}
+
+/** The same for a table or a view. */
+export function hasObjectPermission(
+  session: SessionState,
+  database: Database,
+  object: { readonly objectId: number; readonly schema: { readonly id: number } },
+  permission: string,
+): boolean {
+  if (session.administrator || session.ownersRights > 0) {
     return true;
   }
-  const rules = securityOf(table.database).rules.filter(
-    ({ on }) => on === null || (on.kind === 'object' && on.id === table.objectId) || (on.kind === 'schema' && on.id === table.schema.id),
+  const rules = securityOf(database).rules.filter(
+    ({ on }) => on === null || (on.kind === 'object' && on.id === object.objectId) || (on.kind === 'schema' && on.id === object.schema.id),
   );
   const covering = permission === 'ALTER' ? ['CONTROL', 'ALTER ANY SCHEMA'] : ['CONTROL'];
-  return decide(principalsOf(session, table.database), permission, rules, covering);
+  return decide(principalsOf(session, database), permission, rules, covering);
 }
 
 /** A right on the database itself: CREATE TABLE, VIEW DATABASE STATE, ALTER, … */

@@ -31,7 +31,7 @@ export function planColumns(table: Table): PlanColumn[] {
 /** The columns as the session may read them. */
 function readableColumns(context: StatementContext, table: Table): PlanColumn[] {
   const columns = planColumns(table);
-  const denied = context.binding ? null : unreadableColumns(context.session, table);
+  const denied = context.binding || context.owner === table.database ? null : unreadableColumns(context.session, table);
   return denied === null || denied.size === 0
     ? columns
     : columns.map((column, index) =>

@@ -130,6 +130,21 @@ describe('rights on rows', () => {
   });
 });
 
+describe('views', () => {
+  test('take a right on the view, and none on what it reads', async () => {
+    await db.rows('CREATE VIEW dbo.inner_view AS SELECT id, a FROM dbo.t');
+    await db.rows(
+      'CREATE VIEW dbo.v AS SELECT id FROM dbo.inner_view WHERE EXISTS (SELECT 1 FROM dbo.t AS other WHERE other.id = inner_view.id)',
+    );
+    await db.rows(`GRANT SELECT ON dbo.t TO ${name}`);
+    expect(await asUser('SELECT id FROM dbo.v')).toBe(229);
+    await db.rows(`REVOKE SELECT ON dbo.t FROM ${name}; GRANT SELECT ON dbo.v TO ${name}`);
+    expect(await asUser('SELECT id FROM dbo.v')).toEqual([{ id: 1 }]);
+    expect(await asUser('SELECT v.id FROM dbo.v JOIN dbo.t ON t.id = v.id')).toBe(229);
+    expect(await asUser('SELECT id FROM dbo.inner_view')).toBe(229);
+  });
+});
+
 describe('definitions', () => {
   test('take ALTER on the table: 1088 and 3701 without it, and no more than that with it', async () => {
     await db.rows(`GRANT SELECT ON dbo.t TO ${name}`);
