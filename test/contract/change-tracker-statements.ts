@@ -59,6 +59,7 @@ export function statementsSuite(server: () => SqlServerConnection): void {
         loadFirst: [1, 1, 1, 2, 1, 1, 1, 1],
         loadNext: [1, 1, 1, 1, 1, 1, 1, 1],
         check: [1, 1, 1, 1],
+        row: [1, 1, 1, 1, 1, 1, 1, 1],
         count: [1, 1, 1],
         existing: [1],
         sameKey: [1],

@@ -212,7 +212,7 @@ function dropColumns(context: StatementContext, table: Table, action: Extract<Al
   redefine(context, table, draft, (row) => kept.map((index) => row[index] ?? null));
 }
 
-/** @throws SqlError 3727 after 3725 or 3728; 3735 */
+/** @throws SqlError 3727 after 3725, 3728 or 3735 */
 function dropConstraints(
   context: StatementContext,
   table: Table,
@@ -226,10 +226,12 @@ function dropConstraints(
     const column = draft.columns.find((each) => each.default !== null && sameName(each.default.name, name));
     if (index !== undefined) {
       if (index.kind === 'primary key' && table.tracker !== null) {
-        throw new SqlError(
-          3735,
-          `The primary key constraint '${index.name}' on table '${table.name}' cannot be dropped because change tracking is enabled on the table. Change tracking requires a primary key constraint on the table. Disable change tracking before dropping the constraint.`,
-          { line },
+        throw notDropped(
+          new SqlError(
+            3735,
+            `The primary key constraint '${index.name}' on table '${table.name}' cannot be dropped because change tracking is enabled on the table. Change tracking requires a primary key constraint on the table. Disable change tracking before dropping the constraint.`,
+            { line },
+          ),
         );
       }
       const user = referencing(

@@ -47,6 +47,8 @@ export class BatchRunner {
   readonly cache: BatchCache;
   readonly depth: number;
   status = 0;
+  /** It ended with an error that ends batches. */
+  aborted = false;
   /** How many TRY blocks stand around, those of the batches outside included. */
   #tryDepth = 0;
   #outerTries = 0;
@@ -273,6 +275,7 @@ export class BatchRunner {
     }
     this.done({ error: true });
     if (rollsBack || (endsBatch(error) && !this.#binding.isOwn(error))) {
+      this.aborted = true;
       throw new BatchEnd();
     }
   }

@@ -102,7 +102,7 @@ export class SandboxSession implements BackendSession, ConnectedSession {
         const batch = this.#parse(runner, sql);
         if (batch !== null) {
           await runner.run(batch);
-          const mismatch = parameters === undefined ? null : this.#state.mismatchedCount(before);
+          const mismatch = parameters === undefined || runner.aborted ? null : this.#state.mismatchedCount(before);
           if (mismatch !== null) {
             runner.tell(mismatch);
           }
