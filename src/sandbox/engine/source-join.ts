@@ -5,7 +5,7 @@
 import type { EvalContext } from '../sql/context.ts';
 import type { SqlValue } from '../sql-types.ts';
 import { equalityHashes } from './expressions.ts';
-import type { Conjunct, Rows, Source } from './plan.ts';
+import type { Conjunct, Rows, Source, SourceTable } from './plan.ts';
 import { isSubset, nullRow, passes } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
 import { recordingScope } from './query-scope.ts';
@@ -20,7 +20,9 @@ export function joinSource(
   const { type, on } = options;
   if (type === 'right') {
     const turned = joinSource(context, { type: 'left', left: options.right, right: options.left, on });
-    return { ...turned, tables: [...options.left.tables, ...options.right.tables] };
+    // Written order, for *: what was the left side stands last in the turned join.
+    const count = options.right.tables.length;
+    return { ...turned, tables: [...turned.tables.slice(count), ...turned.tables.slice(0, count)] };
   }
   const { left, right } = options;
   const slots = [...left.slots, ...right.slots];
@@ -42,7 +44,17 @@ export function joinSource(
       },
     };
   }
-  return { ...shared, prepare: (conjuncts, known) => outerRows(context, { left, right, on, full: type === 'full' }, conjuncts, known) };
+  const full = type === 'full';
+  return {
+    ...shared,
+    tables: [...(full ? left.tables.map(missable) : left.tables), ...right.tables.map(missable)],
+    prepare: (conjuncts, known) => outerRows(context, { left, right, on, full }, conjuncts, known),
+  };
+}
+
+/** A table on the side of a join that may have no row: none of its columns is without NULL. */
+function missable(table: SourceTable): SourceTable {
+  return { ...table, columns: table.columns.map((column) => ({ ...column, nullable: true })) };
 }
 
 function union(known: ReadonlySet<number>, slots: readonly number[]): Set<number> {

@@ -248,6 +248,17 @@ describe('requests', () => {
     expect(seen).toEqual([['one', 0, 0, 1, 1], { n: 1 }, ['two 7', 50_000, 5, 3, 3], { n: 2 }, ['three', 50_000, 0, 1, 5]]);
   });
 
+  test.each<readonly [string, boolean, boolean]>([
+    ['INNER', false, false],
+    ['LEFT', false, true],
+    ['RIGHT', true, false],
+    ['FULL', true, true],
+  ])('%s JOIN: whether the columns of its sides may be NULL', async (join, left, right) => {
+    const { recordset } = await pool.request().batch(`SELECT * FROM (VALUES (1)) AS a(x) ${join} JOIN (VALUES (1), (2)) AS b(y) ON x = y`);
+    const { columns } = recordset as mssql.IRecordSet<unknown>;
+    expect([columns['x']?.nullable, columns['y']?.nullable]).toEqual([left, right]);
+  });
+
   test('row counts: of reads and writes, none under NOCOUNT', async () => {
     const { rowsAffected } = await pool
       .request()
