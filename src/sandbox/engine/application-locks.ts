@@ -5,7 +5,7 @@
  */
 import { SqlError } from '../session.ts';
 import type { Database } from './catalog.ts';
-import type { ProcedureCall } from './procedures.ts';
+import type { ProcedureCall } from './procedure-call.ts';
 import { principalId } from './permissions.ts';
 import type { SessionState } from './session-state.ts';
 import type { LockMode } from './table-locks.ts';

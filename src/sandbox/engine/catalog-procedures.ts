@@ -11,7 +11,7 @@ import { primaryKey, sameName } from './catalog.ts';
 import { odbcType } from './describe-odbc-type.ts';
 import { formatDefinition } from './format-definition.ts';
 import { seesDefinition } from './permissions.ts';
-import type { Procedure, ProcedureCall } from './procedures.ts';
+import type { Procedure, ProcedureCall } from './procedure-call.ts';
 import type { StatementContext } from './statement-context.ts';
 import { shownTables } from './shown-objects.ts';
 import { sendResult } from './send-result.ts';

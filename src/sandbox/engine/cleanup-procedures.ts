@@ -7,8 +7,8 @@ import type { SqlType } from '../sql-types.ts';
 import { cleanUpTable, flushCommits } from './cleanup.ts';
 import { findTable, objectNameOf } from './object-names.ts';
 import { requireOwner } from './permissions.ts';
-import type { Procedure, ProcedureCall } from './procedures.ts';
-import { numberArgument, textArgument } from './procedures.ts';
+import type { Procedure, ProcedureCall } from './procedure-call.ts';
+import { numberArgument, textArgument } from './procedure-call.ts';
 import type { StatementContext } from './statement-context.ts';
 import { dateTimeOf } from './system-functions.ts';
 

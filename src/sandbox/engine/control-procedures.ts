@@ -2,7 +2,7 @@
 import { SqlError } from '../session.ts';
 import { cleanUpDatabase, cleanUpTable } from './cleanup.ts';
 import { findTable, objectNameOf } from './object-names.ts';
-import type { Procedure, ProcedureCall } from './procedures.ts';
+import type { Procedure, ProcedureCall } from './procedure-call.ts';
 
 function text(call: ProcedureCall, name: string, position: number): string | null {
   const value = call.get(name, position)?.value;

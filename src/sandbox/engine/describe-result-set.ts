@@ -11,7 +11,7 @@ import { columnsOf, innermost } from './describe-statement.ts';
 import { odbcType } from './describe-odbc-type.ts';
 import { catalogTypeName, describeType } from './metadata-functions.ts';
 import type { PlanColumn } from './plan.ts';
-import type { Procedure, ProcedureCall } from './procedures.ts';
+import type { Procedure, ProcedureCall } from './procedure-call.ts';
 import { StatementContext, createFrame } from './statement-context.ts';
 import { sendResult } from './send-result.ts';
 

@@ -8,7 +8,7 @@ import type { Database } from './catalog.ts';
 import { columnByName, sameName } from './catalog.ts';
 import { logUndo } from './definition-log.ts';
 import { requireOwner } from './permissions.ts';
-import type { ProcedureCall } from './procedures.ts';
+import type { ProcedureCall } from './procedure-call.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import type { StatementContext } from './statement-context.ts';
 

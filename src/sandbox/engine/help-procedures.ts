@@ -9,7 +9,7 @@ import { catalogTypeName, describeType } from './metadata-functions.ts';
 import { findObject, objectNameOf } from './object-names.ts';
 import { seesDefinition } from './permissions.ts';
 import type { PlanColumn } from './plan.ts';
-import type { Procedure, ProcedureCall } from './procedures.ts';
+import type { Procedure, ProcedureCall } from './procedure-call.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';

@@ -279,6 +279,8 @@ const TAKES: Readonly<Record<string, string>> = {
   'ALTER ROLE': 'ALTER ANY ROLE',
   DENY: 'GRANT',
   REVOKE: 'GRANT',
+  // The cleanup procedures are for db_owner.
+  EXECUTE: 'CONTROL',
 };
 
 /** Definitions that concern no table of their own, in a database that can be written. @throws SqlError 262, 3906, 15247 */

@@ -16,27 +16,11 @@ import { resultSetProcedures } from './describe-result-set.ts';
 import { converter } from './expressions.ts';
 import { helpProcedures } from './help-procedures.ts';
 import { databaseOf } from './object-names.ts';
+import type { Procedure, ProcedureArgument, ProcedureCall } from './procedure-call.ts';
+import { numberArgument, textArgument } from './procedure-call.ts';
 import { rename } from './rename.ts';
 import { createFrame } from './statement-context.ts';
 import { typeProcedures } from './type-procedures.ts';
-
-export interface ProcedureArgument {
-  /** With its @; null by position. */
-  readonly name: string | null;
-  readonly type: SqlType;
-  readonly value: SqlValue;
-  /** Takes an output value; null when the caller wants none. */
-  readonly output: ((value: SqlValue, type: SqlType) => void) | null;
-}
-
-export interface ProcedureCall {
-  readonly runner: BatchRunner;
-  readonly args: readonly ProcedureArgument[];
-  /** The argument of a parameter, by name or position. */
-  get(name: string, position: number): ProcedureArgument | undefined;
-}
-
-export type Procedure = (call: ProcedureCall) => Promise<void> | void;
 
 const BIGINT: SqlType = { name: 'bigint' };
 
@@ -138,14 +122,6 @@ function typeOfLiteral(value: SqlValue): SqlType {
   return Buffer.isBuffer(value)
     ? { name: 'varbinary', length: 'max' }
     : { name: 'nvarchar', length: 'max', collation: 'SQL_Latin1_General_CP1_CI_AS' };
-}
-
-export function textArgument(arg: ProcedureArgument | undefined): string | null {
-  return typeof arg?.value === 'string' ? arg.value : null;
-}
-
-export function numberArgument(arg: ProcedureArgument | undefined): number | null {
-  return arg === undefined || arg.value === null || typeof arg.value === 'object' ? null : Number(arg.value);
 }
 
 async function executeSql(call: ProcedureCall): Promise<void> {

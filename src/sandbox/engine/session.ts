@@ -162,7 +162,9 @@ export class SandboxSession implements BackendSession, ConnectedSession {
         }
         await this.#state.instance.gate.beforeStatement(this.#state.appName, 'INSERT BULK', options.signal);
         const insert = (context: StatementContext): StatementResult => ({ ...NO_RESULT, count: bulkInsert(context, pending, load) });
-        const { count } = await (pending.statement.fireTriggers ? withTriggers(runner, insert) : runner.atomic(insert));
+        const { count } = await (pending.statement.fireTriggers
+          ? withTriggers(runner, insert, (result) => result.count)
+          : runner.atomic(insert));
         this.#state.rowCount = BigInt(count ?? 0);
         runner.done({ rowCount: count });
       } catch (error) {

@@ -10,7 +10,7 @@ import type { Column, Table } from './catalog.ts';
 import { odbcType } from './describe-odbc-type.ts';
 import { findTable, objectNameOf } from './object-names.ts';
 import { seesDefinition } from './permissions.ts';
-import type { Procedure, ProcedureCall } from './procedures.ts';
+import type { Procedure, ProcedureCall } from './procedure-call.ts';
 import { shownTables } from './shown-objects.ts';
 
 const DATABASES = resultColumns(['DATABASE_NAME', 'name?'], ['DATABASE_SIZE', 'int?'], ['REMARKS', 'text?']);
