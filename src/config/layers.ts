@@ -70,14 +70,20 @@ export function parseLayers(texts: readonly LayerText[]): Layer[] {
   return layers.map((layer) => ({ ...layer, raw: valuesOf(layer) }));
 }
 
+/** What a parser's error means, where its own words would repeat a piece of the text. */
+const WORDS: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: 'a tab is no indentation in YAML: use spaces',
+  MULTIPLE_DOCS: 'a second document begins (---): a configuration is one document',
+  DUPLICATE_KEY: 'a key stands twice in one map: keys must be unique',
+  TAG_RESOLVE_FAILED: 'a tag (!) that nobody knows; a text that begins with ! goes in quotes',
+  UNEXPECTED_TOKEN: 'something stands here that YAML does not expect; a text with special characters goes in quotes',
+  BAD_DQ_ESCAPE: 'a backslash that begins no escape of YAML; a text with backslashes goes in single quotes',
+  BAD_DIRECTIVE: 'a directive (%) that nobody knows; a text that begins with % goes in quotes',
+};
+
 /** What the parser says, in the words of someone who wrote a configuration. Never a piece of the text: it may hold a secret. */
 function messageOf(code: string, message: string): string {
-  const byCode: Readonly<Record<string, string>> = {
-    TAB_AS_INDENT: 'a tab is no indentation in YAML: use spaces',
-    MULTIPLE_DOCS: 'a second document begins (---): a configuration is one document',
-  };
-  const key = code === 'DUPLICATE_KEY' ? 'Map keys must be unique: this key stands there twice' : undefined;
-  return byCode[code] ?? key ?? message.split('\n')[0]?.replace(/ at line .*$/u, '') ?? 'not YAML';
+  return WORDS[code] ?? message.split('\n')[0]?.replace(/ at line .*$|:.*$/u, '') ?? 'not YAML';
 }
 
 /** @throws PatchwireError PW-C102 for an alias without its anchor, or one that unfolds without end: the parser finds them only here */
@@ -89,8 +95,14 @@ function valuesOf({ document, lines, name }: Layer): unknown {
     visit(document, { Alias: (_key, alias) => void aliases.push(alias) });
     const wrong = aliases.find((alias) => alias.resolve(document) === undefined) ?? aliases[0];
     const line = lines.linePos(wrong?.range?.[0] ?? 0).line;
-    const message = error instanceof Error ? error.message : String(error);
-    throw new PatchwireError('PW-C102', `${name}:${line} ${message}`, { cause: error, details: { line } });
+    // The parser's own message repeats the alias, which may be a password that begins with *: it is no cause either.
+    const message =
+      wrong?.resolve(document) === undefined
+        ? 'an alias (*) without its anchor (&); a text that begins with * goes in quotes'
+        : 'aliases (*) that unfold without end';
+    throw new PatchwireError('PW-C102', `${name}:${line} ${message}`, {
+      details: { line, kind: error instanceof Error ? error.name : 'unknown' },
+    });
   }
 }
 

@@ -57,8 +57,18 @@ const CASES: readonly Nonsense[] = [
     code: 'PW-C102',
     told: /cdc\.config\.yaml:1[23] a second document begins/,
   },
-  { what: 'an alias without its anchor', text: more('log: *usual'), code: 'PW-C102', told: /cdc\.config\.yaml:12 .*usual/ },
-  { what: 'a tag that nobody knows', text: more('log: { level: !env LEVEL }'), code: 'PW-C102', told: /cdc\.config\.yaml:12 .*!env/ },
+  {
+    what: 'an alias without its anchor',
+    text: more('log: *usual'),
+    code: 'PW-C102',
+    told: /cdc\.config\.yaml:12 an alias \(\*\) without its anchor/,
+  },
+  {
+    what: 'a tag that nobody knows',
+    text: more('log: { level: !env LEVEL }'),
+    code: 'PW-C102',
+    told: /cdc\.config\.yaml:12 a tag \(!\) that nobody knows/,
+  },
   {
     what: 'a merge of two branches in git',
     text: changed('    section: orders\n', '<<<<<<< HEAD\n    section: orders\n=======\n    section: o\n>>>>>>> x\n'),
@@ -266,6 +276,27 @@ const CASES: readonly Nonsense[] = [
     code: 'PW-C104',
     told: /:12 log\.level = .*: the file nowhere cannot be read \(ENOENT\)/,
   },
+  // --- Secrets whose first letter means something to YAML ---
+  ...(
+    [
+      ['*', /:3 an alias \(\*\) without its anchor/],
+      ['!', /:3 a tag \(!\) that nobody knows/],
+      ['|', /:3 something stands here that YAML does not expect/],
+      ['>', /:3 something stands here that YAML does not expect/],
+      ['@', /:3 Plain value cannot start with/],
+      ['%', /:3 Plain value cannot start with/],
+      ['"x" ', /:3 /],
+      ['"\\q', /:3 /],
+      ["'", /:\d+ Missing closing 'quote/],
+      ['[', /:\d+ /],
+      ['{', /:\d+ /],
+    ] as const
+  ).map(([first, told]) => ({
+    what: `a password that begins with ${first}`,
+    text: changed('    connection', `    password: ${first}${SECRET}\n    connection`),
+    code: 'PW-C102',
+    told,
+  })),
   // --- Secrets at places where they do not belong ---
   {
     what: 'a password under another name',
@@ -329,14 +360,13 @@ describe('a configuration that is nonsense', () => {
     const file = join(cwd, 'cdc.config.yaml');
     writeFileSync(file, text);
     const before = readFileSync(file);
-    const result = await runCli(['config', 'check'], { cwd });
+    const result = await runCli(['config', 'check', '--debug'], { cwd });
     const output = `${result.stdout}\n${result.stderr}`;
     expect(result.code).toBe(78);
     expect(output).toMatch(new RegExp(String.raw`^(?:FAIL .*)?${code}|: ${code} `, 'mu'));
     expect(output).toMatch(told);
     expect(output).toMatch(/hint: \S/u);
     expect(output).not.toContain(SECRET);
-    expect(output).not.toMatch(/\n\s+at /u);
     expect(readFileSync(file).equals(before)).toBe(true);
   });
 
