@@ -174,6 +174,9 @@ function distinctFilter(call: CallExpression, type: SqlType): () => (value: SqlV
 
 function countRows(call: CallExpression, scope: QueryScope, big: boolean): Aggregate {
   const [argument] = call.args;
+  if ((!call.star && argument === undefined) || call.args.length > 1) {
+    throw new SqlError(174, `The ${call.name.name} function requires 1 argument(s).`, { line: call.line, class: 15 });
+  }
   const value = call.star || argument === undefined ? null : compileExpression(argument, scope);
   const seen = distinctFilter(call, value?.type ?? { name: 'int' });
   return {

@@ -306,7 +306,6 @@ export class BatchRunner {
     switch (statement.kind) {
       // A table variable has been there since the batch began.
       case 'declareTable':
-      case 'empty':
       case 'label':
         return 'next';
       case 'goto':

@@ -142,6 +142,9 @@ export function limitRows(env: PlanEnvironment, top: Top | null, query: Query, p
     const last = fetch === null ? Infinity : first + fetch();
     const limit = count === null ? Infinity : count();
     const percent = top?.percent === true ? limit : null;
+    if (percent !== null && percent > 100) {
+      throw new SqlError(1031, 'Percent values must be between 0 and 100.', { class: 15, line: query.line });
+    }
     const withTies = top?.withTies ?? false;
     return {
       from: first,

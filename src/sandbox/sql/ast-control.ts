@@ -17,8 +17,7 @@ export type FlowStatement =
   | WaitForStatement
   | DeclareStatement
   | DeclareTableStatement
-  | SetVariableStatement
-  | EmptyStatement;
+  | SetVariableStatement;
 
 /** BEGIN … END. */
 export interface BlockStatement extends Node {
@@ -110,11 +109,6 @@ export interface SetVariableStatement extends Node {
   readonly variable: string;
   readonly operator: AssignmentOperator;
   readonly expression: Expression;
-}
-
-/** A lone semicolon inside IF or a block; does nothing. */
-export interface EmptyStatement extends Node {
-  readonly kind: 'empty';
 }
 
 export type TransactionStatement = BeginTransactionStatement | CommitStatement | RollbackStatement | SaveStatement;

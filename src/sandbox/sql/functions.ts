@@ -162,6 +162,11 @@ export function compileFunction(call: CallExpression, compiler: Compiler): Compi
   if (parted !== null) {
     return parted;
   }
+  if (call.star || call.distinct) {
+    throw call.star
+      ? new SqlError(102, "Incorrect syntax near '*'.", { class: 15 })
+      : new SqlError(156, "Incorrect syntax near the keyword 'DISTINCT'.", { class: 15 });
+  }
   const upper = name.toUpperCase();
   const definition = FAMILIES.map((family) => family.get(upper)).find((found) => found !== undefined);
   if (definition === undefined) {

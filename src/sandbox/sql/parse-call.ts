@@ -31,11 +31,13 @@ export function parseCall(cursor: Cursor, at: Node, name: ObjectName): Expressio
     return parseJson(cursor, plain, upper === 'JSON_OBJECT');
   }
   const star = cursor.takeSymbol('*');
+  const quantifier = cursor.token;
   const distinct = !star && cursor.takeWord('DISTINCT');
-  if (!star && !distinct) {
-    cursor.takeWord('ALL');
+  const all = !star && !distinct && cursor.takeWord('ALL');
+  const args = star || (!distinct && !all && cursor.isSymbol(')')) ? [] : cursor.list(() => cursor.grammar.expression(cursor));
+  if ((distinct || all) && args.length !== 1) {
+    cursor.fail(quantifier);
   }
-  const args = star || (!distinct && cursor.isSymbol(')')) ? [] : cursor.list(() => cursor.grammar.expression(cursor));
   cursor.expectSymbol(')');
   const modifier = cursor.takeWord('IGNORE', 'NULLS') ? 'IGNORE NULLS' : cursor.takeWord('RESPECT', 'NULLS') ? 'RESPECT NULLS' : null;
   let withinGroup: OrderItem[] = [];

@@ -85,23 +85,18 @@ export function parseIf(cursor: Cursor): Statement {
   const at = cursor.here();
   cursor.expectWord('IF');
   const condition = parseCondition(cursor);
-  const then = parseBody(cursor);
+  const then = cursor.grammar.statement(cursor);
   if (cursor.isSymbol(';') && cursor.peek(1).type === 'keyword' && cursor.peek(1).value === 'ELSE') {
     cursor.next();
   }
-  return { ...at, kind: 'if', condition, then, otherwise: cursor.takeWord('ELSE') ? parseBody(cursor) : null };
+  return { ...at, kind: 'if', condition, then, otherwise: cursor.takeWord('ELSE') ? cursor.grammar.statement(cursor) : null };
 }
 
 export function parseWhile(cursor: Cursor): Statement {
   const at = cursor.here();
   cursor.expectWord('WHILE');
   const condition = parseCondition(cursor);
-  return { ...at, kind: 'while', condition, body: parseBody(cursor) };
-}
-
-function parseBody(cursor: Cursor): Statement {
-  const at = cursor.here();
-  return cursor.takeSymbol(';') ? { ...at, kind: 'empty' } : cursor.grammar.statement(cursor);
+  return { ...at, kind: 'while', condition, body: cursor.grammar.statement(cursor) };
 }
 
 export function parseDeclare(cursor: Cursor): Statement {
@@ -268,6 +263,23 @@ export function parseReturn(cursor: Cursor): Statement {
   return { ...at, kind: 'return', value: bare ? null : parseExpression(cursor) };
 }
 
+/** What THROW and RAISERROR take: a constant or a variable, no expression. */
+function parseConstant(cursor: Cursor, kind: 'integer' | 'string'): Expression {
+  const at = cursor.here();
+  const { type, value } = cursor.token;
+  if (type === 'variable') {
+    cursor.next();
+    return { ...at, kind: 'variable', name: value };
+  }
+  if (kind === 'string') {
+    return type === 'string' || type === 'nationalString' ? cursor.literal() : cursor.fail();
+  }
+  if (cursor.takeSymbol('-')) {
+    return { ...at, kind: 'unary', operator: '-', operand: cursor.token.type === 'integer' ? cursor.literal() : cursor.fail() };
+  }
+  return type === 'integer' ? cursor.literal() : cursor.fail();
+}
+
 export function parseThrow(cursor: Cursor): Statement {
   const at = cursor.here();
   cursor.expectWord('THROW');
@@ -275,20 +287,24 @@ export function parseThrow(cursor: Cursor): Statement {
   if (type !== 'integer' && type !== 'variable') {
     return { ...at, kind: 'throw', number: null, message: null, state: null };
   }
-  const number = parseExpression(cursor);
+  const number = parseConstant(cursor, 'integer');
   cursor.expectSymbol(',');
-  const message = parseExpression(cursor);
+  const message = parseConstant(cursor, 'string');
   cursor.expectSymbol(',');
-  return { ...at, kind: 'throw', number, message, state: parseExpression(cursor) };
+  return { ...at, kind: 'throw', number, message, state: parseConstant(cursor, 'integer') };
 }
 
 export function parseRaiseError(cursor: Cursor): Statement {
   const at = cursor.here();
   cursor.expectWord('RAISERROR');
-  const [message, severity, state, ...args] = cursor.bracketed(() => parseExpression(cursor));
-  if (message === undefined || severity === undefined || state === undefined) {
-    return cursor.fail();
-  }
+  cursor.expectSymbol('(');
+  const message = cursor.token.type === 'integer' ? cursor.literal() : parseConstant(cursor, 'string');
+  cursor.expectSymbol(',');
+  const severity = parseConstant(cursor, 'integer');
+  cursor.expectSymbol(',');
+  const state = parseConstant(cursor, 'integer');
+  const args = cursor.takeSymbol(',') ? cursor.list(() => parseExpression(cursor)) : [];
+  cursor.expectSymbol(')');
   const options = cursor.takeWord('WITH')
     ? cursor.list(() => (cursor.isAnyWord('LOG', 'NOWAIT', 'SETERROR') ? cursor.word() : cursor.fail()))
     : [];

@@ -1,8 +1,8 @@
 /** The grammar of EXECUTE, with and without the word. */
+import { SqlError } from '../session.ts';
 import type { Expression, Node, VariableExpression } from './ast-expression.ts';
 import type { ExecuteArgument, Statement } from './ast.ts';
 import type { Cursor } from './cursor.ts';
-import { parseExpression } from './parse-expression.ts';
 import { UnsupportedError } from './unsupported.ts';
 
 /** EXEC[UTE] [@status =] procedure … | EXEC ('text') | EXEC AS USER = 'name'. */
@@ -35,6 +35,7 @@ export function parseExecute(cursor: Cursor): Statement {
 export function parseProcedure(cursor: Cursor, at: Node, status: VariableExpression | null): Statement {
   const procedure = cursor.objectName();
   const args = startsArgument(cursor) ? cursor.list(() => parseArgument(cursor)) : [];
+  refuseUnnamedAfterNamed(args);
   if (cursor.takeWord('WITH')) {
     cursor.expectWord('RECOMPILE');
   }
@@ -43,12 +44,40 @@ export function parseProcedure(cursor: Cursor, at: Node, status: VariableExpress
 
 function parseExecuteText(cursor: Cursor, at: Node): Statement {
   cursor.expectSymbol('(');
-  const text = parseExpression(cursor);
+  let text = parseTextPart(cursor);
+  while (cursor.isSymbol('+')) {
+    const here = cursor.here();
+    cursor.next();
+    text = { ...here, kind: 'binary', operator: '+', left: text, right: parseTextPart(cursor) };
+  }
   cursor.expectSymbol(')');
   if (cursor.isAnyWord('AT', 'AS')) {
     throw new UnsupportedError(`EXEC (…) ${cursor.token.value}`, at.line);
   }
   return { ...at, kind: 'executeText', text };
+}
+
+/** EXEC ('…') takes texts and variables, joined by +, no other expression. */
+function parseTextPart(cursor: Cursor): Expression {
+  const at = cursor.here();
+  if (cursor.token.type === 'variable') {
+    return { ...at, kind: 'variable', name: cursor.variable() };
+  }
+  return cursor.token.type === 'string' || cursor.token.type === 'nationalString' ? cursor.literal() : cursor.fail();
+}
+
+/** @throws SqlError 119 */
+function refuseUnnamedAfterNamed(args: readonly ExecuteArgument[]): void {
+  const named = args.findIndex((arg) => arg.name !== null);
+  const after = args.findIndex((arg, index) => named >= 0 && index > named && arg.name === null);
+  const wrong = args[after];
+  if (wrong !== undefined) {
+    throw new SqlError(
+      119,
+      `Must pass parameter number ${after + 1} and subsequent parameters as '@name = value'. After the form '@name = value' has been used, all subsequent parameters must be passed in the form '@name = value'.`,
+      { class: 15, line: wrong.line },
+    );
+  }
 }
 
 function startsArgument(cursor: Cursor): boolean {

@@ -295,12 +295,25 @@ function parseNamed(cursor: Cursor, at: Node): Expression {
   if (word === 'NEXT' && cursor.isWord('NEXT', 'VALUE', 'FOR')) {
     throw new UnsupportedError('NEXT VALUE FOR', at.line);
   }
+  refuseEmptyTable(cursor);
   const name = cursor.objectName();
   if (cursor.isSymbol('(')) {
     return parseCall(cursor, at, name);
   }
   const qualifier = [name.server, name.database, name.schema].filter((part) => part !== null);
   return { ...at, kind: 'column', qualifier, name: name.name };
+}
+
+/** `t..c` is no column: only a schema may be left out, as in `db..t.c`. @throws SqlError 102 */
+function refuseEmptyTable(cursor: Cursor): void {
+  let ahead = 0;
+  while (cursor.isSymbol('.', ahead + 1)) {
+    const empty = cursor.isSymbol('.', ahead + 2);
+    ahead += empty ? 3 : 2;
+    if (empty && !cursor.isSymbol('.', ahead + 1)) {
+      cursor.fail(cursor.peek(ahead - 1));
+    }
+  }
 }
 
 /** IIF(condition, a, b) is a CASE. Source: learn.microsoft.com "IIF (Transact-SQL)", remarks. */

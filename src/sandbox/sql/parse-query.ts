@@ -88,7 +88,11 @@ function parseFor(cursor: Cursor): ForJson {
   let withoutArrayWrapper = false;
   while (cursor.takeSymbol(',')) {
     if (cursor.takeWord('ROOT')) {
-      root = cursor.isSymbol('(') ? (cursor.bracketed(() => cursor.string())[0] ?? 'root') : 'root';
+      root = 'root';
+      if (cursor.takeSymbol('(')) {
+        root = cursor.string();
+        cursor.expectSymbol(')');
+      }
     } else if (cursor.takeWord('INCLUDE_NULL_VALUES')) {
       includeNulls = true;
     } else {
