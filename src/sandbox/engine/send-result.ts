@@ -1,6 +1,7 @@
 /** Sends what a statement returns to the client: columns, rows as fast as it takes them, warnings, the count. */
 import type { BatchRunner } from './batch-runner.ts';
 import type { StatementResult } from './statement-result.ts';
+import { textCutter } from './text-size.ts';
 
 /** Source: learn.microsoft.com "SET ANSI_WARNINGS (Transact-SQL)". */
 const NULLS_ELIMINATED = {
@@ -16,8 +17,9 @@ export async function sendResult(runner: BatchRunner, result: StatementResult, l
   const { sink } = runner;
   if (result.columns.length > 0) {
     sink.columns(result.columns);
+    const cut = result.select ? textCutter(result.columns, runner.session.options.textSize) : null;
     for (const row of result.rows) {
-      const pending = sink.row(row);
+      const pending = sink.row(cut === null ? row : cut(row));
       if (pending !== undefined) {
         await pending;
         runner.signal.throwIfAborted();

@@ -11,6 +11,7 @@ import { compileExpression } from './expressions.ts';
 import { describeName, findTable } from './object-names.ts';
 import type { SessionState } from './session-state.ts';
 import type { StatementContext } from './statement-context.ts';
+import { textSizeOf } from './text-size.ts';
 
 /** Options that must have this value, because the sandbox always behaves so. */
 const FIXED: Record<string, 'ON' | 'OFF'> = {
@@ -38,7 +39,6 @@ const WITHOUT_EFFECT = new Set([
   'STATISTICS',
   'FORCEPLAN',
   'REMOTE_PROC_TRANSACTIONS',
-  'TEXTSIZE',
   'IO',
   'TIME',
   'XML',
@@ -84,6 +84,9 @@ export function setOption(context: StatementContext, statement: SetOptionStateme
         break;
       case 'IMPLICIT_TRANSACTIONS':
         session.options.implicitTransactions = on;
+        break;
+      case 'TEXTSIZE':
+        session.options.textSize = textSizeOf(Number(value));
         break;
       case 'XACT_ABORT':
         session.options.xactAbort = on;

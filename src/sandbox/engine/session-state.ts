@@ -9,11 +9,14 @@ import type { HeldLock } from './application-locks.ts';
 import type { Database, Table } from './catalog.ts';
 import { enterDatabase, requireAccess } from './database-access.ts';
 import type { Instance, Login } from './instance.ts';
+import { UNLIMITED_TEXT } from './text-size.ts';
 import type { Transaction } from './transaction.ts';
 
 export interface SessionOptions {
   nocount: boolean;
   xactAbort: boolean;
+  /** SET TEXTSIZE, in bytes. */
+  textSize: number;
   /** SET FMTONLY: statements answer with their columns and do nothing. */
   formatOnly: boolean;
   implicitTransactions: boolean;
@@ -31,6 +34,7 @@ function defaultOptions(): SessionOptions {
   return {
     nocount: false,
     xactAbort: false,
+    textSize: UNLIMITED_TEXT,
     formatOnly: false,
     implicitTransactions: false,
     lockTimeoutMs: -1,

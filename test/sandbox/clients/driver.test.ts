@@ -140,6 +140,20 @@ describe('results', () => {
     });
   });
 
+  test('TEXTSIZE cuts what has no length of its own, and only that', async () => {
+    const text = `SELECT CAST(REPLICATE('v', 60) AS varchar(max)) AS v, CAST(REPLICATE(N'n', 60) AS nvarchar(max)) AS n, CAST(0x0102030405060708090A0B AS varbinary(max)) AS b,
+      CAST(REPLICATE('t', 60) AS text) AS t, REPLICATE('s', 60) AS s`;
+    const lengths = async (set: string): Promise<unknown[]> =>
+      Object.values((await db.rows<Record<string, string | Buffer>>(`${set} ${text}`))[0] ?? {}).map((value) => value.length);
+    const pool = await db.session();
+    expect(await lengths('SET TEXTSIZE 10;')).toEqual([10, 5, 10, 10, 60]);
+    expect(await lengths('SET TEXTSIZE 0;')).toEqual([60, 60, 11, 60, 60]);
+    expect(await lengths('SET TEXTSIZE 2147483647;')).toEqual([60, 60, 11, 60, 60]);
+    expect((await pool.request().query("SELECT CAST(REPLICATE('v', 60) AS varchar(max)) AS v")).recordset[0]).toEqual({
+      v: 'v'.repeat(60),
+    });
+  });
+
   test('parameters in a template string', async () => {
     const [low, high, text] = [5, 7, "it's"];
     const { recordset } = await db.pool.query`SELECT n, ${text} AS t FROM dbo.numbers WHERE n BETWEEN ${low} AND ${high} ORDER BY n`;
