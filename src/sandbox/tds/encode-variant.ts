@@ -21,7 +21,7 @@ export function writeVariant(writer: ByteWriter, value: VariantValue): void {
   writer.bytes(body.first(body.length));
 }
 
-/** A decimal in a sql_variant always has its full width, whatever its precision: Microsoft.Data.SqlClient reads no other. */
+/** A decimal in a sql_variant always has its full width, whatever its precision: drivers may read no other. */
 function storedType(type: SqlType): SqlType {
   return type.name === 'decimal' || type.name === 'numeric' ? { ...type, precision: 38 } : type;
 }

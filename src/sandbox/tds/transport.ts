@@ -90,8 +90,8 @@ export class Transport {
   }
 
   /**
-   * Packets have so many bytes from now on, at most PACKET_SIZE.maxEncrypted under TLS. There each then is a record of its own, as SQL Server sends them: Microsoft.Data.SqlClient 5
-   * stops reading where a record ends inside a packet.
+   * Packets have so many bytes from now on, at most PACKET_SIZE.maxEncrypted under TLS. There each is a record of its own, as
+   * SQL Server sends them: drivers may stop reading where a record ends inside a packet.
    */
   setPacketSize(bytes: number): void {
     this.#secure?.setMaxSendFragment(bytes);

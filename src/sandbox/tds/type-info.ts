@@ -1,7 +1,7 @@
 /**
  * How a type is described on the wire (TYPE_INFO), written for columns and return values and read for parameters.
- * A column that cannot be NULL has the type of fixed length where there is one (INT4, BIT …), as on SQL Server: Microsoft.Data.SqlClient
- * takes the nullable form (INTN, BITN …) of such a column for it and reads the length as data.
+ * A column that cannot be NULL has the type of fixed length where there is one (INT4, BIT …), as on SQL Server: drivers may take the nullable
+ * form (INTN, BITN …) of such a column for it and read the length as data.
  * Source: MS-TDS 2.2.5.4 to 2.2.5.6.
  */
 import type { SqlType } from '../sql-types.ts';
