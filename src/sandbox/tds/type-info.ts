@@ -63,7 +63,7 @@ export function writeTypeInfo(writer: ByteWriter, type: SqlType): void {
     case 'decimal':
     case 'numeric':
       writer.u8(VARIABLE[type.name]);
-      // As SQL Server describes all of them: clients send values back in the length that they were told (Microsoft.Data.SqlClient's bulk copy).
+      // As SQL Server describes all of them: clients send values back in the length that they were told (bulk copies).
       writer.u8(DECIMAL_BYTES);
       writer.u8(type.precision);
       writer.u8(type.scale);
