@@ -333,14 +333,9 @@ export class BatchRunner {
         return statement.kind;
       case 'try':
         return await this.#try(statement, end);
-      case 'return': {
-        const { value } = statement;
-        if (value !== null) {
-          const result = await this.evaluate(value);
-          this.status = result === null ? 0 : Number(result);
-        }
+      case 'return':
+        this.status = statement.value === null ? this.status : Number((await this.evaluate(statement.value)) ?? 0);
         return 'return';
-      }
       case 'throw': {
         const error = await this.atomic((context) => thrownError(context, statement));
         if (this.#tryDepth === 0) {
