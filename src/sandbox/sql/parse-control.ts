@@ -195,7 +195,7 @@ function parseSetting(cursor: Cursor, name: string): Expression {
     cursor.next();
     return { ...at, kind: 'variable', name: value };
   }
-  if (type === 'word') {
+  if (type === 'word' && ['DATEFORMAT', 'LANGUAGE', 'DEADLOCK_PRIORITY'].includes(name)) {
     cursor.next();
     return { ...at, kind: 'literal', literal: 'nationalString', text: value };
   }

@@ -249,7 +249,7 @@ export function parseTop(cursor: Cursor): Top | null {
     expression = parseExpression(cursor);
     cursor.expectSymbol(')');
   } else {
-    expression = cursor.token.type === 'variable' ? cursor.fail() : cursor.literal();
+    expression = ['integer', 'decimal', 'float'].includes(cursor.token.type) ? cursor.literal() : cursor.fail();
   }
   const percent = cursor.takeWord('PERCENT');
   const withTies = cursor.takeWord('WITH', 'TIES');
