@@ -57,13 +57,14 @@ function meaningOf(path: ConfigPath): string {
   if (top === 'manager' && second === 'redis') {
     return 'restart; in a Redis that does not have the sections they are loaded';
   }
-  return top === 'shaping' ? 'restart; tables that hash columns stop (PW-S220) until they are reset' : 'restart';
+  return 'restart';
 }
 
 /** Everything but tables: by key, as it is compared and as it is shown. */
 function valuesOf(config: Config): Map<string, { readonly exact: string; readonly shown: string; readonly path: ConfigPath }> {
   const { tables: _tables, ...shown } = redactConfig(config);
-  const values = flatten(shown).map(({ path, value }) => {
+  const set = flatten(shown).filter(({ value }) => JSON.stringify(value) !== '{}');
+  const values = set.map(({ path, value }) => {
     const exact = path.reduce<unknown>((at, part) => (at as Record<string | number, unknown> | undefined)?.[part], config);
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     return [formatPath(path), { exact: JSON.stringify(exact ?? null), shown: text, path }] as const;
@@ -81,6 +82,7 @@ function tables(present: Config, next: Config): PlanStep[] {
       const old = before.get(key);
       return old === undefined ? added(table, gone) : changed(old, table, moved);
     }),
+    ...(JSON.stringify(present.shaping) === JSON.stringify(next.shaping) ? [] : next.tables.filter(hashes).map(rehashed)),
     ...gone.filter(({ section }) => !next.tables.some((table) => table.section === section)).map(removed),
   ];
 }
@@ -93,6 +95,15 @@ function added({ table, section, source }: TableConfig, gone: readonly TableConf
     return [{ cost: 'reset', key: `${table} table`, change, detail, section }];
   }
   return [{ cost: 'load', key: table, change: 'is added', detail: `section ${section} is loaded`, section }];
+}
+
+function hashes({ shape }: TableConfig): boolean {
+  return Object.values(shape).some(({ hash }) => hash !== undefined);
+}
+
+function rehashed({ table, section }: TableConfig): PlanStep {
+  const detail = `its hashes change: section ${section} stops (PW-S220) until it is reset`;
+  return { cost: 'reset', key: `${table} shape`, change: 'another hash key', detail, section };
 }
 
 function removed({ table, section }: TableConfig): PlanStep {

@@ -18,8 +18,6 @@ import type { TablePattern } from './table-pattern.ts';
 
 /** How long changes are kept where nobody says otherwise: longer than a daemon is usually down. */
 export const DEFAULT_RETENTION = '7 DAYS';
-/** The user of sql/login.sql. */
-export const DEFAULT_USER = 'patchwire';
 
 /** @throws PatchwireError PW-C103 for a connection that cannot be honoured; nothing is connected yet */
 export function openAdministration(config: Config, source: string): SqlServerAdministration {
@@ -46,7 +44,7 @@ export interface Obstacle {
 }
 
 /** The first thing that keeps the table from being followed, or null. */
-export function obstacleOf(table: SurveyedTable, survey: DatabaseSurvey, user: string = DEFAULT_USER): Obstacle | null {
+export function obstacleOf(table: SurveyedTable, survey: DatabaseSurvey): Obstacle | null {
   if (table.memoryOptimized) {
     return { code: 'PW-S222', reason: 'it is memory-optimised: change tracking does not go with that', statements: [] };
   }
@@ -60,7 +58,7 @@ export function obstacleOf(table: SurveyedTable, survey: DatabaseSurvey, user: s
   }
   if (!table.maySelect || !table.mayTrack) {
     const lacking = [table.maySelect ? '' : 'SELECT', table.mayTrack ? '' : 'VIEW CHANGE TRACKING'].filter((right) => right !== '');
-    return { code: 'PW-S209', reason: `the login lacks ${lacking.join(' and ')}`, statements: grantStatements(table, user) };
+    return { code: 'PW-S209', reason: `the login lacks ${lacking.join(' and ')}`, statements: grantStatements(table, survey.user) };
   }
   return table.tracked === true ? null : { code: 'PW-S205', reason: 'change tracking is off for it', statements: [enable] };
 }

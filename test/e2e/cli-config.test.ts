@@ -196,6 +196,15 @@ describe('config plan', () => {
       ],
     ],
     [
+      'L5: the key of the hashes',
+      TEXT.replace('section: lines', 'section: lines\n    shape: { Note: { hash: true } }') + `shaping: { hashKey: ${'k'.repeat(32)} }\n`,
+      [
+        ['reset', '[dbo].[Order Lines] shape', '{} → {"Note":{"hash":true}}'],
+        ['reset', '[dbo].[Order Lines] shape', 'another hash key'],
+        ['restart', 'shaping.hashKey', '- → ***'],
+      ],
+    ],
+    [
       'a secret',
       TEXT.replace('${env:PATCHWIRE_MSSQL}', 'Server=other;Password=plain-text'),
       [['restart', 'sources.shop.connection', 'changes (secret)']],

@@ -140,6 +140,19 @@ describe('table add with patterns', () => {
     expect((await runCli(['config', 'check', '--online'], here.cli)).code).toBe(0);
   });
 
+  it('names the rights that a login lacks, and grants them to that very user', async () => {
+    const here = await world();
+    const guest = await here.login(
+      'GRANT SELECT ON dbo.Orders',
+      'GRANT SELECT ON sales.Orders',
+      'GRANT VIEW CHANGE TRACKING ON sales.Orders',
+    );
+    const { code, stderr } = await runCli(['table', 'add', '*.Orders', '--dry-run'], guest);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^add {3}sales\.Orders/mu);
+    expect(stderr).toContain(`GRANT VIEW CHANGE TRACKING ON [dbo].[Orders] TO [guest_${here.database}];`);
+  });
+
   it('is refused for a pattern that means nothing, and with options for one table', async () => {
     const here = await world();
     expect(await runCli(['table', 'add', 'nope.*'], here.cli)).toMatchObject({

@@ -35,6 +35,8 @@ export interface DatabaseSurvey {
   readonly retention: string | null;
   readonly snapshot: boolean;
   readonly mayAlter: boolean;
+  /** The login's user in this database. */
+  readonly user: string;
   /** User tables that the login may see, by schema and name. */
   readonly tables: readonly SurveyedTable[];
 }
@@ -59,7 +61,7 @@ const SETS = ['database', 'tables', 'rows', 'keys'] as const;
 /** The catalog of a database in one request: the database, its tables, their rows, their keys. */
 export const SURVEY_QUERY = `SET NOCOUNT ON; SET LOCK_TIMEOUT 10000; SET DEADLOCK_PRIORITY LOW;
 SELECT DB_NAME() AS name, ct.retention_period, ct.retention_period_units_desc, d.snapshot_isolation_state,
-  HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'ALTER') AS may_alter
+  HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'ALTER') AS may_alter, USER_NAME() AS user_name
 FROM sys.databases AS d LEFT JOIN sys.change_tracking_databases AS ct ON ct.database_id = d.database_id WHERE d.database_id = DB_ID();
 SELECT s.name AS schema_name, t.name AS table_name, t.object_id, t.is_memory_optimized,
   CASE WHEN ct.object_id IS NULL THEN 0 ELSE 1 END AS tracked,
@@ -138,6 +140,7 @@ async function survey(run: Run): Promise<DatabaseSurvey> {
     retention: units === '' ? null : `${textOf(database['retention_period'])} ${units}`,
     snapshot: Number(database['snapshot_isolation_state']) === 1,
     mayAlter: isOne(database['may_alter']),
+    user: textOf(database['user_name']),
     tables: (sets.get('tables') ?? []).map((row) => {
       const id = String(row['object_id']);
       return surveyed(row, { rows: rows.get(id) ?? 0, key: keys.get(id) ?? [] });
