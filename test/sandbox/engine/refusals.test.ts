@@ -30,6 +30,18 @@ describe.runIf(onSandbox)('refused by name', () => {
     ['CREATE USER elsewhere WITHOUT LOGIN WITH DEFAULT_SCHEMA = other', 'default schema'],
     ['ALTER DATABASE CURRENT SET EMERGENCY', 'EMERGENCY'],
     ['CREATE TABLE ##everywhere (id int)', 'global temp tables'],
+    ['DECLARE c CURSOR FOR SELECT 1', 'DECLARE of anything but variables'],
+    ["SELECT PARSE('1' AS int)", 'PARSE'],
+    ['SELECT CHECKSUM(1)', 'CHECKSUM'],
+    ['SELECT APPROX_COUNT_DISTINCT(id) FROM dbo.t', 'APPROX_COUNT_DISTINCT'],
+    ["SELECT FORMAT(1, 'N', 'de-DE')", 'the culture de-DE'],
+    ["SELECT FORMAT(1.5, 'E')", 'the pattern E'],
+    ['SELECT id FROM dbo.t FOR XML PATH', 'FOR XML'],
+    ['SELECT id FROM dbo.t TABLESAMPLE (10 PERCENT)', 'TABLESAMPLE'],
+    ['UPDATE d SET a = NULL FROM (SELECT x.a FROM dbo.t AS x JOIN dbo.t AS y ON y.id = x.id) AS d', 'a query of several tables'],
+    ["RAISERROR('a', 1, 1) WITH SETERROR", 'SETERROR'],
+    ['RAISERROR(50001, 1, 1)', 'a message number'],
+    ['GOTO inside; IF 1 = 1 BEGIN inside: SELECT 1 END', 'GOTO into a block'],
   ])('%s', async (text, named) => {
     await expect(db.rows(text)).rejects.toMatchObject({ number: 50_001, message: expect.stringContaining(named) });
   });
