@@ -148,10 +148,12 @@ describe('patchwire sandbox --profile --visibility-gap', () => {
     // Live: the version shows in a view that is older than the commit.
     await expect.poll(() => ask('SELECT CHANGE_TRACKING_CURRENT_VERSION() AS v'), { timeout: 60_000 }).toEqual([{ v: '1' }]);
     expect(await ask('SELECT c.Id FROM CHANGETABLE(CHANGES dbo.T, 0) AS c')).toEqual([]);
+    await transaction.rollback();
+    await reader.close();
     own.process.kill('SIGTERM');
+    expect(await own.exited()).toMatchObject({ code: 0, stderr: '' });
     await ended;
-    await own.exited();
-    await Promise.allSettled([writer.close(), reader.close()]);
+    await writer.close();
   });
 
   it('refuses a profile that it does not have and a gap without a unit, with exit code 2', async () => {
