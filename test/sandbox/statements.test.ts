@@ -24,6 +24,10 @@ afterAll(async () => {
   await server.close();
 });
 
+test('the file has three hundred statements and more', () => {
+  expect(batches.length).toBeGreaterThan(300);
+});
+
 const sections = [...new Set(batches.map((batch) => batch.section))];
 
 describe.each(sections)('%s', (section) => {

@@ -103,7 +103,7 @@ export function parseDeclare(cursor: Cursor): Statement {
   const at = cursor.here();
   cursor.expectWord('DECLARE');
   if (cursor.token.type !== 'variable') {
-    throw new UnsupportedError('DECLARE of anything but variables', at.line);
+    throw new UnsupportedError(cursor.isName && cursor.peek(1).value !== 'AS' ? 'cursors' : 'DECLARE of anything but variables', at.line);
   }
   if (cursor.peek(1).value === 'TABLE' || (cursor.peek(1).value === 'AS' && cursor.peek(2).value === 'TABLE')) {
     const name = cursor.variable();

@@ -30,7 +30,7 @@ describe.runIf(onSandbox)('refused by name', () => {
     ['CREATE USER elsewhere WITHOUT LOGIN WITH DEFAULT_SCHEMA = other', 'default schema'],
     ['ALTER DATABASE CURRENT SET EMERGENCY', 'EMERGENCY'],
     ['CREATE TABLE ##everywhere (id int)', 'global temp tables'],
-    ['DECLARE c CURSOR FOR SELECT 1', 'DECLARE of anything but variables'],
+    ['DECLARE c CURSOR FOR SELECT 1', 'cursors'],
     ["SELECT PARSE('1' AS int)", 'PARSE'],
     ['SELECT CHECKSUM(1)', 'CHECKSUM'],
     ['SELECT APPROX_COUNT_DISTINCT(id) FROM dbo.t', 'APPROX_COUNT_DISTINCT'],
