@@ -1,6 +1,6 @@
 /**
  * The catalog procedures that are not about keys: databases, types, what identifies a row, parameters of procedures, collations of a table.
- * Source of the result sets: learn.microsoft.com, "Catalog stored procedures"; sp_tablecollations is what bulk copy clients ask (SqlBulkCopy).
+ * Source of the result sets: learn.microsoft.com, "Catalog stored procedures"; sp_tablecollations is what bulk copy clients ask.
  */
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';

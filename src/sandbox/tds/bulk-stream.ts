@@ -13,7 +13,7 @@ import type { WireType } from './type-info.ts';
 
 /** Bits of a column's flags. Source: MS-TDS 2.2.7.4. */
 const FLAG = { nullable: 0x0001, nullableUnknown: 0x8000 } as const;
-/** Bytes after the token; Microsoft.Data.SqlClient sends a count of four bytes, as before TDS 7.2. */
+/** Bytes after the token; some clients send a count of four bytes, as before TDS 7.2. */
 const DONE_BYTES: readonly number[] = [8, 12];
 const TEXT_TIMESTAMP_BYTES = 8;
 
