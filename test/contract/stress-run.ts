@@ -221,7 +221,7 @@ export async function stressRun(options: StressOptions): Promise<StressResult> {
     while (Date.now() < until) {
       await sleep(30 + random() * 250);
       if (options.gaps) {
-        sandbox.control.setVisibilityGap(random() < 0.6 ? random() * GAP_MS : 0);
+        sandbox.control.setVisibilityGap(random() < 0.6 ? Math.round(random() * GAP_MS) : 0);
       }
       if (random() < 0.35) {
         cuts += sandbox.control.cutConnections('patchwire');
