@@ -201,7 +201,7 @@ describe('functions of the session and the catalog', () => {
     ['len()', '174: The len function requires 1 argument(s).'],
     ['concat(1)', '189: The concat function requires 2 to 254 arguments.'],
     ['@@nonsense', '137: Must declare the scalar variable "@@nonsense".'],
-    ["checksum(1)", '50001: The sandbox does not support the function CHECKSUM.'],
+    ['checksum(1)', '50001: The sandbox does not support the function CHECKSUM.'],
     ['dbo.f(1)', '4121: Cannot find either column "dbo" or the user-defined function or aggregate "dbo.f", or the name is ambiguous.'],
   ])('%s is an error', (expression, message) => {
     expect(failure(expression)).toBe(message);

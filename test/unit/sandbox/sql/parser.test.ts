@@ -259,7 +259,7 @@ describe('errors', () => {
     ['CREATE PROCEDURE p AS SELECT 1', 'CREATE PROCEDURE'],
     ['SELECT * FROM t TABLESAMPLE (10 PERCENT)', 'TABLESAMPLE'],
     ['SELECT * FROM t FOR XML PATH', 'FOR XML'],
-    ['DECLARE c CURSOR FOR SELECT 1', 'DECLARE of anything but variables'],
+    ['DECLARE c CURSOR FOR SELECT 1', 'cursors'],
     ['DBCC CHECKDB', 'DBCC CHECKDB'],
     ['SELECT a FROM t FOR XML AUTO', 'FOR XML'],
   ])('what is outside of the subset is refused by name: %s', (text, construct) => {
