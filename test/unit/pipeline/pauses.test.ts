@@ -163,6 +163,7 @@ describe('pause and resume', () => {
     for (const verb of ['poll', 'reset', 'set']) {
       expect(await answer(world, await world.ask(verb, { to: '1' }))).toMatchObject({ state: 'failed', code: 'PW-M319' });
     }
+    expect(await answer(world, await world.ask('nonsense'))).toMatchObject({ state: 'failed', code: 'PW-M317' });
     expect(world.phases.at(-1)).toBe('paused');
     await world.ask('purge');
     await world.until(() => world.running[0]!.ended);
