@@ -56,7 +56,9 @@ describe('a trigger fires', () => {
   });
 
   test('once for the rows of INSERT … SELECT and INSERT … EXEC', async () => {
-    await db.rows("CREATE TRIGGER dbo.counted ON dbo.t AFTER INSERT AS INSERT INTO dbo.log (what) SELECT CONCAT('in ', COUNT(*)) FROM inserted");
+    await db.rows(
+      "CREATE TRIGGER dbo.counted ON dbo.t AFTER INSERT AS INSERT INTO dbo.log (what) SELECT CONCAT('in ', COUNT(*)) FROM inserted",
+    );
     await db.rows('INSERT INTO dbo.t SELECT n, n, n FROM (VALUES (1), (2), (3)) AS v (n)');
     await db.rows("INSERT INTO dbo.t EXEC (N'SELECT 7, 7, 7 UNION ALL SELECT 8, 8, 8')");
     expect(await log()).toEqual(['in 3', 'in 2']);
