@@ -32,6 +32,7 @@ export class ScriptedPublisher {
   state: SectionState = 'live';
   pending = false;
   quarantined = 0;
+  incomplete: 'initial' | 'skipped' | null = null;
   heartbeatAtMs: number | null = null;
   rows = new Map<string, Row>();
   log: LinkedMessage[] = [];
@@ -114,13 +115,13 @@ export class ScriptedPublisher {
 
   heartbeat(over: Partial<HeartbeatMessage> = {}): HeartbeatMessage {
     const { v, partitionKey, section, managerId } = envelope;
-    const { epoch, seq, last, tip, checkpoint, upTo, state, quarantined } = this;
+    const { epoch, seq, last, tip, checkpoint, upTo, state, quarantined, incomplete } = this;
     const count = this.rows.size;
     this.heartbeatAtMs = Date.parse(TIME) + ++this.#beats;
     const time = new Date(this.heartbeatAtMs).toISOString();
     return {
       ...{ v, partitionKey, section, managerId, epoch, type: 'heartbeat', intervalMs: 5000, seq, last, tip, checkpoint, upTo, state },
-      ...{ digest: this.#digest.toString(), count, quarantined, sourceReadAt: TIME, time },
+      ...{ digest: this.#digest.toString(), count, quarantined, sourceReadAt: TIME, time, incomplete },
       ...over,
     };
   }
@@ -128,7 +129,20 @@ export class ScriptedPublisher {
   view(): SectionView {
     const { epoch, seq, last, tip, checkpoint, upTo, state, pending, quarantined, heartbeatAtMs } = this;
     const digest = this.#digest.toString();
-    return { epoch, seq, last, tip, checkpoint, upTo, state, digest, pending, quarantined, incomplete: false, heartbeatAtMs };
+    return {
+      epoch,
+      seq,
+      last,
+      tip,
+      checkpoint,
+      upTo,
+      state,
+      digest,
+      pending,
+      quarantined,
+      incomplete: this.incomplete !== null,
+      heartbeatAtMs,
+    };
   }
 
   read(identities: Iterable<string>): LoadedRow[] {

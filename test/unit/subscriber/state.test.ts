@@ -504,6 +504,19 @@ describe('S4: equal or not', () => {
     expect(rig.state).toMatchObject({ status: 'waiting', reasons: ['pending script'] });
   });
 
+  it('S4: a section that lacks rows is never equal, and the claim that was made before is taken back', () => {
+    const rig = liveRig();
+    expectEqual(rig);
+    expect(rig.machine.position(0)?.upTo).not.toBeNull();
+    rig.publisher.incomplete = 'skipped';
+    rig.message({ ...rig.publisher.heartbeat(), upTo: null });
+    expect(rig.state).toMatchObject({ status: 'live', equal: false, reasons: ['section incomplete'] });
+    expect(rig.machine.position(0)?.upTo).toBeNull();
+    rig.publisher.incomplete = null;
+    rig.message(rig.publisher.heartbeat());
+    expectEqual(rig);
+  });
+
   it('S4: a row that becomes unavailable is gone, and the replica is not equal', () => {
     const rig = liveRig();
     const message = rig.publisher.publish([['1', null]]);
