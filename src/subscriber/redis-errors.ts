@@ -20,10 +20,11 @@ export function mapSubscriberError(error: unknown, what: string): PatchwireError
     return error;
   }
   const [first] = (error as { readonly previousErrors?: readonly unknown[] } | null)?.previousErrors ?? [];
-  if (first instanceof Error) {
-    // EXECABORT says only that there was an error: this is it.
-    return mapSubscriberError(first, what);
-  }
+  // EXECABORT says only that there was an error: the first one is it. No further: where a connection is lost it may be among its own.
+  return mapped(first instanceof Error ? first : error, what);
+}
+
+function mapped(error: unknown, what: string): PatchwireError {
   if (error instanceof Error && error.name === 'ReplyError') {
     // An EXEC that is refused itself says why behind this.
     const message = error.message.replace(/^EXECABORT Transaction discarded because of: /, '');
