@@ -33,7 +33,7 @@ export class ProgressLine implements Disposable {
   draw(): void {
     const { terminal, status } = this.#options;
     const text = progressText(status());
-    const width = Math.max(NARROWEST, (terminal.columns ?? 80) - 1);
+    const width = Math.max(NARROWEST, (terminal.columns || 80) - 1);
     this.#replace(text.length <= width ? text : `${text.slice(0, width - 1)}…`);
   }
 

@@ -33,11 +33,16 @@ export class LoadPace {
     return this.#dueAt;
   }
 
+  /** Until when a page of so many rows takes by the rate, however soon it is read. */
+  until(rows: number, beganAt: number): number {
+    const { rowsPerSecond } = this.#limits;
+    return rowsPerSecond === undefined ? beganAt : beganAt + (1000 * rows) / rowsPerSecond;
+  }
+
   /** A page of so many rows was read and stored. */
   read(rows: number, beganAt: number, endedAt: number): void {
-    const { rowsPerSecond, timeShare = 1 } = this.#limits;
-    const byRate = rowsPerSecond === undefined ? beganAt : beganAt + (1000 * rows) / rowsPerSecond;
-    this.#dueAt = Math.max(byRate, endedAt + (endedAt - beganAt) * (1 / timeShare - 1));
+    const { timeShare = 1 } = this.#limits;
+    this.#dueAt = Math.max(this.until(rows, beganAt), endedAt + (endedAt - beganAt) * (1 / timeShare - 1));
   }
 }
 

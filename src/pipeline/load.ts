@@ -149,12 +149,13 @@ export class Load {
     const beganAt = clock.monotonic();
     const limit = pageRows === undefined ? {} : { rows: pageRows };
     const page = await tracker.readLoadPage(this.#table, { after: this.#cursor.after, ...limit, signal });
+    const until = Math.max(clock.monotonic(), page.end ? beganAt : this.#pace.until(page.rows.length, beganAt));
     const cursor: LoadCursor = {
       ...this.#cursor,
       phase: page.end ? 'sweep' : 'load',
       after: page.last ?? this.#cursor.after,
       rows: this.#cursor.rows + page.rows.length,
-      activeMs: Math.round((this.#cursor.activeMs ?? 0) + clock.monotonic() - (this.#markedAt ?? beganAt)),
+      activeMs: Math.round((this.#cursor.activeMs ?? 0) + until - (this.#markedAt ?? beganAt)),
     };
     await delivery.deliver({
       rows: page.rows,
@@ -166,8 +167,9 @@ export class Load {
       signal,
     });
     this.#cursor = cursor;
-    this.#markedAt = clock.monotonic();
-    this.#pace.read(page.rows.length, beganAt, this.#markedAt);
+    const endedAt = clock.monotonic();
+    this.#markedAt = Math.max(until, endedAt);
+    this.#pace.read(page.rows.length, beganAt, endedAt);
     observer.loadProgress({ phase: 'load', rows: cursor.rows, estimate: cursor.estimate, ...progressOf(cursor) });
   }
 

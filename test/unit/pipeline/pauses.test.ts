@@ -38,6 +38,7 @@ describe('pace', () => {
     await world.until(() => world.documents.has('zz'));
     // Long before its turn in the order of keys.
     expect(loaded(world)).toBeLessThanOrEqual(70);
+    expect(progressOf(world.stored.meta!.cursor!).rowsPerSecond).toBeLessThanOrEqual(10);
     await world.untilCaughtUp();
     const seconds = (world.clock.now() - at) / 1000;
     expect(seconds).toBeGreaterThanOrEqual(9);
