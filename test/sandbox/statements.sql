@@ -946,6 +946,7 @@ GO
 -- a text that does not fit into its column
 CREATE TABLE dbo.narrow (v varchar(3) NULL); INSERT INTO dbo.narrow VALUES ('abcd');
 -- error 2628, 16, 1, line 2
+-- info 3621, 0, 1, line 2: The statement has been terminated.
 GO
 -- ## Dates and times
 -- DATEADD
@@ -1283,6 +1284,7 @@ GO
 -- DEFAULT VALUES where a column has none
 INSERT INTO dbo.item DEFAULT VALUES;
 -- error 515, 16, 2, line 2
+-- info 3621, 0
 GO
 -- DEFAULT VALUES
 CREATE TABLE dbo.defaults (id int IDENTITY(5,5), a int DEFAULT 1, b int NULL); INSERT INTO dbo.defaults DEFAULT VALUES; SELECT id, a, b FROM dbo.defaults;
@@ -1330,10 +1332,12 @@ GO
 -- NULL where it may not be
 INSERT INTO dbo.item (name) VALUES (NULL);
 -- error 515, 16, 2, line 2
+-- info 3621, 0
 GO
 -- the same key twice
 INSERT INTO dbo.band VALUES (1, N'again', NULL);
 -- error 2627, 14, 1, line 2
+-- info 3621, 0
 GO
 -- UPDATE with expressions and compound operators
 UPDATE dbo.item SET qty += 1, price = COALESCE(price, 0) + 0.5 WHERE id IN (1, 4);
@@ -1731,6 +1735,7 @@ GO
 -- a check refuses a row, and says its column
 INSERT INTO dbo.shop (name, area) VALUES (N'East', -1);
 -- error 547, 16
+-- info 3621, 0
 GO
 -- what a refused row took of the identity is gone
 INSERT INTO dbo.shop (name) OUTPUT inserted.id VALUES (N'West');
@@ -1740,10 +1745,12 @@ GO
 -- a unique constraint
 INSERT INTO dbo.shop (name) VALUES (N'NORTH');
 -- error 2627, 14, 1, line 2: Violation of UNIQUE KEY constraint 'UQ_shop'. Cannot insert duplicate key in object 'dbo.shop'. The duplicate key value is (NORTH).
+-- info 3621, 0
 GO
 -- a foreign key
 INSERT INTO dbo.offer (shop, nr) VALUES (99, 1);
 -- error 547, 16
+-- info 3621, 0
 GO
 -- ON DELETE CASCADE
 DELETE FROM dbo.shop WHERE id = 20; SELECT shop, nr FROM dbo.offer ORDER BY nr;
@@ -1850,6 +1857,7 @@ GO
 UPDATE dbo.offer SET note = N'a long note'; ALTER TABLE dbo.offer ALTER COLUMN note nvarchar(5) NULL;
 -- affected: 2
 -- error 2628, 16
+-- info 3621, 0
 GO
 -- ALTER COLUMN to a longer type
 ALTER TABLE dbo.offer ALTER COLUMN note nvarchar(100) NULL;
@@ -1858,6 +1866,7 @@ GO
 UPDATE dbo.offer SET note = NULL WHERE nr = 1; ALTER TABLE dbo.offer ALTER COLUMN note nvarchar(100) NOT NULL;
 -- affected: 1
 -- error 515, 16
+-- info 3621, 0
 GO
 -- ALTER COLUMN of an unknown column
 ALTER TABLE dbo.offer ALTER COLUMN nothing int NULL;
@@ -1878,6 +1887,7 @@ GO
 -- but not new ones
 INSERT INTO dbo.offer (shop, nr, price) VALUES (10, 9, 2);
 -- error 547, 16
+-- info 3621, 0
 GO
 -- ALTER COLUMN of a column that a check uses
 ALTER TABLE dbo.offer ALTER COLUMN price decimal(9,2) NULL;
@@ -1902,6 +1912,7 @@ GO
 -- a unique index over rows that are alike
 CREATE UNIQUE INDEX UX_offer_shop ON dbo.offer (shop);
 -- error 1505, 16
+-- info 3621, 0
 GO
 -- a filtered unique index minds the rows of its filter
 CREATE UNIQUE NONCLUSTERED INDEX UX_offer_price ON dbo.offer (shop) INCLUDE (nr) WHERE price > 6;
@@ -1909,6 +1920,7 @@ GO
 -- and refuses a second one
 UPDATE dbo.offer SET price = 8 WHERE nr = 1;
 -- error 2601, 14
+-- info 3621, 0
 GO
 -- an index name is used once in a table
 CREATE INDEX UX_offer_price ON dbo.offer (price);

@@ -3,11 +3,12 @@
 import type { Statement } from '../sql/ast.ts';
 import type { ResultSink } from '../session.ts';
 import { SqlError } from '../session.ts';
+import { runOverflow } from '../sql/nesting.ts';
 import type { SqlValue } from '../sql-types.ts';
 import { atomically } from './atomic-statement.ts';
 import { condition } from './batch-steps.ts';
 import { BatchBinding } from './batch-binding.ts';
-import { BatchEnd, ScopeEnd } from './batch-end.ts';
+import { BatchEnd, ScopeEnd, atTheEnd } from './batch-end.ts';
 import type { BatchCache, PreparedBatch } from './batch-cache.ts';
 import { emptyScope } from './bind-source.ts';
 import { describeInstead } from './describe-statement.ts';
@@ -23,6 +24,7 @@ import { isAtomic } from './run-statement.ts';
 import { sendResult } from './send-result.ts';
 import type { SessionState } from './session-state.ts';
 import { isSimple, runSimple } from './simple-statements.ts';
+import { terminationOf } from './terminated-statement.ts';
 import type { Frame, StatementContext } from './statement-context.ts';
 import { createFrame } from './statement-context.ts';
 import type { Transaction } from './transaction.ts';
@@ -87,21 +89,19 @@ export class BatchRunner {
         throw error;
       }
       if (error instanceof SqlError) {
-        this.refused(error);
+        atTheEnd(() => this.refused(error));
       }
     }
   }
 
-  /** An error that no statement of a batch has: told, with what it does to the transaction. */
-  refused(error: SqlError): void {
+  /** Tells an error, with what it does to its statement and to the transaction. @throws BatchEnd when the batch ends with it */
+  refused(error: SqlError, statement: Statement | null = null): void {
     this.tell(error);
-    try {
-      this.#failed(error);
-    } catch (end) {
-      if (!(end instanceof BatchEnd)) {
-        throw end;
-      }
+    const terminated = statement === null ? null : terminationOf(this.session, statement, error);
+    if (terminated !== null) {
+      this.sink.message(terminated);
     }
+    this.#failed(error);
   }
 
   /** Runs another text in its place: EXEC('…') and sp_executesql. @throws what its statements throw */
@@ -242,9 +242,9 @@ export class BatchRunner {
       }
       return outcome;
     } catch (caught) {
-      const error = caught instanceof SqlError ? caught : null;
-      if (error === null) {
-        throw caught;
+      const error = runOverflow(caught);
+      if (!(error instanceof SqlError)) {
+        throw error;
       }
       for (let each: SqlError | null = error; each !== null; each = each.preceding) {
         each.line ||= statement.line;
@@ -254,8 +254,7 @@ export class BatchRunner {
       if (this.#tryDepth > 0) {
         throw error;
       }
-      this.tell(error);
-      this.#failed(error);
+      this.refused(error, statement);
       if (this.#binding.isOwn(error)) {
         throw new ScopeEnd();
       }

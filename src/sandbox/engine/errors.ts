@@ -84,10 +84,10 @@ export function permissionDenied(permission: string, object: string, database: s
 }
 
 /** Errors after which the transaction is rolled back and the batch ends, whatever XACT_ABORT says. */
-const FATAL_TO_TRANSACTION = new Set([245, 241, 242, 1205, 3609, 3616, 3951, 3952, 3960, 3961, 8114]);
+const FATAL_TO_TRANSACTION = new Set([245, 241, 1205, 3609, 3616, 3951, 3952, 3960, 3961, 8114]);
 
 /** Errors that end the batch: raised while it is compiled in SQL Server, or fatal to the transaction. */
-const FATAL_TO_BATCH = new Set([102, 137, 156, 207, 208, 209, 1718, 4104, 22104, 22105, 22106, 22107]);
+const FATAL_TO_BATCH = new Set([102, 137, 156, 207, 208, 209, 1718, 4104, 8631, 22104, 22105, 22106, 22107]);
 
 /** Errors of RAISERROR, which XACT_ABORT does not ask about. */
 const raised = new WeakSet<SqlError>();

@@ -4,6 +4,7 @@ import { SqlError } from '../session.ts';
 import type { SqlValue } from '../sql-types.ts';
 import { releaseApplicationLocks } from './application-locks.ts';
 import { BatchCache } from './batch-cache.ts';
+import { atTheEnd } from './batch-end.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { bulkInsert } from './bulk-insert.ts';
 import { declareVariable } from './declarations.ts';
@@ -171,7 +172,7 @@ export class SandboxSession implements BackendSession, ConnectedSession {
         if (!(error instanceof SqlError) || options.signal.aborted) {
           throw error;
         }
-        runner.refused(error);
+        atTheEnd(() => runner.refused(error, pending?.statement));
       }
       return new Map();
     });
