@@ -5,6 +5,7 @@
 import type { Frame } from './statement-context.ts';
 import { StatementContext } from './statement-context.ts';
 import { SqlError } from '../session.ts';
+import { runOverflow } from '../sql/nesting.ts';
 import type { SessionState } from './session-state.ts';
 import type { Transaction } from './transaction.ts';
 import { WaitSignal } from './transaction.ts';
@@ -61,7 +62,7 @@ export async function atomically<T>(
         if (own) {
           instance.manager.rollback(transaction);
         }
-        throw error;
+        throw runOverflow(error);
       }
       try {
         await waitFor(transaction, error.blockers, {

@@ -1,5 +1,6 @@
 /** Parsed batches by their text, what has to be known of a batch before its first statement runs, and against what it was bound last. */
 import type { Statement } from '../sql/ast.ts';
+import { runOverflow } from '../sql/nesting.ts';
 import { parse } from '../sql/parser.ts';
 import type { BatchSurvey } from './batch-survey.ts';
 import { surveyBatch } from './batch-survey.ts';
@@ -28,14 +29,14 @@ const LONGEST = 50_000;
 export class BatchCache {
   readonly #batches = new Map<string, PreparedBatch>();
 
-  /** @throws SqlError of the parser */
+  /** @throws SqlError of the parser, 8631 */
   get(text: string): PreparedBatch {
     const known = this.#batches.get(text);
     if (known !== undefined) {
       return known;
     }
     const { statements } = parse(text);
-    const prepared = { text, statements, bound: new WeakMap<Database, BoundBatch>(), ...surveyBatch(text, statements) };
+    const prepared = { text, statements, bound: new WeakMap<Database, BoundBatch>(), ...surveyed(text, statements) };
     if (text.length <= LONGEST) {
       if (this.#batches.size >= LIMIT) {
         const oldest = this.#batches.keys().next().value;
@@ -46,5 +47,13 @@ export class BatchCache {
       this.#batches.set(text, prepared);
     }
     return prepared;
+  }
+}
+
+function surveyed(text: string, statements: readonly Statement[]): BatchSurvey {
+  try {
+    return surveyBatch(text, statements);
+  } catch (error) {
+    throw runOverflow(error);
   }
 }

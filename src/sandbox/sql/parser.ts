@@ -25,6 +25,7 @@ import {
   parseWhile,
 } from './parse-control.ts';
 import { checkLabels } from './labels.ts';
+import { parserOverflow } from './nesting.ts';
 import { parseBackup } from './parse-database.ts';
 import { parseAlter, parseCreate, parseDrop } from './parse-definition.ts';
 import { parseDml, parseTruncate } from './parse-dml.ts';
@@ -40,9 +41,17 @@ import { UnsupportedError } from './unsupported.ts';
 const GRAMMAR: Grammar = { expression: parseExpression, query: parseInnerQuery, statement: parseStatement };
 
 /**
- * @throws SqlError 102, 156 (syntax), 105 (open quote), 113 (open comment), 155, 195 (unknown option), with the line; UnsupportedError 50001.
+ * @throws SqlError 102, 156 (syntax), 105 (open quote), 113 (open comment), 155, 195 (unknown option), with the line; 191; UnsupportedError 50001.
  */
 export function parse(text: string, options: { readonly quotedIdentifier: boolean } = { quotedIdentifier: true }): Batch {
+  try {
+    return parseBatch(text, options);
+  } catch (error) {
+    throw parserOverflow(error);
+  }
+}
+
+function parseBatch(text: string, options: { readonly quotedIdentifier: boolean }): Batch {
   const cursor = new Cursor(text, tokenize(text, options.quotedIdentifier), GRAMMAR);
   const statements: Statement[] = [];
   while (cursor.takeSymbol(';')) {

@@ -1,0 +1,50 @@
+/** Batches that are deep, long or endless: each has an answer or an error, and the session lives on. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
+import { startServer } from '../../support/sandbox.ts';
+
+let server: TestServer;
+let db: TestDatabase;
+
+beforeAll(async () => {
+  server = await startServer();
+  db = await server.freshDatabase();
+});
+
+afterAll(async () => {
+  await server.close();
+});
+
+const times = (text: string, count: number): string => text.repeat(count);
+
+// SQL Server's own limits are not documented: only that there are some, and these numbers (sys.messages).
+describe('a batch that is nested too deeply is refused by 191 or 8631, and its session goes on', () => {
+  const deep = 20_000;
+  test.each([
+    ['brackets', `SELECT ${times('(', deep)}1${times(')', deep)}`],
+    ['CASE', `SELECT ${times('CASE WHEN 1 = 1 THEN ', deep)}1${times(' END', deep)}`],
+    ['signs', `SELECT ${times('- ', deep)}1`],
+    ['functions', `SELECT ${times('ABS(', deep)}1${times(')', deep)}`],
+    ['derived tables', `SELECT * FROM ${times('(SELECT * FROM ', deep)}(SELECT 1 AS a) x${times(') x', deep)}`],
+    ['subqueries', `SELECT 1 WHERE ${times('EXISTS (SELECT 1 WHERE ', deep)}1 = 1${times(')', deep)}`],
+    ['blocks', `${times('BEGIN ', deep)}SELECT 1 ${times('END ', deep)}`],
+    ['IF', `${times('IF 1 = 1 ', deep)}SELECT 1`],
+    ['sums', `SELECT 1${times(' + 1', deep)}`],
+    ['OR', `SELECT 1 WHERE 1 = 0${times(' OR 1 = 0', deep)}`],
+    ['NOT', `SELECT 1 WHERE ${times('NOT ', deep)}1 = 1`],
+    ['UNION', `SELECT 1${times(' UNION ALL SELECT 1', deep)}`],
+  ])('%s', async (_what, text) => {
+    const session = await db.session();
+    const refused = session.request().batch(text);
+    await expect(refused).rejects.toSatisfy((error: { number: number }) => error.number === 191 || error.number === 8631);
+    expect((await session.request().batch('SELECT 1 AS a')).recordset).toEqual([{ a: 1 }]);
+  });
+});
+
+test('a statement that is refused for its depth leaves the transaction as it was', async () => {
+  const session = await db.session();
+  await session.request().batch('CREATE TABLE dbo.depth (id int PRIMARY KEY); BEGIN TRANSACTION; INSERT INTO dbo.depth VALUES (1)');
+  await expect(session.request().batch(`INSERT INTO dbo.depth SELECT 2${times(' + 1', 20_000)}`)).rejects.toMatchObject({ number: 8631 });
+  const { recordset } = await session.request().batch('SELECT @@TRANCOUNT AS n, (SELECT COUNT(*) FROM dbo.depth) AS c; COMMIT');
+  expect(recordset).toEqual([{ n: 1, c: 1 }]);
+});
