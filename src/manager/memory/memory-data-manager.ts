@@ -24,7 +24,9 @@ import type {
 import { LeadMemory } from '../lead-memory.ts';
 import { checkSilence } from '../silent-transition.ts';
 import { adoptSection, digestOf } from './adopt.ts';
+import type { CarriedCall, Line } from './line.ts';
 import { MemoryStore, type StoredSection, type WritingCall } from './memory-store.ts';
+import { scanIndex, storedBases } from './reads.ts';
 import { pendingRequests, putRequest, readOperation, writeProgress } from './requests.ts';
 import { checkFormat, describe, described, type Writer, writeBatch, writeHeartbeat, writeTransition } from './section-writes.ts';
 import { newId, takeLead } from './take-lead.ts';
@@ -37,6 +39,8 @@ export interface MemoryDataManagerOptions {
   readonly leaseMs: number;
   readonly replay: { readonly maxBytes: number; readonly maxAgeMs: number };
   readonly clock: Clock;
+  /** How calls reach the store; default: at once. `intercept` of the store is not asked then. */
+  readonly line?: Line;
 }
 
 /** The chain as it was sent last. */
@@ -79,11 +83,13 @@ export class MemoryDataManager implements DistributedDataManager {
   }
 
   async readMeta(section: string): Promise<SectionMeta | null> {
-    const stored = this.#stored(section);
-    if (stored.meta !== null) {
-      checkFormat(stored.meta, section);
-    }
-    return describe(stored);
+    return await this.#carry('readMeta', section, () => {
+      const stored = this.#stored(section);
+      if (stored.meta !== null) {
+        checkFormat(stored.meta, section);
+      }
+      return describe(stored);
+    });
   }
 
   async lead(section: string, options: { readonly repair?: boolean } = {}): Promise<LeadResult> {
@@ -99,18 +105,23 @@ export class MemoryDataManager implements DistributedDataManager {
     if (fate === 'before') {
       throw lost(section);
     }
-    const result = takeLead({
-      store: this.memory,
-      partition: this.partition,
-      section,
-      managerId: this.managerId,
-      leaseMs: this.#options.leaseMs,
-      replay: this.#options.replay,
-      nowMs: this.#options.clock.now(),
-      memory,
-      token,
-      tip,
-      repair: options.repair === true,
+    const take = (): LeadResult =>
+      takeLead({
+        store: this.memory,
+        partition: this.partition,
+        section,
+        managerId: this.managerId,
+        leaseMs: this.#options.leaseMs,
+        replay: this.#options.replay,
+        nowMs: this.#options.clock.now(),
+        memory,
+        token,
+        tip,
+        repair: options.repair === true,
+      });
+    const { result, torn } = await this.#carry('lead', section, () => {
+      const led = take();
+      return { result: led, torn: led.kind === 'leading' && led.meta.pending ? digestOf(this.#stored(section)) : null };
     });
     if (fate === 'after') {
       throw lost(section);
@@ -121,21 +132,26 @@ export class MemoryDataManager implements DistributedDataManager {
     const { meta } = result;
     memory.taken(token, meta.tip);
     const { epoch, state, seq, last, checkpoint, upTo } = meta;
-    const tornDigest = meta.pending ? digestOf(this.#stored(section)) : null;
-    this.#leads.set(section, { token, tip: meta.tip, epoch, state, seq, last, checkpoint, upTo, tornDigest, failure: null });
+    this.#leads.set(section, { token, tip: meta.tip, epoch, state, seq, last, checkpoint, upTo, tornDigest: torn, failure: null });
     return result;
   }
 
   async resign(section: string): Promise<void> {
     const lead = this.#leads.get(section);
     this.#leads.delete(section);
-    const stored = this.#stored(section);
-    if (lead === undefined || this.#fate('resign', section) !== null || stored.meta?.leader !== lead.token) {
+    if (lead === undefined || this.#fate('resign', section) !== null) {
       return;
     }
-    stored.meta.leader = '';
-    if (stored.lease?.holder === this.managerId) {
-      stored.lease = null;
+    try {
+      await this.#carry('resign', section, () => {
+        const stored = this.#stored(section);
+        if (stored.meta?.leader === lead.token) {
+          stored.meta.leader = '';
+          stored.lease = stored.lease?.holder === this.managerId ? null : stored.lease;
+        }
+      });
+    } catch {
+      // Whoever resigns has nothing more to say: the lease runs out.
     }
   }
 
@@ -144,29 +160,9 @@ export class MemoryDataManager implements DistributedDataManager {
     identities: readonly string[],
     { documents }: { readonly documents: boolean },
   ): Promise<ReadonlyMap<string, Base>> {
-    const stored = this.#stored(section);
-    const bases = new Map<string, Base>();
-    let missing = 0;
-    for (const identity of identities) {
-      const entry = stored.index.get(identity);
-      if (entry === undefined) {
-        continue;
-      }
-      const document = stored.documents.get(entry.dataKey) ?? null;
-      if (documents && document === null) {
-        missing += 1;
-      }
-      bases.set(identity, { ...entry, document: documents ? document : null });
-    }
-    if (missing > 0) {
-      throw new PatchwireError('PW-M309', `section ${section}: ${missing} index entries have no document`, {
-        details: { identities: missing },
-      });
-    }
-    return bases;
+    return await this.#carry('bases', section, () => storedBases(this.#stored(section), section, identities, documents));
   }
 
-  /** The cursor is the last identity given out, in the order of characters. */
   async scan(
     section: string,
     cursor: string,
@@ -175,16 +171,7 @@ export class MemoryDataManager implements DistributedDataManager {
     readonly cursor: string;
     readonly entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[];
   }> {
-    const after = cursor === '0' ? null : cursor.slice(1);
-    const rest = [...this.#stored(section).index]
-      .filter(([identity]) => after === null || identity > after)
-      .toSorted(([a], [b]) => (a < b ? -1 : 1));
-    const page = rest.slice(0, Math.max(1, count));
-    const last = page.at(-1)?.[0];
-    return {
-      cursor: page.length < rest.length && last !== undefined ? `>${last}` : '0',
-      entries: page.map(([identity, entry]) => ({ identity, ...entry })),
-    };
+    return await this.#carry('scan', section, () => scanIndex(this.#stored(section), cursor, count));
   }
 
   async publish(batch: Batch): Promise<void> {
@@ -287,15 +274,16 @@ export class MemoryDataManager implements DistributedDataManager {
   }
 
   async request(section: string, request: OperatorRequest): Promise<void> {
-    putRequest(this.#stored(section), request);
+    await this.#carry('request', section, () => putRequest(this.#stored(section), request));
   }
 
   async pendingRequests(section: string): Promise<readonly OperatorRequest[]> {
-    return pendingRequests(this.#stored(section));
+    return await this.#carry('pendingRequests', section, () => pendingRequests(this.#stored(section)));
   }
 
   async progress(section: string, progress: OperationProgress): Promise<void> {
-    writeProgress(this.#stored(section), section, this.#leading(section).token, progress);
+    const { token } = this.#leading(section);
+    await this.#carry('progress', section, () => writeProgress(this.#stored(section), section, token, progress));
   }
 
   async operation(section: string, id: string): Promise<OperationProgress | null> {
@@ -321,6 +309,13 @@ export class MemoryDataManager implements DistributedDataManager {
     const fate = this.#fate(method, section);
     let result: T;
     try {
+      if (this.#options.line !== undefined) {
+        result = await this.#carry(method, section, () => effect(this.#stored(section)));
+        if (tip !== null) {
+          memory?.acknowledged(tip);
+        }
+        return result;
+      }
       if (fate === 'before') {
         throw lost(section);
       }
@@ -343,7 +338,16 @@ export class MemoryDataManager implements DistributedDataManager {
     return result;
   }
 
+  /** Over the line where there is one. */
+  #carry<T>(method: CarriedCall['method'], section: string, execute: () => T): Promise<T> | T {
+    const { line } = this.#options;
+    return line === undefined ? execute() : line.carry({ method, section, managerId: this.managerId }, execute);
+  }
+
   #fate(method: WritingCall['method'], section: string): 'before' | 'after' | null {
+    if (this.#options.line !== undefined) {
+      return null;
+    }
     return this.memory.nextCall({ method, section, managerId: this.managerId });
   }
 

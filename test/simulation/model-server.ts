@@ -1,0 +1,319 @@
+/**
+ * Answers the statements of src/source/sqlserver/queries.ts from a model database, one after another as a server would: what each of them
+ * sees, when the view of a SNAPSHOT transaction is fixed, under each profile of what nobody documents. It knows these statements and no
+ * other; a text that it does not know is an error of the simulation. Between statements others may run: `between`.
+ */
+import type { Clock } from '../../src/lib/clock.ts';
+import type { Random } from '../../src/lib/random.ts';
+import type { Run } from '../../src/source/sqlserver/guest.ts';
+import type { DriverRow } from '../../src/source/sqlserver/plan.ts';
+import type { ModelDatabase, Row, Value, View } from './model-database.ts';
+
+export type Profile = 'implied' | 'live' | 'worst';
+export type Isolation = 'snapshot' | 'readCommitted' | 'committedSnapshot';
+
+export interface ServerOptions {
+  readonly database: ModelDatabase;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly profile: Profile;
+  readonly isolation: Isolation;
+  /** Called between two statements: something else may happen here. */
+  readonly between: () => void;
+}
+
+const LOCK_TIMEOUT_MS = 200;
+
+/** An error as the driver gives it. */
+export function serverError(number: number, message: string): Error {
+  return Object.assign(new Error(message), { number });
+}
+
+interface Session {
+  /** Under SNAPSHOT; null: READ COMMITTED. */
+  readonly snapshot: boolean;
+  view: View | null;
+}
+
+type Parameters = Readonly<Record<string, unknown>>;
+type Statement = (server: ModelServer, session: Session, parameters: Parameters) => readonly DriverRow[] | Promise<readonly DriverRow[]>;
+
+/** Set from outside: how long requests take, and what breaks them. */
+export class ModelServer {
+  readonly options: ServerOptions;
+  /** Milliseconds between two statements. */
+  slowMs = 0;
+  /** Requests to come whose connection is cut, each after so many statements. */
+  readonly cuts: number[] = [];
+  readonly #texts = new Map<string, readonly string[]>();
+
+  constructor(options: ServerOptions) {
+    this.options = options;
+  }
+
+  /** A connection of its own for one request after another. */
+  connect(signal: AbortSignal): Run {
+    return async ({ text, parameters = [], onRow }) => {
+      const named = Object.fromEntries(parameters.map(({ name, value }) => [name, value]));
+      const statements = this.#statements(text);
+      let cutAfter = this.cuts.shift() ?? Number.POSITIVE_INFINITY;
+      this.#compile(text);
+      let session: Session = { snapshot: false, view: null };
+      let snapshot = false;
+      let set = -1;
+      for (const statement of statements) {
+        this.options.between();
+        if (this.slowMs > 0) {
+          await this.options.clock.sleep(this.options.random() * this.slowMs, { signal });
+        }
+        signal.throwIfAborted();
+        if (cutAfter-- <= 0) {
+          throw Object.assign(new Error('the connection was cut'), { code: 'ESOCKET' });
+        }
+        if (/^(SET|IF|DECLARE)\b/.test(statement)) {
+          snapshot = statement.includes('ISOLATION LEVEL') ? statement.includes('SNAPSHOT') : snapshot;
+        } else if (statement.startsWith('BEGIN TRANSACTION')) {
+          session = { snapshot, view: null };
+        } else if (statement.startsWith('COMMIT')) {
+          session = { snapshot: false, view: null };
+        } else {
+          set += 1;
+          for (const row of await this.#execute(statement, session, named)) {
+            if (onRow(set, row) === 'cut') {
+              return { cut: true };
+            }
+          }
+        }
+      }
+      return { cut: false };
+    };
+  }
+
+  /** The table as this statement sees it; under READ COMMITTED it waits for locks. */
+  async see(session: Session): Promise<View> {
+    const { database, clock, isolation } = this.options;
+    if (session.snapshot) {
+      session.view ??= database.view;
+      if (session.view.definition !== database.view.definition) {
+        throw serverError(3961, 'Snapshot isolation transaction failed: the object was modified by another transaction.');
+      }
+      return session.view;
+    }
+    for (let waited = 0; isolation === 'readCommitted' && database.locked; waited += 20) {
+      if (waited >= LOCK_TIMEOUT_MS) {
+        throw serverError(1222, 'Lock request time out period exceeded.');
+      }
+      await clock.sleep(20);
+    }
+    return database.view;
+  }
+
+  #statements(text: string): readonly string[] {
+    const known = this.#texts.get(text);
+    if (known !== undefined) {
+      return known;
+    }
+    const statements = text
+      .split(/;(?=\s|$)/)
+      .map((statement) => statement.trim())
+      .filter((statement) => statement !== '');
+    this.#texts.set(text, statements);
+    return statements;
+  }
+
+  /** CHANGETABLE of an untracked table, and columns that are gone, end the batch before its first statement. */
+  #compile(text: string): void {
+    const { database } = this.options;
+    if (text.includes('CHANGETABLE')) {
+      if (database.tracking === null) {
+        throw serverError(22105, 'Change tracking is not enabled on table.');
+      }
+      if (!database.allowed) {
+        throw serverError(229, 'The VIEW CHANGE TRACKING permission was denied.');
+      }
+    }
+    for (const [, name] of text.matchAll(/\b[wt]\.\[(\w+)\]/g)) {
+      if (!database.columns.some((column) => column.name === name)) {
+        throw serverError(207, `Invalid column name '${name}'.`);
+      }
+    }
+  }
+
+  async #execute(statement: string, session: Session, parameters: Parameters): Promise<readonly DriverRow[]> {
+    for (const [pattern, answer] of STATEMENTS) {
+      if (pattern.test(statement)) {
+        return await answer(this, session, { ...parameters, statement });
+      }
+    }
+    throw new Error(`the simulation does not know the statement ${statement}`);
+  }
+}
+
+const STATEMENTS: readonly (readonly [RegExp, Statement])[] = [
+  [/^SELECT CHANGE_TRACKING_CURRENT_VERSION/, currentVersion],
+  [/^SELECT OBJECT_ID/, checks],
+  [/^SELECT ct\.begin_version/, beginVersion],
+  [/^SELECT DB_NAME/, databaseRow],
+  [/^SELECT s\.name AS schema_name/, () => [{ schema_name: 'dbo', table_name: 'Items' }]],
+  [/^SELECT HAS_PERMS_BY_NAME/, ({ options: { database } }) => [{ may_track: database.allowed ? 1 : 0 }]],
+  [/^SELECT c\.name, c\.column_id/, columnRows],
+  [/^SELECT SUM\(pt\.rows\)/, ({ options: { database } }) => [{ row_count: String(database.partitionRows) }]],
+  [/^SELECT COUNT_BIG/, async (server, session) => [{ row_count: String((await server.see(session)).rows.size) }]],
+  [/^SELECT v\.n FROM/, existing],
+  [/^SELECT CASE WHEN .* THEN 1 ELSE 0 END AS same/, sameKey],
+  [/CHANGETABLE\(CHANGES/, windowRows],
+  [/^SELECT TOP \(@rows\)/, loadRows],
+];
+
+function currentVersion({ options: { database, profile } }: ModelServer, session: Session): readonly DriverRow[] {
+  if (!database.databaseTracking) {
+    return [{ version: null }];
+  }
+  if (session.snapshot && profile === 'implied') {
+    session.view ??= database.view;
+    return [{ version: session.view.version.toString() }];
+  }
+  return [{ version: database.version.toString() }];
+}
+
+function checks({ options: { database, profile } }: ModelServer, session: Session): readonly DriverRow[] {
+  if (session.snapshot && profile !== 'live') {
+    session.view ??= database.view;
+  }
+  const tracking = session.snapshot && profile !== 'live' ? (session.view?.tracking ?? null) : database.tracking;
+  const shown = database.allowed && database.databaseTracking ? tracking : null;
+  return [{ object_id: database.objectId, min_valid: shown?.minValid.toString() ?? null }];
+}
+
+function beginVersion({ options: { database, profile } }: ModelServer, session: Session): readonly DriverRow[] {
+  const tracking = session.snapshot && profile !== 'live' ? (session.view?.tracking ?? null) : database.tracking;
+  return tracking === null || !database.allowed || !database.databaseTracking ? [] : [{ begin_version: tracking.begin.toString() }];
+}
+
+function databaseRow({ options: { database, isolation } }: ModelServer): readonly DriverRow[] {
+  return [
+    {
+      name: 'shop',
+      database_id: 5,
+      create_date: '2026-01-01T00:00:00.000',
+      service_broker_guid: database.guid,
+      snapshot_isolation_state: isolation === 'snapshot' ? 1 : 0,
+      is_read_committed_snapshot_on: isolation === 'committedSnapshot',
+      collation_name: 'Latin1_General_100_CI_AS',
+      updateability: 'READ_WRITE',
+      server_name: 'MODEL',
+    },
+  ];
+}
+
+function columnRows({ options: { database } }: ModelServer): readonly DriverRow[] {
+  return database.columns.map(({ name, id, type }) => ({
+    name,
+    column_id: id,
+    type_name: type,
+    base_name: type,
+    max_length: type === 'int' ? 4 : 80,
+    precision: 0,
+    scale: 0,
+    collation_name: type === 'int' ? null : 'Latin1_General_100_CI_AS',
+    is_nullable: id !== 1,
+    is_computed: false,
+    key_ordinal: id === 1 ? 1 : null,
+    may_select: 1,
+  }));
+}
+
+async function existing(server: ModelServer, session: Session, parameters: Parameters): Promise<readonly DriverRow[]> {
+  const { rows } = await server.see(session);
+  const filtered = String(parameters['statement']).includes("N'gone'");
+  const found: DriverRow[] = [];
+  for (let n = 0; parameters[`p${n}_0`] !== undefined; n += 1) {
+    const row = rows.get(server.options.database.identity(parameters[`p${n}_0`] as Value));
+    if (row !== undefined && (!filtered || passes(row))) {
+      found.push({ n });
+    }
+  }
+  return found;
+}
+
+function sameKey({ options: { database } }: ModelServer, _: Session, { a0, b0 }: Parameters): readonly DriverRow[] {
+  return [{ same: database.identity(a0 as Value) === database.identity(b0 as Value) ? 1 : 0 }];
+}
+
+async function windowRows(server: ModelServer, session: Session, parameters: Parameters): Promise<readonly DriverRow[]> {
+  const { random, between, database } = server.options;
+  let changed = await server.see(session);
+  let joined = changed;
+  if (!session.snapshot) {
+    // A plan may read the table before CHANGETABLE or after it, and not at the same moment.
+    const tableFirst = random() < 0.5;
+    between();
+    const other = await server.see(session);
+    [changed, joined] = tableFirst ? [other, joined] : [changed, other];
+  }
+  const statement = String(parameters['statement']);
+  const from = BigInt(parameters['from'] as string);
+  const cursor = parameters['cursor'] === undefined ? null : BigInt(parameters['cursor'] as string);
+  const after = cursor === null ? null : (parameters['k0'] as Value);
+  const page = [...changed.changes.values()]
+    .filter(({ version }) => version > from)
+    .filter(({ key, version }) => cursor === null || version > cursor || (version === cursor && order(database, key, after) > 0))
+    .toSorted((a, b) => (a.version === b.version ? order(database, a.key, b.key) : a.version < b.version ? -1 : 1))
+    .slice(0, Number(parameters['rows']));
+  const aliases = aliasesOf(statement);
+  const filtered = statement.includes("N'gone'");
+  return page.map(({ key, version }) => {
+    const row = joined.rows.get(database.identity(key)) ?? null;
+    const p = row === null ? 0 : filtered && !passes(row) ? 2 : 1;
+    return {
+      v: version.toString(),
+      x: null,
+      p,
+      ...Object.fromEntries(aliases.map(({ side, name, alias }) => [alias, side === 'w' ? key : (row?.[name] ?? null)])),
+    };
+  });
+}
+
+async function loadRows(server: ModelServer, session: Session, parameters: Parameters): Promise<readonly DriverRow[]> {
+  const { database } = server.options;
+  const { rows } = await server.see(session);
+  const statement = String(parameters['statement']);
+  const after = parameters['k0'] as Value | undefined;
+  const filtered = statement.includes("N'gone'");
+  const aliases = aliasesOf(statement);
+  return [...rows.values()]
+    .filter((row) => !filtered || passes(row))
+    .filter((row) => after === undefined || order(database, row['Code'] ?? null, after) > 0)
+    .toSorted((a, b) => order(database, a['Code'] ?? null, b['Code'] ?? null))
+    .slice(0, Number(parameters['rows']))
+    .map((row) => Object.fromEntries(aliases.map(({ name, alias }) => [alias, row[name] ?? null])));
+}
+
+const aliasCache = new Map<string, readonly { readonly side: string; readonly name: string; readonly alias: string }[]>();
+
+function aliasesOf(statement: string): readonly { readonly side: string; readonly name: string; readonly alias: string }[] {
+  let aliases = aliasCache.get(statement);
+  if (aliases === undefined) {
+    aliases = [...statement.matchAll(/\b([wt])\.\[(\w+)\] AS ([krc]\d+)/g)].map(([, side = '', name = '', alias = '']) => ({
+      side,
+      name,
+      alias,
+    }));
+    aliasCache.set(statement, aliases);
+  }
+  return aliases;
+}
+
+/** State <> N'gone': NULL does not pass. */
+export function passes(row: Row): boolean {
+  const state = row['State'] ?? null;
+  return state !== null && state !== 'gone';
+}
+
+function order(database: ModelDatabase, a: Value, b: Value): number {
+  if (typeof a === 'number' && typeof b === 'number') {
+    return a - b;
+  }
+  const [x, y] = [database.identity(a), database.identity(b)];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
