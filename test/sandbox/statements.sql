@@ -1339,6 +1339,29 @@ INSERT INTO dbo.band VALUES (1, N'again', NULL);
 -- error 2627, 14, 1, line 2
 -- info 3621, 0
 GO
+-- a rowversion counts among the columns where there is no list of them
+CREATE TABLE #stamped (id int NOT NULL PRIMARY KEY, mark rowversion, a int NULL);
+INSERT INTO #stamped VALUES (1, DEFAULT, 5);
+INSERT INTO #stamped (id, a) SELECT 2, 6;
+SELECT id, a, DATALENGTH(mark) AS bytes FROM #stamped ORDER BY id;
+-- affected: 1
+-- affected: 1
+-- columns: id int | a int | bytes int
+-- row: 1 | 5 | 8
+-- row: 2 | 6 | 8
+GO
+-- a place too few
+INSERT INTO #stamped VALUES (3, 7);
+-- error 213, 16, 1, line 2
+GO
+-- a value for a rowversion
+INSERT INTO #stamped VALUES (3, 0x01, 7);
+-- error 273, 16, 1, line 2
+GO
+-- and one that comes from a query
+INSERT INTO #stamped SELECT 3, 0x01, 7;
+-- error 273, 16, 1, line 2
+GO
 -- UPDATE with expressions and compound operators
 UPDATE dbo.item SET qty += 1, price = COALESCE(price, 0) + 0.5 WHERE id IN (1, 4);
 -- affected: 2

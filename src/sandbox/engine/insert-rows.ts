@@ -134,7 +134,8 @@ function implicitColumns(table: Table, explicit: boolean, line: number): Column[
   if (explicit) {
     throw explicitIdentity(table, line);
   }
-  return table.columns.filter((column) => column.identity === null && column.computed === null && column.type.name !== 'rowversion');
+  // A rowversion counts: its place takes DEFAULT alone. Source: the text of error 273, whose other way out is a column list.
+  return table.columns.filter((column) => column.identity === null && column.computed === null);
 }
 
 function namedColumn(table: Table, name: string, line: number): Column {
@@ -241,7 +242,7 @@ export function insertInto(
   return count;
 }
 
-function refuseRowVersion(column: Column, line: number): void {
+export function refuseRowVersion(column: Column, line: number): void {
   if (column.type.name === 'rowversion') {
     throw new SqlError(
       273,

@@ -8,7 +8,7 @@ import { bindSource } from './bind-source.ts';
 import { conjunctsOf } from './conjuncts.ts';
 import { targetTable, writeMode } from './dml-target.ts';
 import { compileCondition, compileExpression } from './expressions.ts';
-import { rowBuilder } from './insert-rows.ts';
+import { refuseRowVersion, rowBuilder } from './insert-rows.ts';
 import { outputRows } from './output-clause.ts';
 import { knownSlots } from './query-plan.ts';
 import type { Row, RowChain } from './row-store.ts';
@@ -180,7 +180,11 @@ function compileClause(
       }
       const values = given.map((value, index) => {
         const column = builder.columns[index];
-        return value.kind === 'default' || column === undefined ? null : assignTo(table, column, compileExpression(value, scope));
+        if (value.kind === 'default' || column === undefined) {
+          return null;
+        }
+        refuseRowVersion(column, target.line);
+        return assignTo(table, column, compileExpression(value, scope));
       });
       return {
         ...base,
