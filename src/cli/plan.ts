@@ -138,6 +138,10 @@ function changed(old: TableConfig, now: TableConfig, moved: boolean): PlanStep[]
         },
       ];
     }
+    if (key === 'initial' && after === 'full') {
+      const detail = `restart; section ${section} is loaded, if it was followed without a load so far`;
+      return [{ cost: 'load', key: name, change, detail, section }];
+    }
     return [
       WITHOUT_PROJECTION.has(key)
         ? { cost: 'restart', key: name, change, detail: 'restart', section }
