@@ -1,6 +1,6 @@
 /** Arguments that are more than a text: parsed where commander takes them in, so that a wrong one is a usage error (PW-C109, exit 2). */
 import { InvalidArgumentError } from 'commander';
-import { nearestOf } from '../config/problems.ts';
+import { nearestName } from '../lib/nearest.ts';
 import type { Config, TableConfig } from '../config/schema.ts';
 import { parseTableName, sameTableName } from '../config/table-name.ts';
 import { PatchwireError } from '../model/errors.ts';
@@ -55,7 +55,7 @@ export function findTable(config: Config, text: string): TableConfig {
   const found = bySection ?? (byName.length === 1 ? byName[0] : undefined);
   if (found === undefined) {
     const problem = byName.length > 1 ? 'is registered from several sources: name its section' : 'is not registered';
-    const nearest = nearestOf(
+    const nearest = nearestName(
       text,
       config.tables.flatMap(({ table, section }) => [table, section]),
     );

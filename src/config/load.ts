@@ -7,7 +7,8 @@ import type { z } from 'zod';
 import { knownKeys, placesOfKey } from './known-keys.ts';
 import { type LayerText, lineOf, type Merged, mergeLayers, parseLayers } from './layers.ts';
 import { applyOverrides, environmentOverrides, type Override } from './overrides.ts';
-import { configError, type ConfigPath, type ConfigProblem, formatPath, nearestOf, showValue } from './problems.ts';
+import { nearestName } from '../lib/nearest.ts';
+import { configError, type ConfigPath, type ConfigProblem, formatPath, showValue } from './problems.ts';
 import { resolveReferences, type ReferenceContext } from './references.ts';
 import { checkRules } from './rules.ts';
 import { configSchema, type Config } from './schema.ts';
@@ -146,7 +147,7 @@ function unknownKey(path: ConfigPath, key: string): [string, Partial<ConfigProbl
   if (key === '<<') {
     return ['merge keys are not read: write the keys here, or put another file over this one with a second --config', {}];
   }
-  const near = nearestOf(key, knownKeys(path));
+  const near = nearestName(key, knownKeys(path));
   const elsewhere = placesOfKey(key);
   const [only] = elsewhere;
   const far = only !== undefined && (near === null || near.toLowerCase() !== key.toLowerCase());

@@ -2,6 +2,7 @@
  * What is wrong with a configuration: every problem of it at once, each with its place, its value, the rule it breaks and the nearest known
  * key. Never prints a secret: values are shown as they stand in the file, so a reference stays a reference, and what may be a secret is masked.
  */
+import { editDistance } from '../lib/nearest.ts';
 import type { ErrorCode } from '../model/error-catalogue.ts';
 import { PatchwireError } from '../model/errors.ts';
 import { SECRET_PATHS } from './schema.ts';
@@ -92,31 +93,4 @@ export function configError(problems: readonly ConfigProblem[]): PatchwireError 
   const heading = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
   const message = `the configuration has ${heading}:\n${problems.map((problem) => `  ${formatProblem(problem)}`).join('\n')}`;
   return new PatchwireError(code, message, { details: { problems } });
-}
-
-/** The candidate with the fewest edits from `key`, case aside; null when there is none. */
-export function nearestOf(key: string, candidates: readonly string[]): string | null {
-  let nearest: string | null = null;
-  let least = Number.POSITIVE_INFINITY;
-  for (const candidate of candidates) {
-    const edits = editDistance(key.toLowerCase(), candidate.toLowerCase());
-    if (edits < least) {
-      least = edits;
-      nearest = candidate;
-    }
-  }
-  return nearest;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const substitute = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

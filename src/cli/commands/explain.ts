@@ -1,6 +1,6 @@
 /** `patchwire explain`: what an error code means, what causes it and what to do. Needs no configuration. */
 import type { Command } from 'commander';
-import { nearestOf } from '../../config/problems.ts';
+import { nearestName } from '../../lib/nearest.ts';
 import { CATALOGUE, type ErrorCode } from '../../model/error-catalogue.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -43,7 +43,7 @@ Examples:
     const wanted = `PW-${text.toUpperCase().replace(/^PW-?/u, '')}`;
     const code = codes.find((each) => each === wanted);
     if (code === undefined) {
-      const nearest = nearestOf(wanted, codes);
+      const nearest = nearestName(wanted, codes);
       throw new PatchwireError('PW-C109', `there is no code ${text}`, {
         hint: `The nearest is ${nearest}; all of them: patchwire explain --list`,
       });
