@@ -215,6 +215,21 @@ describe('set', () => {
     expect(world.replica.of('heartbeat').at(-1)).toMatchObject({ incomplete: null });
   });
 
+  it('is a way on for a table whose history is lost, without a load', async () => {
+    await using world = await live();
+    await world.stop(world.running[0]!);
+    world.tracker.commit({ a: doc(1, 'lost') });
+    world.tracker.minValid = 2n;
+    world.start();
+    await world.until(() => world.phases.includes('stopped PW-S211'));
+    expect(await answer(world, await world.ask('set', { to: '2', skipChanges: 'true' }))).toMatchObject({ state: 'done' });
+    world.tracker.commit({ b: doc(2, 'on') });
+    await read(world);
+    expect(Object.fromEntries(world.documents)).toEqual({ a: JSON.stringify(doc(1)), b: JSON.stringify(doc(2, 'on')) });
+    expect(world.stored.meta).toMatchObject({ state: 'live', upTo: null, incomplete: { reason: 'skipped' } });
+    expect(world.phases.at(-1)).toBe('live');
+  });
+
   it('never beyond the current version', async () => {
     await using world = await live();
     const result = await answer(world, await world.ask('set', { to: '99', skipChanges: 'true' }));
