@@ -56,7 +56,9 @@ function flagsOf({ set = [], logLevel }: GlobalOptions): Override[] {
   const flags = set.map((text) => {
     const flag = flagOverride(text);
     if (flag === null) {
-      throw new PatchwireError('PW-C109', `--set takes path=value, not ${JSON.stringify(text)}`);
+      // Only what looks like a key is repeated: a value that lost its = may be a password.
+      const [key = ''] = /^[\w.[\]-]*/u.exec(text) ?? [];
+      throw new PatchwireError('PW-C109', `--set takes path=value, not ${JSON.stringify(key === text ? text : `${key}…`)}`);
     }
     return flag;
   });

@@ -43,16 +43,24 @@ export function secretsOf(config: Config): string[] {
   const found = Object.values(config.sources).flatMap(({ connection, password }) => [
     connection,
     password,
-    ...(connection === undefined ? [] : [/(?:^|;)\s*(?:password|pwd)\s*=\s*("[^"]*"|'[^']*'|\{[^}]*\}|[^;]*)/iu.exec(connection)?.[1]]),
+    ...(connection === undefined ? [] : passwordsIn(connection)),
   ]);
   const { url, password } = config.manager.redis;
-  const [, inUrl] = /^[a-z]+:\/\/[^:@/]*:([^@/]*)@/iu.exec(url) ?? [];
-  if (inUrl !== undefined) {
-    found.push(inUrl, decode(inUrl));
-  }
-  return [...new Set([...found, password, config.shaping.hashKey])].filter(
+  // As the driver reads it: whatever stands before the last @ belongs to user and password.
+  const inUrl = URL.canParse(url) ? new URL(url).password : '';
+  return [...new Set([...found, inUrl, decode(inUrl), password, config.shaping.hashKey])].filter(
     (secret) => secret !== undefined && secret.length >= 4,
   ) as string[];
+}
+
+/** The passwords of a connection string, as they stand there and as they are meant: without quotes, a doubled quote inside being one. */
+function passwordsIn(connection: string): string[] {
+  const values = [...connection.matchAll(/(?:^|;)\s*(?:password|pwd)\s*=\s*("(?:[^"]|"")*"|'(?:[^']|'')*'|[^;]*)/giu)];
+  return values.flatMap(([, value = '']) => {
+    const [quote = ''] = /^["']/u.exec(value) ?? [];
+    const bare = quote === '' ? value.trim() : value.slice(1, value.endsWith(quote) ? -1 : undefined).replaceAll(quote + quote, quote);
+    return [value, bare];
+  });
 }
 
 function decode(text: string): string {

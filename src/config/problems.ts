@@ -5,6 +5,7 @@
 import { editDistance } from '../lib/nearest.ts';
 import type { ErrorCode } from '../model/error-catalogue.ts';
 import { PatchwireError } from '../model/errors.ts';
+import { knownKeys } from './known-keys.ts';
 import { SECRET_PATHS } from './schema.ts';
 
 export type ConfigPath = readonly (string | number)[];
@@ -43,8 +44,16 @@ function mayBeSecret(path: ConfigPath, value: unknown): boolean {
   const above = SECRET_PATHS.some(
     (secret) => path.length > 0 && path.length < secret.length && path.every((part, i) => secret[i] === '*' || secret[i] === String(part)),
   );
+  // A key that nobody knows, where a secret is at home, may be one under another name.
+  const stranger = SECRET_PATHS.some(
+    (secret) =>
+      secret.length === path.length &&
+      secret.slice(0, -1).every((part, i) => part === '*' || part === String(path[i])) &&
+      !knownKeys(path.slice(0, -1)).includes(String(path.at(-1))),
+  );
   return (
     isSecretPath(path) ||
+    stranger ||
     path.some((part) => typeof part === 'string' && isSecretName(part)) ||
     (typeof value === 'string' && (above || /\b(?:password|pwd)\s*=|:\/\/[^/\s]*@/iu.test(value)))
   );
@@ -54,7 +63,7 @@ function isSecretName(key: string): boolean {
   const plain = key.toLowerCase().replaceAll(/[^a-z]/gu, '');
   const names = SECRET_PATHS.map((secret) => (secret.at(-1) ?? '').toLowerCase());
   return (
-    /passw|pwd|secret|token|credential|connection|apikey/u.test(plain) ||
+    /pass|pwd|secret|token|credential|connection|apikey/u.test(plain) ||
     names.some((name) => name.length > 3 && editDistance(plain, name) <= 2)
   );
 }

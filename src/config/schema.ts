@@ -110,9 +110,17 @@ const sourceLimits = z.strictObject({
   requestTimeout: duration({ min: '1s', max: '1h' }).prefault('30s'),
 });
 
-/** The driver takes any path for a database's number, and goes on in database 0 when it is none. */
+/**
+ * The driver takes any path for a database's number, and goes on in database 0 when it is none; it takes a query for options of its own, a
+ * password among them; and it cannot read a % that begins no %XX.
+ */
 function isRedisUrl(value: string): boolean {
-  return /^rediss?:\/\//u.test(value) && URL.canParse(value) && /^\/?\d{0,9}$/u.test(new URL(value).pathname);
+  if (!/^rediss?:\/\//u.test(value) || !URL.canParse(value)) {
+    return false;
+  }
+  const { pathname, search, hash, username, password } = new URL(value);
+  const escaped = (text: string): boolean => /^(?:[^%]|%[0-9a-f]{2})*$/iu.test(text);
+  return /^\/?\d{0,9}$/u.test(pathname) && /^(?:\?family=[046])?$/u.test(search) && hash === '' && escaped(username) && escaped(password);
 }
 
 export const sourceSchema = z.strictObject({
@@ -201,7 +209,10 @@ export const configSchema = z.strictObject({
   sources: z.record(z.string(), sourceSchema, { error: 'a map of sources: at least one' }),
   manager: z.strictObject({
     redis: z.strictObject({
-      url: text.refine(isRedisUrl, 'a URL such as redis://127.0.0.1:6379 or rediss://…; behind the port at most the number of a database'),
+      url: text.refine(
+        isRedisUrl,
+        'a URL such as redis://127.0.0.1:6379 or rediss://…; behind the port at most the number of a database; in the password # % / ? @ as %23 %25 %2F %3F %40',
+      ),
       /** Instead of the user and password of the url. */
       username: text.optional(),
       password: z.string().optional(),

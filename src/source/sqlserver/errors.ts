@@ -54,11 +54,15 @@ export interface ErrorContext {
   readonly doing: string;
 }
 
+/** Errors whose text repeats the value that they are about, which may be a row's: a computed column can raise them. Source: learn.microsoft.com, the same page. */
+const QUOTES_VALUE: ReadonlySet<number> = new Set([220, 232, 244, 245, 248, 2628]);
+
 /** Any error of the driver as a PatchwireError; one that is already classified stays as it is. */
-export function sourceError(error: unknown, context: ErrorContext): PatchwireError {
-  if (error instanceof PatchwireError) {
-    return error;
+export function sourceError(thrown: unknown, context: ErrorContext): PatchwireError {
+  if (thrown instanceof PatchwireError) {
+    return thrown;
   }
+  const error = withoutValue(thrown);
   const chain = [...causesOf(error)];
   const code = codeOf(chain);
   const number = chain.map(numberOf).find((each) => each !== null) ?? null;
@@ -76,6 +80,16 @@ export function sourceError(error: unknown, context: ErrorContext): PatchwireErr
       cause: error,
     },
   );
+}
+
+/** The same error without the value in its text: row contents are in no message and in no stack trace. */
+function withoutValue(error: unknown): unknown {
+  const number = [...causesOf(error)].map(numberOf).find((each) => each !== null);
+  if (!(error instanceof Error) || number === undefined || number === null || !QUOTES_VALUE.has(number)) {
+    return error;
+  }
+  const told = error.message.replace(/(value:?\s*)'.*'/su, "$1'…'").replace(/(value = )\S+?(?=[.,]?(?:\s|$))/gu, '$1…');
+  return Object.assign(new Error(told), { number });
 }
 
 /** The first known number decides (the first error is the cause, later ones follow from it), then the first known code. */

@@ -57,6 +57,21 @@ describe('errors of the driver are classified once, by number or code', () => {
     expect(sourceError(socket, context)).toMatchObject({ code: 'PW-S226' });
   });
 
+  it.each([
+    [245, "Conversion failed when converting the varchar value 'it's ROW' to data type int.", "the varchar value '…' to data type int."],
+    [244, "The conversion of the varchar value 'ROW' overflowed an INT1 column.", "value '…' overflowed an INT1 column."],
+    [220, 'Arithmetic overflow error for data type tinyint, value = 77ROW77.', 'data type tinyint, value = ….'],
+    [232, 'Arithmetic overflow error for type int, value = 77ROW77.000000.', 'type int, value = ….'],
+    [2628, "String or binary data would be truncated in table 'T', column 'C'. Truncated value: 'ROW'.", "Truncated value: '…'."],
+  ])('repeats no value of a row from error %i, not in its causes either', (number, message, told) => {
+    const driver = Object.assign(new Error(message), { number, code: 'EREQUEST', originalError: { info: { number, message } } });
+    const error = sourceError(driver, context);
+    expect(error.message).toContain(told);
+    const shown = (each: unknown): string => (each instanceof Error ? each.message + String(each.stack) + shown(each.cause) : '');
+    expect(shown(error) + JSON.stringify([error, error.cause])).not.toContain('ROW');
+    expect(error).toMatchObject({ code: 'PW-S224', details: { number } });
+  });
+
   it('leaves what is classified as it is, and keeps the cause of the rest', () => {
     const classified = new PatchwireError('PW-S211', 'lost');
     expect(sourceError(classified, context)).toBe(classified);
