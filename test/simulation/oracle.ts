@@ -1,0 +1,295 @@
+/**
+ * The judge: knows every committed state of every row, looks at what Redis holds after each script and at what replicas say after their inputs,
+ * and writes down what is not so. It never looks into the code under test.
+ */
+import type { StoredSection } from '../../src/manager/memory/memory-store.ts';
+import { Digest } from '../../src/wire/digest.ts';
+import type { Column, Delta, ModelDatabase, Row } from './model-database.ts';
+import { passes } from './model-server.ts';
+import type { SimReplica } from './sim-replica.ts';
+
+interface State {
+  readonly version: bigint;
+  /** Data key and document under each projection that may be in force; null: the section holds no such row. */
+  readonly values: readonly (string | null)[];
+}
+
+const ABSENT: State = { version: -1n, values: [null] };
+
+export interface OracleOptions {
+  readonly database: ModelDatabase;
+  readonly filtered: boolean;
+  /** Whether upTo and versions may be believed: not where commits become visible late and nobody waits for them. */
+  readonly exact: boolean;
+  readonly now: () => number;
+}
+
+export class Oracle {
+  readonly violations: string[] = [];
+  /** How often something was compared, so that a run that compares nothing is noticed. */
+  readonly checks = { documents: 0, claims: 0, equalReplicas: 0, replicaClaims: 0 };
+  readonly #options: OracleOptions;
+  readonly #states = new Map<string, State[]>();
+  /** Where each key stands in its states; what it held. */
+  readonly #places = new Map<string, number>();
+  readonly #held = new Map<string, string>();
+  #epoch: string | null = null;
+  #state = '';
+  #upTo: bigint | null = null;
+  /** What was published at the last messages. */
+  readonly #published = new Map<string, string>();
+  #brokenAtMs: number | null = null;
+
+  constructor(options: OracleOptions) {
+    this.#options = options;
+  }
+
+  /** Something that no version tells of has happened: nothing is claimed of it until the section is loaded from what is now. */
+  get broken(): boolean {
+    return this.#brokenAtMs !== null;
+  }
+
+  break(): void {
+    this.#brokenAtMs = this.#options.now();
+  }
+
+  committed(delta: Delta, version: bigint | null): void {
+    const { database } = this.#options;
+    for (const [identity, row] of delta) {
+      const states = this.#states.get(identity) ?? [ABSENT];
+      this.#states.set(identity, states);
+      states.push({ version: version ?? database.version, values: row === null ? [null] : this.#projections(row, database.columns) });
+    }
+  }
+
+  /** The dataset was replaced: what keys stand at is looked up anew. */
+  rewound(): void {
+    this.#places.clear();
+    this.#held.clear();
+    this.#epoch = null;
+    this.#state = '';
+    this.#upTo = null;
+  }
+
+  /** After a script. `describedAtMs`: when a daemon last asked what the table is. */
+  script(stored: StoredSection, describedAtMs: number): void {
+    const { meta } = stored;
+    if (meta === null) {
+      this.rewound();
+      return;
+    }
+    if (meta.pending !== '') {
+      return;
+    }
+    if (meta.epoch !== this.#epoch) {
+      this.#places.clear();
+      this.#upTo = null;
+    }
+    if (
+      meta.state === 'loading' &&
+      (meta.epoch !== this.#epoch || this.#state !== 'loading') &&
+      this.#brokenAtMs !== null &&
+      describedAtMs > this.#brokenAtMs
+    ) {
+      this.#brokenAtMs = null;
+    }
+    this.#epoch = meta.epoch;
+    this.#state = meta.state;
+    const changed = this.#changes(stored);
+    changed.forEach((identity) => this.#checkKey(identity, stored));
+    if (meta.state === 'live' && meta.upTo !== null && meta.incomplete === null && !this.broken && this.#options.exact) {
+      this.#checkClaim(meta.upTo, meta.upTo === this.#upTo ? changed : this.#states.keys());
+    }
+    if (this.#upTo !== null && meta.upTo !== null && meta.upTo < this.#upTo) {
+      this.#say(`upTo fell from ${this.#upTo} to ${meta.upTo}`);
+    }
+    this.#upTo = meta.upTo;
+    if (meta.state === 'live') {
+      this.#published.set(`${meta.epoch}/${meta.last}`, canonical(publishedOf(stored)));
+      if (this.#published.size > 60) {
+        this.#published.delete(this.#published.keys().next().value ?? '');
+      }
+    }
+  }
+
+  /** After an input of a replica. */
+  replica({ machine }: SimReplica, nowMs: number): void {
+    const at = machine.position(nowMs);
+    if (at === null) {
+      return;
+    }
+    const documents = new Map([...machine.documents.entries()].map((entry) => [entry.dataKey, entry.document as unknown]));
+    const published = this.#published.get(`${at.epoch}/${at.last}`);
+    if (machine.state().equal && published !== undefined) {
+      this.checks.equalReplicas += 1;
+      const held = canonical(documents);
+      if (held !== published) {
+        this.#say(`a replica calls itself equal at ${at.seq} and is not: ${held} / ${published}`);
+      }
+    }
+    if (at.upTo !== null && at.epoch === this.#epoch && !this.broken && this.#options.exact) {
+      this.checks.replicaClaims += 1;
+      const upTo = BigInt(at.upTo);
+      const values = new Map(
+        [...machine.documents.entries()].map((entry) => [entry.identity, canonicalValue(entry.dataKey, entry.document)]),
+      );
+      for (const [identity, states] of this.#states) {
+        if (!contains(states, upTo, values.get(identity) ?? null)) {
+          this.#say(`a replica claims upTo ${upTo} and holds ${identity} as ${values.get(identity)}`);
+        }
+      }
+    }
+  }
+
+  /** What differs from the table when nothing moves any more. */
+  differences(stored: StoredSection): string[] {
+    const expected = new Map<string, string>();
+    for (const row of this.#options.database.rows.values()) {
+      const value = this.#projections(row, this.#options.database.columns)[0] ?? null;
+      if (value !== null) {
+        expected.set(...split(value));
+      }
+    }
+    const differences: string[] = [];
+    for (const key of new Set([...expected.keys(), ...stored.documents.keys()])) {
+      if (expected.get(key) !== stored.documents.get(key)) {
+        differences.push(`${key}: the row is ${expected.get(key)}, the document ${stored.documents.get(key)}`);
+      }
+    }
+    if (stored.index.size !== expected.size) {
+      differences.push(`${expected.size} rows, ${stored.index.size} index entries`);
+    }
+    const digest = new Digest();
+    stored.index.forEach(({ version }, identity) => digest.toggle(identity, version));
+    if (stored.meta !== null && stored.meta.digest !== digest.toString()) {
+      differences.push(`the digest is ${stored.meta.digest}, of the index ${digest.toString()}`);
+    }
+    return differences;
+  }
+
+  replicaDifferences(replica: SimReplica, stored: StoredSection): string[] {
+    const documents = new Map([...replica.machine.documents.entries()].map((entry) => [entry.dataKey, entry.document as unknown]));
+    return canonical(documents) === canonical(publishedOf(stored)) ? [] : [`a replica holds ${canonical(documents)}`];
+  }
+
+  #changes({ index, documents }: StoredSection): string[] {
+    const changed: string[] = [];
+    for (const [identity, { dataKey }] of index) {
+      const value = joined(dataKey, documents.get(dataKey) ?? '');
+      if (this.#held.get(identity) !== value) {
+        changed.push(identity);
+        this.#held.set(identity, value);
+      }
+    }
+    for (const identity of this.#held.keys()) {
+      if (!index.has(identity)) {
+        changed.push(identity);
+        this.#held.delete(identity);
+      }
+    }
+    return changed;
+  }
+
+  /** What is stored is a state that was committed, and none before the one that was stored. */
+  #checkKey(identity: string, stored: StoredSection): void {
+    this.checks.documents += 1;
+    const value = this.#held.get(identity) ?? null;
+    const states = this.#states.get(identity) ?? [ABSENT];
+    const from = this.#places.get(identity) ?? 0;
+    const place = states.findIndex((state, i) => i >= from && state.values.includes(value));
+    if (place >= 0) {
+      this.#places.set(identity, place);
+    } else if (states.some((state) => state.values.includes(value))) {
+      this.#say(`${identity} went backwards to ${value}, from ${states[from]?.values[0]}`);
+    } else if (value?.endsWith('\0') !== true) {
+      this.#say(`${identity} was invented: ${value}`);
+    }
+    const version = stored.index.get(identity)?.version;
+    if (
+      version !== undefined &&
+      value?.endsWith('\0') !== true &&
+      !this.broken &&
+      this.#options.exact &&
+      !contains(states, BigInt(version), value)
+    ) {
+      this.#say(`${identity} is said to be current as of ${version}, and is ${value}`);
+    }
+  }
+
+  #checkClaim(upTo: bigint, identities: Iterable<string>): void {
+    this.checks.claims += 1;
+    for (const identity of identities) {
+      const states = this.#states.get(identity) ?? [ABSENT];
+      if (!contains(states, upTo, this.#held.get(identity) ?? null)) {
+        this.#say(`upTo ${upTo} is claimed, and ${identity} is ${this.#held.get(identity)}`);
+      }
+    }
+  }
+
+  /** Under all columns, and under fewer: a column that was added is not noticed at once. */
+  #projections(row: Row, columns: readonly Column[]): readonly (string | null)[] {
+    if (this.#options.filtered && !passes(row)) {
+      return [null];
+    }
+    const dataKey = encodeURIComponent(String(row['Code']));
+    const values: string[] = [];
+    for (let n = columns.length; n >= 4; n -= 1) {
+      const document = Object.fromEntries(columns.slice(0, n).map(({ name }) => [name, row[name] ?? null]));
+      values.push(joined(dataKey, JSON.stringify(document)));
+    }
+    return values;
+  }
+
+  #say(text: string): void {
+    if (this.violations.length < 20) {
+      this.violations.push(`${text} (at ${this.#options.now()})`);
+    }
+  }
+}
+
+/** Whether a value is what a row was at a version, or became later. */
+function contains(states: readonly State[], version: bigint, value: string | null): boolean {
+  for (let i = states.length - 1; i >= 0; i -= 1) {
+    const state = states[i];
+    if (state?.values.includes(value) === true) {
+      return true;
+    }
+    if (state !== undefined && state.version <= version) {
+      return false;
+    }
+  }
+  return false;
+}
+
+function joined(dataKey: string, document: string): string {
+  return `${dataKey}\0${document}`;
+}
+
+function split(value: string): [string, string] {
+  const at = value.indexOf('\0');
+  return [value.slice(0, at), value.slice(at + 1)];
+}
+
+function publishedOf({ index, documents }: StoredSection): Map<string, unknown> {
+  return new Map([...index.values()].map(({ dataKey }) => [dataKey, JSON.parse(documents.get(dataKey) ?? 'null') as unknown]));
+}
+
+const COLUMNS_FIRST = ['Code', 'N', 'S', 'State'];
+
+/** Patches may put properties in another order. */
+function canonicalValue(dataKey: string, document: unknown): string {
+  const entries = Object.entries(document as Record<string, unknown>).toSorted(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  return joined(dataKey, JSON.stringify(Object.fromEntries(entries)));
+}
+
+function rank(name: string): number {
+  const at = COLUMNS_FIRST.indexOf(name);
+  return at < 0 ? COLUMNS_FIRST.length : at;
+}
+
+function canonical(documents: ReadonlyMap<string, unknown>): string {
+  return [...documents]
+    .map(([dataKey, document]) => canonicalValue(dataKey, document))
+    .toSorted()
+    .join('\n');
+}
