@@ -52,7 +52,7 @@ export async function supervise(run: () => Promise<SectionEnd>, options: Supervi
       observer.error(error.code);
       observer.phase(phase, { code: error.code, message: error.message, hint: error.hint });
       const fields = { code: error.code, reason: error.message, hint: error.hint, details: error.details, failures };
-      log.error(error.kind === 'internal' ? { ...fields, err: error } : fields, `section ${phase}`);
+      log.error(error.kind === 'internal' ? { ...fields, err: error } : fields, phase === 'stopped' ? 'section stopped' : 'section failed');
       if (once && phase === 'stopped') {
         return { kind: 'failed', error };
       }

@@ -41,7 +41,7 @@ export async function waitUntilOpen<T>(open: () => Promise<T>, { what, log, cloc
       }
       const delayMs = Math.round(backoffDelayMs(attempt, { minMs: MIN_DELAY_MS, maxMs: MAX_DELAY_MS, random }));
       waiting(error);
-      log.warn({ what, code: error.code, reason: error.message, hint: error.hint, attempt, retryInMs: delayMs }, `waiting for ${what}`);
+      log.warn({ what, code: error.code, reason: error.message, hint: error.hint, attempt, retryInMs: delayMs }, 'waiting for a server');
       await clock.sleep(delayMs, { signal });
     }
   }

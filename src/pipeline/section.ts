@@ -230,7 +230,7 @@ class Section {
         }
         const table = await tracker.describe(selection, { signal });
         for (const warning of table.warnings) {
-          logger.warn({ table: table.fullName }, warning);
+          logger.warn({ table: table.fullName, warning }, 'source warning');
         }
         const end = await runLane({ ...this.#options, ...own, delivery, signal, once }, table, before.meta);
         if (end.kind !== 'paused') {

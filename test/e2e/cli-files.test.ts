@@ -102,7 +102,7 @@ describe('a configuration file', () => {
     const { file, cli } = folder();
     await using daemon = startCli(['run'], cli);
     const { http } = JSON.parse(await daemon.line((line) => line.includes('daemon starts'))) as { http: { port: number } };
-    await daemon.line((line) => line.includes('waiting for SQL Server'));
+    await daemon.line((line) => line.includes('"what":"SQL Server'));
     writeFileSync(file, 'tables: [\n');
     expect(await runCli(['table', 'list'], cli)).toMatchObject({ code: 78 });
     expect((await fetch(`http://127.0.0.1:${http.port}/live`)).status).toBe(200);

@@ -288,7 +288,7 @@ describe('a server that comes late', () => {
     await late.stop();
     const { cli, get } = await daemon(here);
     await using _daemon = cli;
-    await cli.line((line) => line.includes(`waiting for Redis at ${new URL(late.url).host}`));
+    await cli.line((line) => line.includes(`"what":"Redis at ${new URL(late.url).host}"`));
     expect((await get('/live')).status).toBe(200);
     expect(await get('/ready')).toMatchObject({ status: 503, body: expect.stringContaining('waiting for Redis') as string });
     await late.start();

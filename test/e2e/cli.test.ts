@@ -175,8 +175,8 @@ describe('servers out of reach', () => {
   it('run waits for them, says for what, is live but not ready, and stops with 0 at a signal', async () => {
     await using daemon = startCli(['run'], { ...folder(), env: NOWHERE });
     const started = JSON.parse(await daemon.line((line) => line.includes('daemon starts'))) as { http: { port: number } };
-    await daemon.line((line) => line.includes('waiting for Redis at 127.0.0.1:1'));
-    await daemon.line((line) => line.includes('waiting for SQL Server (source shop at 127.0.0.1,1)'));
+    await daemon.line((line) => line.includes('"what":"Redis at 127.0.0.1:1"'));
+    await daemon.line((line) => line.includes('"what":"SQL Server (source shop at 127.0.0.1,1)"'));
     const base = `http://127.0.0.1:${started.http.port}`;
     expect((await fetch(`${base}/live`)).status).toBe(200);
     const ready = await fetch(`${base}/ready`);

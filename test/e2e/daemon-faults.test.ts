@@ -255,12 +255,12 @@ describe('at the start', () => {
       database,
     });
     const daemon = world.daemon();
-    expect(await daemon.line(/waiting for [^"]*Redis/u)).toMatchObject({ code: 'PW-M301' });
+    expect(await daemon.line(/"what":"Redis at /u)).toMatchObject({ code: 'PW-M301' });
     const { status, body } = await daemon.get('/ready');
     expect({ status, body }).toMatchObject({ status: 503, body: expect.stringMatching(/waiting for/u) as string });
     expect((await daemon.get('/live')).status).toBe(200);
     await redisPort.open(redis.server.port);
-    expect(await daemon.line(/waiting for [^"]*(SQL|sql|shop|127\.0\.0\.1,?:?[0-9]*)/u)).toMatchObject({ code: 'PW-S201' });
+    expect(await daemon.line(/"what":"SQL Server /u)).toMatchObject({ code: 'PW-S201' });
     await sqlPort.open(sandbox.port);
     await daemon.ready();
     expect(await daemon.stop()).toMatchObject({ code: 0, stderr: '' });

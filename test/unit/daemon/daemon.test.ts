@@ -99,13 +99,13 @@ describe('createDaemon', () => {
     let down = 3;
     manager.open = (options) => (down-- > 0 ? Promise.reject(new PatchwireError('PW-M301', 'refused')) : open(options));
     await daemon.start();
-    await clock.until(() => lines.some(({ msg }) => msg === 'waiting for Redis at nowhere:6379'));
+    await clock.until(() => lines.some(({ what }) => what === 'Redis at nowhere:6379'));
     const ready = await get(daemon, '/ready');
     expect(ready.status).toBe(503);
     expect(ready.text).toContain('waiting for Redis at nowhere:6379');
     expect((await get(daemon, '/live')).status).toBe(200);
     await clock.until(() => phases()['one'] === 'live');
-    expect(lines.filter(({ msg }) => msg === 'waiting for Redis at nowhere:6379')).toHaveLength(3);
+    expect(lines.filter(({ msg, what }) => msg === 'waiting for a server' && what === 'Redis at nowhere:6379')).toHaveLength(3);
     expect(lines.some(({ msg }) => msg === 'reached')).toBe(true);
     expect((await get(daemon, '/ready')).text).not.toContain('waiting');
   });
