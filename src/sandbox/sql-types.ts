@@ -57,6 +57,20 @@ export interface ResultColumn {
   readonly nullable: boolean;
   readonly identity?: boolean;
   readonly computed?: boolean;
+  /** Of a result set with browse information: the column of a table that it is; null for an expression. */
+  readonly browse?: ColumnOrigin | null;
+}
+
+export interface ColumnOrigin {
+  /** The parts of the table's name, as the query has it. */
+  readonly table: readonly string[];
+  /** Which of the query's tables it is, from 1. */
+  readonly number: number;
+  readonly column: string;
+  /** It belongs to a key of the table that is there as a whole. */
+  readonly key: boolean;
+  /** It was not asked for: a client keeps it to itself. */
+  readonly hidden: boolean;
 }
 
 /** An error or an information message, as the ERROR and INFO tokens carry them. Errors have class >= 11. */

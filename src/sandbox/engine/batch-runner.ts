@@ -115,6 +115,7 @@ export class BatchRunner {
     inner.#tryDepth = this.#tryDepth;
     inner.#outerTries = this.#tryDepth;
     frame.level = this.depth + 1;
+    const endScope = this.session.scopeOptions();
     try {
       const batch = inner.#parsed(text);
       if (batch !== null) {
@@ -125,6 +126,7 @@ export class BatchRunner {
         this.tell(mismatch);
       }
     } finally {
+      endScope();
       for (const name of [...this.session.tempTables.keys()]) {
         if (!temps.has(name)) {
           this.session.tempTables.delete(name);

@@ -166,6 +166,7 @@ function bindNamed(env: PlanEnvironment, source: NamedTable): Source {
     name: alias,
     qualifiers,
     keepsChains: target !== null,
+    node: source,
     mode: () => target?.mode() ?? context.readMode(object, source.hints, owner),
   });
   target?.found(stored);

@@ -87,8 +87,9 @@ async function runTrigger(runner: BatchRunner, trigger: Trigger, event: TriggerE
       ['deleted', image(table, event.deleted, transaction)],
     ]),
   };
-  const { options, database } = session;
-  session.options = { ...options, xactAbort: true };
+  const { database } = session;
+  const endScope = session.scopeOptions();
+  session.options.xactAbort = true;
   session.database = table.database;
   session.triggers.push(trigger.objectId);
   session.ownersRights += 1;
@@ -98,7 +99,7 @@ async function runTrigger(runner: BatchRunner, trigger: Trigger, event: TriggerE
     session.ownersRights -= 1;
     session.triggers.pop();
     session.database = database;
-    session.options = options;
+    endScope();
   }
   if (session.transaction !== transaction) {
     throw new SqlError(3609, 'The transaction ended in the trigger. The batch has been aborted.');

@@ -4,8 +4,10 @@
  */
 import type { EvalContext } from '../sql/context.ts';
 import type { Expression } from '../sql/ast-expression.ts';
+import type { NamedTable } from '../sql/ast.ts';
 import type { SqlError } from '../session.ts';
-import type { SqlType, SqlValue } from '../sql-types.ts';
+import type { ColumnOrigin, SqlType, SqlValue } from '../sql-types.ts';
+import type { Table } from './catalog.ts';
 import type { QueryScope } from './query-scope.ts';
 
 export interface PlanColumn {
@@ -20,6 +22,9 @@ export interface PlanColumn {
   readonly json?: boolean;
   /** The exposed name of the table that it comes from; what FOR JSON AUTO nests by. */
   readonly table?: string;
+  /** Under SET NO_BROWSETABLE ON: the stored column that it is, and where its table stands in the text. */
+  readonly origin?: { readonly node: NamedTable; readonly table: Table; readonly column: string };
+  readonly browse?: ColumnOrigin | null;
 }
 
 /** A named row of a query: a table, a derived table, `inserted`. */

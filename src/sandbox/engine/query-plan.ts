@@ -186,7 +186,7 @@ function outputItems(items: readonly SelectItem[], source: Source | null, scope:
           : item.expression.kind === 'column'
             ? (column?.name ?? item.expression.name)
             : '';
-      const { table } = column ?? {};
+      const { table, origin } = column ?? {};
       return [
         {
           column: {
@@ -196,6 +196,7 @@ function outputItems(items: readonly SelectItem[], source: Source | null, scope:
             nullable: value.nullable,
             json: column?.json ?? isJsonExpression(item.expression),
             ...(table === undefined ? {} : { table }),
+            ...(origin === undefined ? {} : { origin }),
           },
           value,
           expression: item.expression,

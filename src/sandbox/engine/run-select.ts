@@ -2,6 +2,7 @@
 import type { QuerySpecification, SelectStatement } from '../sql/ast.ts';
 import type { SqlValue } from '../sql-types.ts';
 import type { PlanEnvironment } from './bind-source.ts';
+import { planBrowsed } from './browse-query.ts';
 import type { IdentityCounter } from './catalog.ts';
 import { tableForInto } from './define-table.ts';
 import { insertInto } from './insert-rows.ts';
@@ -24,7 +25,8 @@ export function runSelect(env: PlanEnvironment, statement: SelectStatement): Sta
       nullsEliminated: env.context.nullsEliminated,
     };
   }
-  const plan = env.planQuery(env, query, null);
+  const browsed = env.context.session.options.browse && body?.into == null && query.forJson === null;
+  const plan = browsed ? planBrowsed(env, query) : env.planQuery(env, query, null);
   if (env.context.binding) {
     return { count: 0, columns: plan.columns, rows: [], select: true };
   }

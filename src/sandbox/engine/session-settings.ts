@@ -26,7 +26,6 @@ const FIXED: Record<string, 'ON' | 'OFF'> = {
   NUMERIC_ROUNDABORT: 'OFF',
   ANSI_NULL_DFLT_OFF: 'OFF',
   NOEXEC: 'OFF',
-  NO_BROWSETABLE: 'OFF',
   PARSEONLY: 'OFF',
   SHOWPLAN_ALL: 'OFF',
   SHOWPLAN_TEXT: 'OFF',
@@ -81,6 +80,9 @@ export function setOption(context: StatementContext, statement: SetOptionStateme
         break;
       case 'FMTONLY':
         session.options.formatOnly = on;
+        break;
+      case 'NO_BROWSETABLE':
+        session.options.browse = on;
         break;
       case 'IMPLICIT_TRANSACTIONS':
         session.options.implicitTransactions = on;

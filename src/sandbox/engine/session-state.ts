@@ -19,6 +19,8 @@ export interface SessionOptions {
   textSize: number;
   /** SET FMTONLY: statements answer with their columns and do nothing. */
   formatOnly: boolean;
+  /** SET NO_BROWSETABLE: queries tell where their columns come from. */
+  browse: boolean;
   implicitTransactions: boolean;
   lockTimeoutMs: number;
   deadlockPriority: number;
@@ -36,6 +38,7 @@ function defaultOptions(): SessionOptions {
     xactAbort: false,
     textSize: UNLIMITED_TEXT,
     formatOnly: false,
+    browse: false,
     implicitTransactions: false,
     lockTimeoutMs: -1,
     deadlockPriority: 0,
@@ -118,6 +121,18 @@ export class SessionState {
   /** Name of the database user that permissions are looked up for. */
   get userName(): string {
     return this.impersonated.at(-1)?.user ?? (this.login.administrator ? 'dbo' : this.login.name);
+  }
+
+  /**
+   * What SET says from now on is for an inner scope: sp_executesql, EXECUTE of a text, a trigger. @returns goes back to what was before
+   * Source: learn.microsoft.com, "SET statements", considerations; SET TRANSACTION ISOLATION LEVEL, remarks.
+   */
+  scopeOptions(): () => void {
+    const { options, isolation, identityInsert } = this;
+    this.options = { ...options, flags: new Map(options.flags) };
+    return () => {
+      Object.assign(this, { options, isolation, identityInsert });
+    };
   }
 
   resetOptions(): void {

@@ -99,6 +99,7 @@ export class SandboxSession implements BackendSession, ConnectedSession {
     const temps = new Set(this.#state.tempTables.keys());
     const before = this.#state.transactionCount;
     return await this.#running(options, frame, async (runner) => {
+      const endScope = parameters === undefined ? null : this.#state.scopeOptions();
       try {
         const batch = this.#parse(runner, sql);
         if (batch !== null) {
@@ -109,6 +110,7 @@ export class SandboxSession implements BackendSession, ConnectedSession {
           }
         }
       } finally {
+        endScope?.();
         // What sp_executesql makes ends with it.
         for (const name of parameters === undefined ? [] : [...this.#state.tempTables.keys()]) {
           if (!temps.has(name)) {

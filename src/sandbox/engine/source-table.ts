@@ -1,4 +1,5 @@
 /** Rows of a stored table as a source: by key where the conditions allow it, else all of them, each in the version that the statement sees. */
+import type { NamedTable } from '../sql/ast.ts';
 import type { Table } from './catalog.ts';
 import { indexPositions, primaryKey } from './catalog.ts';
 import { columnDenied, unreadableColumns } from './column-permissions.ts';
@@ -29,8 +30,12 @@ export function planColumns(table: Table): PlanColumn[] {
 }
 
 /** The columns as the session may read them. */
-function readableColumns(context: StatementContext, table: Table): PlanColumn[] {
-  const columns = planColumns(table);
+function readableColumns(context: StatementContext, table: Table, node: NamedTable | null): PlanColumn[] {
+  const plain = planColumns(table);
+  const columns =
+    node !== null && context.session.options.browse
+      ? plain.map((column) => ({ ...column, origin: { node, table, column: column.name } }))
+      : plain;
   const denied = context.binding || context.owner === table.database ? null : unreadableColumns(context.session, table);
   return denied === null || denied.size === 0
     ? columns
@@ -43,10 +48,17 @@ function readableColumns(context: StatementContext, table: Table): PlanColumn[] 
 export function storedSource(
   context: StatementContext,
   table: Table,
-  options: { readonly name: string; readonly qualifiers: readonly string[]; readonly keepsChains?: boolean; mode(): ReadMode },
+  options: {
+    readonly name: string;
+    readonly qualifiers: readonly string[];
+    readonly keepsChains?: boolean;
+    /** Where the table stands in the text. */
+    readonly node?: NamedTable;
+    mode(): ReadMode;
+  },
 ): StoredSource {
   const slot = context.newSlot();
-  const columns = readableColumns(context, table);
+  const columns = readableColumns(context, table, options.node ?? null);
   const named: SourceTable = { name: options.name, qualifiers: options.qualifiers, slot, columns };
   const key = primaryKey(table);
   const positions = key === null ? [] : indexPositions(table, key);

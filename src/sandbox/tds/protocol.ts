@@ -30,6 +30,8 @@ export const PACKET_SIZE = { min: 512, default: 4096, max: 32_767, maxEncrypted:
 export const TOKEN = {
   returnStatus: 0x79,
   columnMetadata: 0x81,
+  tableName: 0xa4,
+  columnInfo: 0xa5,
   error: 0xaa,
   info: 0xab,
   loginAck: 0xad,

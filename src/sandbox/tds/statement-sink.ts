@@ -7,7 +7,15 @@ import type { ResultColumn, SqlMessage, SqlValue } from '../sql-types.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import type { MessageWriter } from './message-writer.ts';
 import { DONE, TOKEN } from './protocol.ts';
-import { rowWriter, writeColumnMetadata, writeDone, writeMessage, writeTextChange, writeTransactionChange } from './tokens.ts';
+import {
+  rowWriter,
+  writeColumnMetadata,
+  writeDone,
+  writeMessage,
+  writeOrigins,
+  writeTextChange,
+  writeTransactionChange,
+} from './tokens.ts';
 
 /** The command that a DONE of a result set names. Source: MS-TDS 2.2.7.6, CurCmd. */
 const SELECT_COMMAND = 0xc1;
@@ -50,6 +58,7 @@ export class StatementSink implements ResultSink {
     }
     this.#settle(true);
     writeColumnMetadata(this.#bytes, columns);
+    writeOrigins(this.#bytes, columns);
     this.#writeRow = rowWriter(columns);
   }
 

@@ -159,6 +159,45 @@ export function writeColumnMetadata(writer: ByteWriter, columns: readonly Result
   }
 }
 
+/** Bits of COLINFO's status. Source: MS-TDS 2.2.7.3. */
+const ORIGIN = { expression: 0x04, key: 0x08, hidden: 0x10, differentName: 0x20 } as const;
+
+/** TABNAME and COLINFO of a result set with browse information. Source: MS-TDS 2.2.7.24, 2.2.7.3. */
+export function writeOrigins(writer: ByteWriter, columns: readonly ResultColumn[]): void {
+  const tables: (readonly string[])[] = [];
+  for (const { browse } of columns) {
+    if (browse !== undefined && browse !== null) {
+      tables[browse.number - 1] = browse.table;
+    }
+  }
+  if (tables.length === 0) {
+    return;
+  }
+  writer.u8(TOKEN.tableName);
+  const names = writer.beginLength();
+  for (const parts of tables) {
+    writer.u8(parts.length);
+    parts.forEach((part) => writer.longText(part));
+  }
+  writer.endLength(names);
+  writer.u8(TOKEN.columnInfo);
+  const origins = writer.beginLength();
+  columns.forEach(({ name, browse }, index) => {
+    const renamed = browse !== undefined && browse !== null && browse.column !== name;
+    writer.u8((index + 1) & 0xff);
+    writer.u8(browse?.number ?? 0);
+    writer.u8(
+      browse === undefined || browse === null
+        ? ORIGIN.expression
+        : (browse.key ? ORIGIN.key : 0) | (browse.hidden ? ORIGIN.hidden : 0) | (renamed ? ORIGIN.differentName : 0),
+    );
+    if (renamed) {
+      writer.shortText(browse.column);
+    }
+  });
+  writer.endLength(origins);
+}
+
 /** The type of fixed length where the column has one: for columns that cannot be NULL. */
 function fixedColumnId({ nullable, type }: ResultColumn): number | null {
   return nullable ? null : fixedTypeId(type);
