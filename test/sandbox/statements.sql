@@ -2231,3 +2231,38 @@ GO
 -- both tables go in the right order
 DROP TABLE dbo.offer, dbo.shop;
 GO
+-- ## Bounds of dates
+-- a date that adding leaves its type is 517
+SELECT DATEADD(year, -300, CAST('2000-01-01' AS datetime));
+-- error 517, 16, 1, line 2: Adding a value to a 'datetime' column caused an overflow.
+GO
+-- the last day of smalldatetime is 2079-06-06
+SELECT CAST('2079-06-06 23:59:29' AS smalldatetime) AS last;
+-- columns: last smalldatetime
+-- row: 2079-06-06 23:59:00
+GO
+-- a time that rounds to the day after it is out of range
+SELECT CAST('2079-06-06 23:59:30' AS smalldatetime);
+-- error 242, 16, 3, line 2: The conversion of a varchar data type to a smalldatetime data type resulted in an out-of-range value.
+GO
+-- and nothing can be added to it
+SELECT DATEADD(day, 1, CAST('2079-06-06' AS smalldatetime));
+-- error 517, 16, 1, line 2: Adding a value to a 'smalldatetime' column caused an overflow.
+GO
+-- a number of days that no datetime has
+SELECT CAST(-53691 AS datetime);
+-- error 8115, 16, 2, line 2: Arithmetic overflow error converting expression to data type datetime.
+GO
+-- DATEADD takes an int and cuts what follows the point
+SELECT DATEADD(day, 1.9, '2024-01-01') AS d;
+-- columns: d datetime
+-- row: 2024-01-02 00:00:00.000
+GO
+-- an offset of more than fourteen hours
+SELECT SWITCHOFFSET('2024-01-01', 841);
+-- error 9812
+GO
+-- a week that begins before the first day there is
+SELECT DATETRUNC(week, CAST('0001-01-01' AS datetime2));
+-- error 9837, 16
+GO

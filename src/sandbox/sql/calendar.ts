@@ -10,7 +10,7 @@ export const DAY_1753 = 639_905;
 /** 9999-12-31. */
 export const LAST_DAY = 3_652_058;
 /** 2079-06-06, the last day of smalldatetime. */
-export const LAST_SMALL_DAY = 759_131;
+export const LAST_SMALL_DAY = 759_130;
 
 const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const EPOCH_DAYS = 719_162;

@@ -17,7 +17,7 @@ import { exactReader } from './convert-number.ts';
 import { decimalToNumber } from './decimal.ts';
 import type { DateOrder, ParsedDate } from './date-parse.ts';
 import { parseDate } from './date-parse.ts';
-import { isBinary, isCharacter, isFloat, isNational } from './types.ts';
+import { isBinary, isCharacter, isDateTime, isFloat, isNational } from './types.ts';
 import { UnsupportedError } from './unsupported.ts';
 import { asDateTime, asNumber, asOffset, asText } from './values.ts';
 
@@ -131,7 +131,9 @@ function roundedLocal(local: Local, scale: number): DateTimeValue {
 
 function within(value: DateTimeValue, first: number, last: number, from: SqlType, to: SqlType): DateTimeValue {
   if (value.days < first || value.days > last) {
-    throw outOfRange(from, to);
+    throw isCharacter(from) || isDateTime(from)
+      ? outOfRange(from, to)
+      : new SqlError(8115, `Arithmetic overflow error converting expression to data type ${to.name}.`, { state: 2 });
   }
   return value;
 }

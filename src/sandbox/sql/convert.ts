@@ -78,7 +78,7 @@ export function compileConversion(from: SqlType, to: SqlType, options: Conversio
   if (to.name === 'uniqueidentifier') {
     return toGuid(from);
   }
-  if (to.name === 'xml') {
+  if (to.name === 'xml' && !isBinary(from)) {
     // A byte order mark is no part of the document: clients send one in front.
     return (value) => asText(value).replace(/^\uFEFF/, '');
   }

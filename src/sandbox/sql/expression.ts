@@ -9,7 +9,7 @@
  */
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
-import { compileAtTimeZone } from './functions-date.ts';
+import { compileAtTimeZone } from './functions-date-offset.ts';
 import { compileGlobal } from './functions-system.ts';
 import { compileFunction } from './functions.ts';
 import { isAggregateCall } from './aggregate-names.ts';

@@ -1,9 +1,11 @@
 /** Functions of dates and times. The clock is the context's: one time for a whole statement. */
 import { SqlError } from '../session.ts';
-import type { DateTimeValue, OffsetValue, SqlType, SqlValue } from '../sql-types.ts';
+import type { DateTimeValue, SqlType, SqlValue } from '../sql-types.ts';
 import {
+  DAY_1753,
   DAY_1900,
   LAST_DAY,
+  LAST_SMALL_DAY,
   TICKS_PER_DAY,
   TICKS_PER_MINUTE,
   civilFromDays,
@@ -22,9 +24,10 @@ import { compileConversion, convert } from './convert.ts';
 import { formatOffset } from './date-format.ts';
 import { addPart, countParts, datePart, readPart } from './date-parts.ts';
 import type { CallExpression } from './ast-expression.ts';
+import { OFFSET_FUNCTIONS, dateArgument } from './functions-date-offset.ts';
 import type { FunctionDefinition, FunctionTable } from './function-call.ts';
 import { argument, argumentAs, defined, strict } from './function-call.ts';
-import { BIGINT, DATETIME, INT, isCharacter, isDateTime, isInteger, textType } from './types.ts';
+import { BIGINT, DATETIME, INT, isCharacter, textType } from './types.ts';
 import { asBigint, asDateTime, asNumber, asOffset, asText } from './values.ts';
 
 type ScaledType = { readonly name: 'datetime2' | 'datetimeoffset'; readonly scale: number };
@@ -48,15 +51,6 @@ function rounded({ days, ticks }: DateTimeValue): DateTimeValue {
   return normalize(days, roundToDatetime(ticks));
 }
 
-/** A text becomes `fallback`; a number becomes datetime; dates stay. */
-function dateArgument(source: CompiledExpression, fallback: SqlType): CompiledExpression {
-  return source.untyped
-    ? coerce(source, DATETIME)
-    : isDateTime(source.type)
-      ? source
-      : coerce(source, isCharacter(source.type) ? fallback : DATETIME);
-}
-
 /** Local time of any date value, with its offset. */
 function local(value: SqlValue): DateTimeValue & { readonly offset: number } {
   const date = asDateTime(value);
@@ -75,16 +69,16 @@ function compileDateAdd(name: string, args: readonly CompiledExpression[], optio
   }
   const date = dateArgument(source, DATETIME);
   const { type } = date;
-  const number = coerce(count, BIGINT, { explicit: true });
+  const number = coerce(count, INT, { explicit: true });
   return strict(type, [number, date], ([many = null, value = null]) => {
     const utc = asDateTime(value);
     // Whole months move in local time, so that a datetimeoffset keeps its day.
     const offset = 'offset' in utc ? asOffset(utc).offset : null;
     const start = offset === null ? utc : local(utc);
-    const moved = addPart(part, asBigint(many), start);
+    const moved = addPart(part, BigInt(asNumber(many)), start);
     const result = offset === null ? moved : normalize(moved.days, moved.ticks - BigInt(offset) * TICKS_PER_MINUTE);
-    if (type.name !== 'time' && (result.days < 0 || result.days > LAST_DAY)) {
-      throw new SqlError(517, `Adding a value to a '${type.name}' column caused an overflow.`);
+    if (type.name !== 'time' && (result.days < firstDay(type) || result.days > lastDay(type))) {
+      throw overflow(type);
     }
     if (type.name === 'time') {
       return { days: 0, ticks: result.ticks };
@@ -98,6 +92,18 @@ function compileDateAdd(name: string, args: readonly CompiledExpression[], optio
         : normalize(result.days, roundTicks(result.ticks, 'scale' in type ? type.scale : 7));
     return offset === null ? scaled : { ...scaled, offset };
   });
+}
+
+function firstDay({ name }: SqlType): number {
+  return name === 'datetime' ? DAY_1753 : name === 'smalldatetime' ? DAY_1900 : 0;
+}
+
+function lastDay({ name }: SqlType): number {
+  return name === 'smalldatetime' ? LAST_SMALL_DAY : LAST_DAY;
+}
+
+function overflow({ name }: SqlType): SqlError {
+  return new SqlError(517, `Adding a value to a '${name}' column caused an overflow.`);
 }
 
 function compileDateDiff(name: string, args: readonly CompiledExpression[], option: string, big: boolean): CompiledExpression {
@@ -247,7 +253,7 @@ function daysBefore(part: string, days: number, first: number): number {
   return part === 'week' ? (weekday(days) - first + 7) % 7 : part === 'iso_week' ? (weekday(days) + 6) % 7 : 0;
 }
 
-/** DATETRUNC(part, date). */
+/** DATETRUNC(part, date). @throws SqlError 9810, 9837 */
 function compileTruncate(args: readonly CompiledExpression[], option: string): CompiledExpression {
   const part = datePart(option, 'datetrunc');
   const [source] = args;
@@ -279,51 +285,17 @@ function compileTruncate(args: readonly CompiledExpression[], option: string): C
             : part === 'month'
               ? { days: daysFromCivil(year, month, 1), ticks: 0n }
               : { days: at.days - daysBefore(part, at.days, ctx.system.dateFirst()), ticks: 0n };
+    if (start.days < firstDay(date.type)) {
+      throw new SqlError(
+        9837,
+        'An invalid date value was encountered: The date value is less than the minimum date value allowed for the data type.',
+        { state: 3 },
+      );
+    }
     const original = asDateTime(value);
     return 'offset' in original
       ? { ...normalize(start.days, start.ticks - BigInt(at.offset) * TICKS_PER_MINUTE), offset: at.offset }
       : start;
-  });
-}
-
-/** '+02:00' or minutes. @throws SqlError 9812 */
-function parseOffset(value: SqlValue): number {
-  if (typeof value === 'number') {
-    return value;
-  }
-  const match = /^([+-])(\d{1,2}):(\d{2})$/.exec(asText(value).trim());
-  if (match === null) {
-    throw new SqlError(9812, 'The timezone provided to builtin function switchoffset is invalid.');
-  }
-  return (match[1] === '-' ? -1 : 1) * (Number(match[2]) * 60 + Number(match[3]));
-}
-
-function offsetFunction(apply: (value: SqlValue, minutes: number) => OffsetValue, source: ScaledType): FunctionDefinition {
-  return defined(2, 2, (call) => {
-    const zone = argument(call, 1);
-    const minutes = isInteger(zone.type) && !zone.untyped ? coerce(zone, INT) : zone;
-    // The fraction has as many digits as the argument's.
-    const given = argument(call, 0);
-    const scale = 'scale' in given.type && isDateTime(given.type) ? given.type.scale : 7;
-    const date = coerce(given, { ...source, scale });
-    return strict({ ...OFFSET, scale }, [date, minutes], ([value = null, offset = null]) => apply(value, parseOffset(offset)));
-  });
-}
-
-function fromLocal(value: DateTimeValue, offset: number): OffsetValue {
-  return { ...normalize(value.days, value.ticks - BigInt(offset) * TICKS_PER_MINUTE), offset };
-}
-
-/** AT TIME ZONE knows 'UTC' only: other zones need tables that change. @throws SqlError 9820 */
-export function compileAtTimeZone(operand: CompiledExpression, zone: CompiledExpression): CompiledExpression {
-  const date = dateArgument(operand, DATETIME2);
-  const scale = 'scale' in date.type ? date.type.scale : date.type.name === 'datetime' ? 3 : 0;
-  return strict({ ...OFFSET, scale }, [date, zone], ([value = null, name = null]) => {
-    if (asText(name).toUpperCase() !== 'UTC') {
-      throw new SqlError(9820, `The time zone parameter '${asText(name)}' provided to AT TIME ZONE clause is invalid.`);
-    }
-    const at = asDateTime(value);
-    return { days: at.days, ticks: at.ticks, offset: 0 };
   });
 }
 
@@ -374,6 +346,5 @@ export const DATE_FUNCTIONS: FunctionTable = new Map<string, FunctionDefinition>
       });
     }),
   ],
-  ['SWITCHOFFSET', offsetFunction((value, offset) => ({ days: asOffset(value).days, ticks: asOffset(value).ticks, offset }), OFFSET)],
-  ['TODATETIMEOFFSET', offsetFunction((value, offset) => fromLocal(asDateTime(value), offset), DATETIME2)],
+  ...OFFSET_FUNCTIONS,
 ]);
