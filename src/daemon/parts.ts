@@ -11,6 +11,7 @@ import type { SectionOptions } from '../pipeline/section.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
 import { type SqlServerAdministration, sqlServerAdministration } from '../source/sqlserver/administration.ts';
 import type { SqlServerConnection } from '../source/sqlserver/connection-options.ts';
+import { parseConnectionString } from '../source/sqlserver/connection-string.ts';
 import { sqlServerChangeTracker } from '../source/sqlserver/sql-server-change-tracker.ts';
 
 /** A command that Redis has not answered after so long has an unknown fate; well below the lease. */
@@ -136,10 +137,16 @@ export function describeManager({ manager }: Config): string {
 
 /** `SQL Server (source shop at db.example,1433)`: without user and password. */
 export function describeSource(config: Config, source: string): string {
-  const { server: named, port, connection = '' } = sourceOf(config, source);
-  const [, written] = /(?:^|;)\s*(?:server|data source|address|addr|network address)\s*=\s*([^;]*)/iu.exec(connection) ?? [];
-  const server = named === undefined ? written?.trim() : port === undefined ? named : `${named},${port}`;
-  return `SQL Server (source ${source}${server === undefined ? '' : ` at ${server}`})`;
+  const connection = connectionOf(config, source);
+  let place = '';
+  try {
+    // By the reader that connects: by a pattern, a part of a quoted password could pass for the server.
+    const { server, port, instanceName } = typeof connection === 'string' ? parseConnectionString(connection) : connection;
+    place = ` at ${server}${instanceName === undefined ? '' : `\\${instanceName}`}${port === undefined ? '' : `,${port}`}`;
+  } catch {
+    // Whoever connects says what is wrong with it.
+  }
+  return `SQL Server (source ${source}${place})`;
 }
 
 /** What a section needs of the configuration; the parts that live are added by the caller. */

@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/load.ts';
 import { secretsOf } from '../../../src/config/print.ts';
+import { describeSource } from '../../../src/daemon/parts.ts';
 import { PatchwireError } from '../../../src/model/errors.ts';
 import { hideSecrets } from '../../../src/observe/secrets.ts';
 
@@ -68,6 +69,15 @@ describe('secrets of a configuration', () => {
     const { message } = failure(() => parse(MINIMAL.replace('    connection', `${line}\n    connection`)));
     expect(message).toContain(path);
     expect(message).not.toContain('hunter22');
+  });
+
+  it.each([
+    ['Password="xx;Server=leaked-part";Server=tcp:db.example,1444', 'SQL Server (source s at db.example,1444)'],
+    ['Data Source=db\\\\two;Password=x', 'SQL Server (source s at db\\\\two)'],
+    ['Server=a;b=c;Password=x', 'SQL Server (source s)'],
+  ])('names the server of %s, and nothing of its password', (connection, told) => {
+    const config = parse(JSON.stringify({ sources: { s: { connection } }, manager: { redis: { url: 'redis://h' }, partition: 'p' } }));
+    expect(describeSource(config, 's')).toBe(told);
   });
 
   it('hides the longer of two secrets first, and half a surrogate pair breaks nothing', () => {
