@@ -2234,7 +2234,7 @@ GO
 -- ## Bounds of dates
 -- a date that adding leaves its type is 517
 SELECT DATEADD(year, -300, CAST('2000-01-01' AS datetime));
--- error 517, 16, 1, line 2: Adding a value to a 'datetime' column caused an overflow.
+-- error 517, 16, 1, line 3: Adding a value to a 'datetime' column caused an overflow.
 GO
 -- the last day of smalldatetime is 2079-06-06
 SELECT CAST('2079-06-06 23:59:29' AS smalldatetime) AS last;
