@@ -27,15 +27,10 @@ export function planBrowsed(env: PlanEnvironment, query: Query): QueryPlan {
 
 /** The tables of a FROM clause that stand there by name. */
 function tablesOf(source: TableSource | null): NamedTable[] {
-  switch (source?.kind) {
-    case 'table':
-      return [source];
-    case 'join':
-    case 'apply':
-      return [...tablesOf(source.left), ...tablesOf(source.right)];
-    default:
-      return [];
+  if (source?.kind === 'table') {
+    return [source];
   }
+  return source?.kind === 'join' || source?.kind === 'apply' ? [...tablesOf(source.left), ...tablesOf(source.right)] : [];
 }
 
 /** What a row of a table is known by: its primary key, or its first unique index over all rows. */

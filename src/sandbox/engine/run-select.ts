@@ -25,7 +25,7 @@ export function runSelect(env: PlanEnvironment, statement: SelectStatement): Sta
       nullsEliminated: env.context.nullsEliminated,
     };
   }
-  const browsed = env.context.session.options.browse && body?.into == null && query.forJson === null;
+  const browsed = env.context.session.options.browse && (body === null || body.into === null) && query.forJson === null;
   const plan = browsed ? planBrowsed(env, query) : env.planQuery(env, query, null);
   if (env.context.binding) {
     return { count: 0, columns: plan.columns, rows: [], select: true };
