@@ -21,6 +21,8 @@ export interface OracleOptions {
   readonly filtered: boolean;
   /** Whether upTo and versions may be believed: not where commits become visible late and nobody waits for them. */
   readonly exact: boolean;
+  /** Whether a document is current as of its version: under READ COMMITTED a row may be read before the change record that names it. */
+  readonly current: boolean;
   readonly now: () => number;
 }
 
@@ -209,7 +211,7 @@ export class Oracle {
       version !== undefined &&
       value?.endsWith('\0') !== true &&
       !this.broken &&
-      this.#options.exact &&
+      this.#options.current &&
       !contains(states, BigInt(version), value)
     ) {
       this.#say(`${identity} is said to be current as of ${version}, and is ${value}`);
