@@ -30,7 +30,11 @@ export function draftOf({ env, flags, name }: DraftOptions): Omit<Template, 'sch
   }
   const values = new Map(mine.map(({ path, value }) => [String(path[2]), value]));
   const fields = [...values.keys()].some((key) => key === 'server')
-    ? Object.fromEntries([...values].map(([key, value]) => [key, key === 'password' ? '${env:PATCHWIRE_PASSWORD}' : value]))
+    ? Object.fromEntries(
+        [...values]
+          .filter(([key]) => key !== 'connection')
+          .map(([key, value]) => [key, key === 'password' ? '${env:PATCHWIRE_PASSWORD}' : value]),
+      )
     : {
         connection: '${env:PATCHWIRE_MSSQL}',
         ...Object.fromEntries([...values].filter(([key]) => key !== 'connection' && key !== 'password')),
