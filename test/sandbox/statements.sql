@@ -2266,3 +2266,174 @@ GO
 SELECT DATETRUNC(week, CAST('0001-01-01' AS datetime2));
 -- error 9837, 16
 GO
+-- ## What a query may not say
+CREATE TABLE dbo.said (id int NOT NULL PRIMARY KEY, a int NULL, b bit NULL);
+INSERT INTO dbo.said VALUES (1, 10, 1), (2, 20, 0);
+-- affected: 2
+GO
+-- a derived table with two columns of one name
+SELECT * FROM (SELECT id, id FROM dbo.said) AS q;
+-- error 8156, 16, 1, line 2: The column 'id' was specified multiple times for 'q'.
+GO
+-- a table expression with a column without a name
+WITH c AS (SELECT 1) SELECT * FROM c;
+-- error 8155, 16, 2
+GO
+-- ORDER BY a name that two columns of the select list have
+SELECT *, id FROM dbo.said ORDER BY id;
+-- error 209, 16, 1, line 2: Ambiguous column name 'id'.
+GO
+-- ORDER BY the same name with its table
+SELECT id, id FROM dbo.said AS s ORDER BY s.id DESC;
+-- columns: id int | id int
+-- row: 2 | 2
+-- row: 1 | 1
+GO
+-- ORDER BY the same column twice
+SELECT id FROM dbo.said ORDER BY id, id DESC;
+-- error 169, 15
+GO
+-- ORDER BY a constant
+SELECT id FROM dbo.said ORDER BY 'id';
+-- error 408, 16, 1, line 2: A constant expression was encountered in the ORDER BY list, position 1.
+GO
+-- a window in the order of a position
+SELECT ROW_NUMBER() OVER (ORDER BY 1) FROM dbo.said;
+-- error 5308, 16
+GO
+-- GROUP BY a position
+SELECT COUNT(*) FROM dbo.said GROUP BY 1;
+-- error 164, 15
+GO
+-- GROUP BY an aggregate
+SELECT COUNT(*) FROM dbo.said GROUP BY COUNT(*);
+-- error 144, 15
+GO
+-- an aggregate of an aggregate
+SELECT SUM(COUNT(*)) FROM dbo.said;
+-- error 130, 15, 1, line 2: Cannot perform an aggregate function on an expression containing an aggregate or a subquery.
+GO
+-- an aggregate of a subquery
+SELECT MAX((SELECT 1)) FROM dbo.said;
+-- error 130, 15
+GO
+-- a window over the groups may take their aggregates
+SELECT id, SUM(SUM(a)) OVER (ORDER BY id) AS s FROM dbo.said GROUP BY id ORDER BY id;
+-- columns: id int | s int
+-- row: 1 | 10
+-- row: 2 | 30
+GO
+-- the greatest bit
+SELECT MAX(b) FROM dbo.said;
+-- error 8117, 16, 1, line 2: Operand data type bit is invalid for max operator.
+GO
+-- HAVING a column that is not grouped by
+SELECT id FROM dbo.said AS s GROUP BY id HAVING a > 1;
+-- error 8121, 16, 1, line 2: Column 's.a' is invalid in the HAVING clause because it is not contained in either an aggregate function or the GROUP BY clause.
+GO
+-- OUTPUT of INSERT has no deleted
+INSERT INTO dbo.said OUTPUT deleted.id VALUES (3, 30, 0);
+-- error 4104, 16, 1, line 2: The multi-part identifier "deleted.id" could not be bound.
+GO
+-- OUTPUT of DELETE has no inserted
+DELETE FROM dbo.said OUTPUT inserted.id;
+-- error 4104, 16
+GO
+-- nothing was written
+SELECT COUNT(*) AS n FROM dbo.said;
+-- columns: n int
+-- row: 2
+GO
+-- TOP of less than nothing
+SELECT TOP (-1) id FROM dbo.said;
+-- error 127, 15
+GO
+-- DELETE TOP of less than nothing
+DELETE TOP (-1) FROM dbo.said;
+-- error 127, 15
+GO
+-- OFFSET of less than nothing
+SELECT id FROM dbo.said ORDER BY id OFFSET -1 ROWS;
+-- error 10742, 15
+GO
+-- FETCH of nothing
+SELECT id FROM dbo.said ORDER BY id OFFSET 0 ROWS FETCH NEXT 0 ROWS ONLY;
+-- error 10744, 15
+GO
+-- SELECT INTO two columns of one name
+SELECT id, id INTO dbo.said_too FROM dbo.said;
+-- error 2705, 16
+GO
+-- two aggregates that differ in the case of a literal are two
+SELECT COUNT(CASE WHEN CHAR(64 + id) = 'A' COLLATE Latin1_General_BIN2 THEN 1 ELSE NULL END) AS large, COUNT(CASE WHEN CHAR(64 + id) = 'a' COLLATE Latin1_General_BIN2 THEN 1 ELSE NULL END) AS small FROM dbo.said;
+-- columns: large int | small int
+-- row: 1 | 0
+-- info 8153, 0
+GO
+-- USE and SET leave no row count
+SELECT id FROM dbo.said;
+SET NOCOUNT OFF;
+SELECT @@ROWCOUNT AS n;
+-- columns: id int
+-- row: 1
+-- row: 2
+-- columns: n int
+-- row: 0
+GO
+-- and it goes
+DROP TABLE dbo.said;
+GO
+-- ## Recursion
+-- several anchors and several members that recurse
+WITH c AS (SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT n + 10 FROM c WHERE n < 10 UNION ALL SELECT n + 100 FROM c WHERE n < 10) SELECT n FROM c ORDER BY n;
+-- columns: n int
+-- row: 1
+-- row: 2
+-- row: 11
+-- row: 12
+-- row: 101
+-- row: 102
+GO
+-- UNION does not recurse
+WITH c AS (SELECT 1 AS n UNION SELECT n + 1 FROM c) SELECT n FROM c;
+-- error 252, 16, 1, line 2: Recursive common table expression 'c' does not contain a top-level UNION ALL operator.
+GO
+-- no anchor
+WITH c AS (SELECT n FROM c UNION ALL SELECT n + 1 FROM c) SELECT n FROM c;
+-- error 246, 16, 1, line 2: No anchor member was specified for recursive query "c".
+GO
+-- a recursive text grows beyond its type
+WITH c AS (SELECT CAST('a' AS varchar(10)) AS n UNION ALL SELECT n + 'b' FROM c WHERE LEN(n) < 3) SELECT n FROM c;
+-- error 240, 16, 1, line 2: Types don't match between the anchor and the recursive part in column "n" of recursive query "c".
+GO
+-- and is made to fit
+WITH c AS (SELECT CAST('a' AS varchar(10)) AS n UNION ALL SELECT CAST(n + 'b' AS varchar(10)) FROM c WHERE LEN(n) < 3) SELECT n FROM c;
+-- columns: n varchar(10)
+-- row: a
+-- row: ab
+-- row: abb
+GO
+-- DISTINCT in the recursive member
+WITH c AS (SELECT 1 AS n UNION ALL SELECT DISTINCT n + 1 FROM c) SELECT n FROM c;
+-- error 460, 16
+GO
+-- TOP in the recursive member
+WITH c AS (SELECT 1 AS n UNION ALL SELECT TOP (1) n + 1 FROM c) SELECT n FROM c;
+-- error 461, 16
+GO
+-- an outer join in the recursive member
+WITH c AS (SELECT 1 AS n UNION ALL SELECT c.n + 1 FROM c LEFT JOIN (SELECT 1 AS m) AS d ON d.m = c.n) SELECT n FROM c;
+-- error 462, 16
+GO
+-- the recursive member names it twice
+WITH c AS (SELECT 1 AS n UNION ALL SELECT x.n + 1 FROM c AS x INNER JOIN c AS y ON y.n = x.n) SELECT n FROM c;
+-- error 253, 16
+GO
+-- the recursive member names it in a subquery
+WITH c AS (SELECT 1 AS n UNION ALL SELECT 1 WHERE EXISTS (SELECT n FROM c)) SELECT n FROM c;
+-- error 465, 16
+GO
+-- an aggregate in the recursive member
+WITH c AS (SELECT 1 AS n UNION ALL SELECT MAX(n) FROM c) SELECT n FROM c;
+-- error 467, 16
+GO

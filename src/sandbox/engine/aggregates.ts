@@ -1,10 +1,11 @@
 /** The aggregate functions. Their result types are SQL Server's; NULLs do not count. Source: learn.microsoft.com, "Aggregate functions". */
-import type { CallExpression } from '../sql/ast-expression.ts';
+import type { CallExpression, Expression } from '../sql/ast-expression.ts';
 import type { EvalContext } from '../sql/context.ts';
 import { asDecimal, isCharacter, isFloat, isInteger, isMoney } from '../sql/types.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { SqlType, SqlValue } from '../sql-types.ts';
+import { eachCall } from './expression-key.ts';
 import type { CompiledExpression } from './expressions.ts';
 import { coerce, compileExpression, valueHasher, valueOrder } from './expressions.ts';
 import type { QueryScope } from './query-scope.ts';
@@ -33,10 +34,13 @@ export function isAggregateCall(call: CallExpression): boolean {
   return call.name.schema === null && NAMES.has(name);
 }
 
-/** @throws SqlError 8117 for a type that the aggregate does not take */
-export function compileAggregate(call: CallExpression, scope: QueryScope): Aggregate {
+/** @param windowed it runs over the groups, whose aggregates it may take. @throws SqlError 130, 174; 8117 for a type that it does not take */
+export function compileAggregate(call: CallExpression, scope: QueryScope, windowed = false): Aggregate {
   const name = call.name.name.toLowerCase();
   const [argument] = call.args;
+  if (!windowed) {
+    refuseNested(argument);
+  }
   if (name === 'count' || name === 'count_big') {
     return countRows(call, scope, name === 'count_big');
   }
@@ -48,6 +52,9 @@ export function compileAggregate(call: CallExpression, scope: QueryScope): Aggre
   }
   const value = compileExpression(argument, scope);
   const { type } = value;
+  if (type.name === 'bit') {
+    throw new SqlError(8117, `Operand data type bit is invalid for ${name} operator.`, { line: call.line });
+  }
   const seen = distinctFilter(call, type);
   if (name === 'min' || name === 'max') {
     const compare = valueOrder(type);
@@ -108,6 +115,26 @@ export function compileAggregate(call: CallExpression, scope: QueryScope): Aggre
       };
     },
   };
+}
+
+/** @throws SqlError 130 */
+function refuseNested(argument: Expression | undefined): void {
+  const refuse = ({ line }: Expression): void => {
+    throw new SqlError(130, 'Cannot perform an aggregate function on an expression containing an aggregate or a subquery.', {
+      class: 15,
+      line,
+    });
+  };
+  eachCall(
+    argument,
+    (call) => {
+      if (call.over === null && isAggregateCall(call)) {
+        refuse(call);
+      }
+      return true;
+    },
+    refuse,
+  );
 }
 
 /** STDEV and VAR of a sample are NULL for a single value. */

@@ -32,15 +32,20 @@ export interface TableDraft {
   lastColumnId: number;
 }
 
-/** @throws SqlError 1701 … 2715 for types, 8111 for a key over a nullable column, 2744 for a second identity. */
-export function defineColumn(draft: TableDraft, definition: ColumnDefinition): Column {
-  if (draft.columns.some((column) => sameName(column.name, definition.name))) {
+/** @throws SqlError 2705 */
+function requireNewName(draft: TableDraft, name: string, line: number): void {
+  if (draft.columns.some((column) => sameName(column.name, name))) {
     throw new SqlError(
       2705,
-      `Column names in each table must be unique. Column name '${definition.name}' in table '${draft.name}' is specified more than once.`,
-      { line: definition.line, state: 3 },
+      `Column names in each table must be unique. Column name '${name}' in table '${draft.name}' is specified more than once.`,
+      { line, state: 3 },
     );
   }
+}
+
+/** @throws SqlError 1701 … 2715 for types, 8111 for a key over a nullable column, 2744 for a second identity. */
+export function defineColumn(draft: TableDraft, definition: ColumnDefinition): Column {
+  requireNewName(draft, definition.name, definition.line);
   const collation = definition.collation ?? draft.database.collation;
   const declared = definition.type === null ? null : declaredType(definition.type, collation, draft.columns.length + 1);
   checkColumn(draft, definition, declared);
@@ -264,6 +269,7 @@ export function tableForInto(
         { line: name.line, state: 5, class: 15 },
       );
     }
+    requireNewName(draft, column.name, name.line);
     draft.lastColumnId += 1;
     draft.columns.push({
       name: column.name,

@@ -10,7 +10,7 @@ import { planQuery, planSubquery } from './query-plan.ts';
 import type { QueryScope } from './query-scope.ts';
 import { createQueryScope } from './query-scope.ts';
 import { withCommonTables } from './set-operation.ts';
-import { renamed } from './source-columns.ts';
+import { relabelled } from './source-columns.ts';
 import type { StatementContext } from './statement-context.ts';
 
 export function createEnvironment(context: StatementContext): PlanEnvironment {
@@ -34,7 +34,7 @@ export function refineEnvironment(env: PlanEnvironment, changes: Partial<Pick<Pl
 export function planView(context: StatementContext, view: View, alias: string): NamedRows {
   const own = withCommonTables(createEnvironment(context), view.ctes, (base, ctes) => refineEnvironment(base, { ctes }));
   const plan = own.planQuery(own, view.query, null);
-  return { columns: renamed(plan.columns, view.columns, alias), rows: () => plan.run() };
+  return { columns: relabelled(plan.columns, view.columns, alias), rows: () => plan.run() };
 }
 
 /** The same where the view is used. @throws SqlError 4413 after 207 and 208, when what it shows is gone */

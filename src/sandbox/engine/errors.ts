@@ -12,6 +12,10 @@ export function invalidColumn(name: string, line = 0): SqlError {
   return new SqlError(207, `Invalid column name '${name}'.`, { line });
 }
 
+export function ambiguousColumn(name: string, line = 0): SqlError {
+  return new SqlError(209, `Ambiguous column name '${name}'.`, { line });
+}
+
 export function cannotFindObject(name: string): SqlError {
   return new SqlError(4902, `Cannot find the object "${name}" because it does not exist or you do not have permissions.`);
 }

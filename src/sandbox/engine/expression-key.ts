@@ -6,15 +6,22 @@ export function expressionKey(expression: Expression): string {
     if (key === 'line' || key === 'position') {
       return undefined;
     }
-    return (key === 'name' || key === 'qualifier') && typeof value === 'string' ? value.toLowerCase() : value;
-  }).toLowerCase();
+    // The text of a literal stays: 'a' and 'A' are two values.
+    return typeof value === 'string' && key !== 'text' ? value.toLowerCase() : value;
+  });
 }
 
-/** Calls back for each call of a function in an expression, not looking into subqueries. */
-export function eachCall(expression: unknown, visit: (call: Extract<Expression, { kind: 'call' }>) => boolean): void {
+const QUERIES: ReadonlySet<string> = new Set(['subquery', 'exists', 'inQuery', 'quantified']);
+
+/** Calls back for each call of a function in an expression, not looking into subqueries: of these `query` is told. */
+export function eachCall(
+  expression: unknown,
+  visit: (call: Extract<Expression, { kind: 'call' }>) => boolean,
+  query?: (expression: Expression) => void,
+): void {
   if (Array.isArray(expression)) {
     for (const each of expression) {
-      eachCall(each, visit);
+      eachCall(each, visit, query);
     }
     return;
   }
@@ -28,7 +35,10 @@ export function eachCall(expression: unknown, visit: (call: Extract<Expression, 
   if (node.kind === 'call' && !visit(expression as Extract<Expression, { kind: 'call' }>)) {
     return;
   }
+  if (query !== undefined && node.kind !== undefined && QUERIES.has(node.kind)) {
+    query(expression as Expression);
+  }
   for (const value of Object.values(expression)) {
-    eachCall(value, visit);
+    eachCall(value, visit, query);
   }
 }

@@ -21,7 +21,7 @@ export interface Grouping {
   rows(base: Rows): Rows;
 }
 
-/** null when the query neither groups nor aggregates. @throws SqlError 130, 144, 8120 */
+/** null when the query neither groups nor aggregates. @throws SqlError 130, 144, 164, 8120, 8121 */
 export function groupRows(
   env: PlanEnvironment,
   query: {
@@ -54,6 +54,9 @@ export function groupRows(
   if (spec.groupBy.length === 0 && spec.groupingSets === null && calls.size + groupingCalls.size === 0 && spec.having === null) {
     return null;
   }
+  for (const expression of spec.groupBy) {
+    checkGrouped(expression);
+  }
   const { groups, sets } = distinctGroups(spec, scope);
   groups.forEach(({ expression }, index) => places.set(expressionKey(expression), index));
   const aggregates = [...calls.entries()];
@@ -76,6 +79,7 @@ export function groupRows(
     const column = scope.resolveColumn(expression.qualifier, expression.name, expression);
     return [{ slot: column.slot, index: column.index, place: index }];
   });
+  let clause: Clause = 'select';
   const grouped = refineScope(scope, {
     substitute: (expression) => {
       const place = places.get(expressionKey(expression));
@@ -91,16 +95,15 @@ export function groupRows(
         return { slot, index: found.place, type: column.type, nullable: column.nullable || nulls };
       }
       if (own.has(column.slot)) {
-        throw new SqlError(
-          8120,
-          `Column '${[...qualifier, name].join('.')}' is invalid in the select list because it is not contained in either an aggregate function or the GROUP BY clause.`,
-          { line: node.line },
-        );
+        const table = source?.tables.find((each) => each.slot === column.slot)?.name ?? '';
+        throw ungrouped(clause, table === '' ? name : `${table}.${name}`, node.line);
       }
       return column;
     },
   });
+  clause = 'having';
   const condition = spec.having === null ? null : compileCondition(spec.having, grouped);
+  clause = 'select';
   const hash = rowHasher(groups.map(({ compiled }) => compiled.type));
 
   return {
@@ -154,6 +157,47 @@ export function groupRows(
         }
       },
   };
+}
+
+type Clause = 'select' | 'having';
+
+function ungrouped(clause: Clause, column: string, line: number): SqlError {
+  const place = clause === 'having' ? 'HAVING clause' : 'select list';
+  return new SqlError(
+    clause === 'having' ? 8121 : 8120,
+    `Column '${column}' is invalid in the ${place} because it is not contained in either an aggregate function or the GROUP BY clause.`,
+    { line },
+  );
+}
+
+/** @throws SqlError 144, 164 */
+function checkGrouped(expression: Expression): void {
+  const refuse = ({ line }: Expression): void => {
+    throw new SqlError(144, 'Cannot use an aggregate or a subquery in an expression used for the group by list of a GROUP BY clause.', {
+      class: 15,
+      line,
+    });
+  };
+  eachCall(
+    expression,
+    (call) => {
+      if (isAggregateCall(call)) {
+        refuse(call);
+      }
+      return true;
+    },
+    refuse,
+  );
+  if (!namesColumn(expression)) {
+    throw new SqlError(164, 'Each GROUP BY expression must contain at least one column that is not an outer reference.', {
+      class: 15,
+      line: expression.line,
+    });
+  }
+}
+
+function namesColumn(node: unknown): boolean {
+  return typeof node === 'object' && node !== null && (('kind' in node && node.kind === 'column') || Object.values(node).some(namesColumn));
 }
 
 interface Group {

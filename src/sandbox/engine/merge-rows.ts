@@ -54,7 +54,7 @@ export function runMerge(env: PlanEnvironment, statement: MergeStatement): State
       statement.output,
     );
   }
-  const output = statement.output === null ? null : outputRows(env, statement.output, table, source.tables);
+  const output = statement.output === null ? null : outputRows(env, statement.output, table, 'merge', source.tables);
   const [slot = 0] = target.slots;
   const planned: Planned[] = [];
   const seen = new Set<RowChain>();

@@ -18,8 +18,14 @@ export interface OutputRows {
   finish(): SqlValue[][];
 }
 
-/** @param others sources of the statement whose current rows may be named too. */
-export function outputRows(env: PlanEnvironment, clause: OutputClause, table: Table, others: readonly SourceTable[] = []): OutputRows {
+/** @param statement INSERT knows no `deleted`, DELETE no `inserted`. @param others sources whose current rows may be named too. @throws SqlError 4104 */
+export function outputRows(
+  env: PlanEnvironment,
+  clause: OutputClause,
+  table: Table,
+  statement: 'insert' | 'update' | 'delete' | 'merge',
+  others: readonly SourceTable[] = [],
+): OutputRows {
   const { context } = env;
   const ctx = context.eval;
   const columns = planColumns(table);
@@ -31,10 +37,16 @@ export function outputRows(env: PlanEnvironment, clause: OutputClause, table: Ta
     slot: context.newSlot(),
     columns: [{ name: '$action', type: { name: 'nvarchar', length: 10, collation: context.database.collation }, nullable: false }],
   };
-  const scope = createQueryScope({ context, tables: [inserted, deleted, action, ...others], parent: null, plan: env.plan });
+  const images = statement === 'insert' ? [inserted] : statement === 'delete' ? [deleted] : [inserted, deleted];
+  const scope = createQueryScope({
+    context,
+    tables: [...images, ...(statement === 'merge' ? [action] : []), ...others],
+    parent: null,
+    plan: env.plan,
+  });
   const items = clause.items.flatMap((item) => {
     if (item.kind === 'star') {
-      return tablesOfStar([inserted, deleted, ...others], item.qualifier, item).flatMap((source) =>
+      return tablesOfStar([...images, ...others], item.qualifier, item).flatMap((source) =>
         source.columns.map((column, index) => ({
           column: { ...column, identity: false, computed: false },
           evaluate: (): SqlValue => ctx.rows[source.slot]?.[index] ?? null,

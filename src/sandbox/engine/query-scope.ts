@@ -5,7 +5,7 @@ import type { Query } from '../sql/ast.ts';
 import { isWindowOnly } from '../sql/aggregate-names.ts';
 import { SqlError } from '../session.ts';
 import { sameName } from './catalog.ts';
-import { invalidColumn } from './errors.ts';
+import { ambiguousColumn, invalidColumn } from './errors.ts';
 import type { PlanColumn, SourceTable } from './plan.ts';
 import type { StatementContext } from './statement-context.ts';
 
@@ -102,7 +102,7 @@ function findColumn(tables: readonly SourceTable[], qualifier: readonly string[]
       continue;
     }
     if (found !== null) {
-      throw new SqlError(209, `Ambiguous column name '${name}'.`, { line: node.line });
+      throw ambiguousColumn(name, node.line);
     }
     if (column.denied !== undefined) {
       throw column.denied();

@@ -117,7 +117,8 @@ export function runStatement(context: StatementContext, statement: AtomicStateme
       return runSelect(environmentOf(context, statement), statement);
     case 'insert': {
       const env = environmentOf(context, statement);
-      const output = statement.output === null ? null : outputRows(env, statement.output, targetTable(env, statement.target, 'INSERT'));
+      const output =
+        statement.output === null ? null : outputRows(env, statement.output, targetTable(env, statement.target, 'INSERT'), 'insert');
       return runInsert(env, statement, output);
     }
     case 'insertBulk':

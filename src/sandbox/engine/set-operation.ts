@@ -6,6 +6,7 @@ import type { NamedRows, PlanEnvironment } from './bind-source.ts';
 import { converter, rowHasher, unify, valueOrder } from './expressions.ts';
 import type { PlanColumn, QueryPlan } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
+import { membersOf, requireSameTypes } from './recursive-table.ts';
 import { renamed } from './source-columns.ts';
 import type { SortKey } from './sorting.ts';
 import { limitRows, orderedOutput, sortRows } from './sorting.ts';
@@ -148,26 +149,22 @@ function commonTable(
   refine: (env: PlanEnvironment, ctes: PlanEnvironment['ctes']) => PlanEnvironment,
   maxRecursion: number,
 ): NamedRows {
-  const { body } = table.query;
-  if (body.kind !== 'setOperation' || body.operator !== 'unionAll') {
+  const members = membersOf(table);
+  if (members.recursive.length === 0) {
     const plan = env.planQuery(env, table.query, null);
     return { columns: renamed(plan.columns, table.columns, table.name), rows: () => plan.run() };
   }
-  const anchor = env.planQuery(env, bodyQuery(body.left), null);
+  const anchor = env.planQuery(env, bodyQuery(members.anchor), null);
   const columns = renamed(anchor.columns, table.columns, table.name).map((column) => ({ ...column, nullable: true }));
   let working: (readonly SqlValue[])[] = [];
-  let recursive = false;
   const ctes = new Map(env.ctes);
-  ctes.set(table.name.toLowerCase(), () => {
-    recursive = true;
-    return { columns, rows: () => working };
+  ctes.set(table.name.toLowerCase(), () => ({ columns, rows: () => working }));
+  const refined = refine(env, ctes);
+  const steps = members.recursive.map((member) => {
+    const step = env.planQuery(refined, bodyQuery(member), null);
+    requireSameTypes(columns, step.columns, member, table.name);
+    return converted(step, columns);
   });
-  const step = env.planQuery(refine(env, ctes), bodyQuery(body.right), null);
-  if (!recursive) {
-    const plan = env.planQuery(env, table.query, null);
-    return { columns: renamed(plan.columns, table.columns, table.name), rows: () => plan.run() };
-  }
-  const next = converted(step, columns);
   return {
     columns,
     *rows() {
@@ -181,7 +178,7 @@ function commonTable(
         }
         yield* found;
         working = found;
-        found = [...next()];
+        found = steps.flatMap((next) => [...next()]);
       }
     },
   };

@@ -64,12 +64,15 @@ export async function runSimple(runner: BatchRunner, statement: SimpleStatement)
       break;
     case 'setOption':
       await runner.atomic((context) => setOption(context, statement));
+      session.rowCount = 0n;
       break;
     case 'setIsolation':
       setIsolation(session, statement.level);
+      session.rowCount = 0n;
       break;
     case 'use':
       useDatabase(runner, statement);
+      session.rowCount = 0n;
       break;
     case 'kill':
       kill(runner, statement.session);

@@ -7,6 +7,8 @@ import type { PlanEnvironment } from './bind-source.ts';
 import { emptyScope } from './bind-source.ts';
 import { sameName } from './catalog.ts';
 import type { Compiled, ValueOrder } from './expressions.ts';
+import { ambiguousColumn } from './errors.ts';
+import { expressionKey } from './expression-key.ts';
 import { compileExpression, valueOrder } from './expressions.ts';
 import type { PlanColumn, Source } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
@@ -52,15 +54,46 @@ export function orderedOutput(item: OrderItem, columns: readonly PlanColumn[]): 
 
 export function sortKeys(orderBy: readonly OrderItem[], output: readonly Output[], scope: QueryScope): SortKey[] {
   const columns = output.map((item) => item.column);
+  const seen = new Set<string>();
   return orderBy.map((item) => {
     const index = orderedOutput(item, columns);
     const named = columns[index];
+    const { expression } = item;
+    if (expression.kind === 'column' && named !== undefined && columns.filter(({ name }) => sameName(name, expression.name)).length > 1) {
+      throw ambiguousColumn(expression.name, item.line);
+    }
+    requireOnce(seen, expressionKey(expression), item.line);
+    if (isConstant(expression)) {
+      throw new SqlError(408, `A constant expression was encountered in the ORDER BY list, position ${seen.size}.`, { line: item.line });
+    }
     if (named !== undefined) {
       return { value: (values) => values[index] ?? null, compare: valueOrder(named.type), descending: item.descending };
     }
     const compiled = compileExpression(item.expression, scope);
     return { value: () => compiled.evaluate(scope.context.eval), compare: valueOrder(compiled.type), descending: item.descending };
   });
+}
+
+/** @throws SqlError 169 */
+function requireOnce(seen: Set<string>, key: string, line: number): void {
+  if (seen.has(key)) {
+    throw new SqlError(
+      169,
+      'A column has been specified more than once in the order by list. Columns in the order by list must be unique.',
+      {
+        class: 15,
+        line,
+      },
+    );
+  }
+  seen.add(key);
+}
+
+/** A literal that is no position, or one with a sign. */
+function isConstant(expression: OrderItem['expression']): boolean {
+  return expression.kind === 'unary'
+    ? expression.operand.kind === 'literal'
+    : expression.kind === 'literal' && expression.literal !== 'integer';
 }
 
 export function compareSortable(a: Sortable, b: Sortable, keys: readonly SortKey[]): number {
@@ -121,12 +154,12 @@ export interface Bounds {
   cut(rows: Sortable[], keys: readonly SortKey[]): Iterable<SqlValue[]>;
 }
 
-/** How many rows come out, evaluated when the query runs. @throws SqlError 1060, 1062, 10742, 10744 */
+/** How many rows come out, evaluated when the query runs. @throws SqlError 127, 1060, 1062, 10742, 10744 */
 export function limitRows(env: PlanEnvironment, top: Top | null, query: Query, parent: QueryScope | null): () => Bounds {
   const scope = parent ?? emptyScope(env);
-  const count = top === null ? null : countOf(top.expression, scope);
-  const offset = query.offset === null ? null : countOf(query.offset, scope);
-  const fetch = query.fetch === null ? null : countOf(query.fetch, scope);
+  const count = top === null ? null : countOf(top.expression, scope, negativeTop);
+  const offset = query.offset === null ? null : countOf(query.offset, scope, negativeOffset);
+  const fetch = query.fetch === null ? null : countOf(query.fetch, scope, noFetch, 1);
   if (top !== null && query.offset !== null) {
     throw new SqlError(10_741, 'A TOP can not be used in the same query or sub-query as a OFFSET.', {
       class: 15,
@@ -167,14 +200,30 @@ export function limitRows(env: PlanEnvironment, top: Top | null, query: Query, p
   };
 }
 
-function countOf(expression: Top['expression'], scope: QueryScope): () => number {
+/** A number below zero for TOP, which writes take too. */
+export function negativeTop(): SqlError {
+  return new SqlError(127, 'A TOP N or FETCH rowcount value may not be negative.', { class: 15 });
+}
+
+function negativeOffset(): SqlError {
+  return new SqlError(10_742, 'The offset specified in a OFFSET clause may not be negative.', { class: 15 });
+}
+
+function noFetch(): SqlError {
+  return new SqlError(10_744, 'The number of rows provided for a FETCH clause must be greater then zero.', { class: 15 });
+}
+
+function countOf(expression: Top['expression'], scope: QueryScope, tooSmall: () => SqlError, least = 0): () => number {
   const compiled = compileExpression(expression, scope);
   return () => {
     const value = compiled.evaluate(scope.context.eval);
-    if (value === null || typeof value === 'object' || Number(value) < 0) {
+    if (value === null || typeof value === 'object') {
       throw new SqlError(1060, 'The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.', {
         class: 15,
       });
+    }
+    if (Number(value) < least) {
+      throw tooSmall();
     }
     return Number(value);
   };

@@ -188,7 +188,7 @@ export function runDelete(env: PlanEnvironment, statement: DeleteStatement): Sta
   env.context.triggerEvents.expect(bound.table, 'DELETE', statement.output);
   selectToo(env, bound.table, statement);
   const writer = new TableWriter(env, bound.table);
-  const output = statement.output === null ? null : outputRows(env, statement.output, bound.table, othersOf(bound));
+  const output = statement.output === null ? null : outputRows(env, statement.output, bound.table, 'delete', othersOf(bound));
   const rows: Targeted[] = [];
   const limit = eachTarget(env, bound, statement, (row) => rows.push(row));
   rows.length = limit.of(rows.length);
@@ -352,7 +352,7 @@ export function runUpdate(env: PlanEnvironment, statement: UpdateStatement): Sta
   env.context.triggerEvents.expect(table, 'UPDATE', statement.output);
   selectToo(env, table, statement);
   const writer = new TableWriter(env, table);
-  const output = statement.output === null ? null : outputRows(env, statement.output, table, othersOf(bound));
+  const output = statement.output === null ? null : outputRows(env, statement.output, table, 'update', othersOf(bound));
   const set = setList(env, table, namedAssignments(statement, bound), targetScope(env, bound), bound.stored.tables[0]?.name ?? table.name);
   const ctx = env.context.eval;
   const rows: (Targeted & { readonly after: SqlValue[] })[] = [];

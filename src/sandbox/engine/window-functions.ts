@@ -2,7 +2,7 @@
  * What each window function gives for the rows of a partition. Which rows those are, and in which order, is window-rows.ts's business.
  * Source: learn.microsoft.com, "Ranking functions", "Analytic functions", "SELECT - OVER clause (Transact-SQL)".
  */
-import type { CallExpression, WindowFrame } from '../sql/ast-expression.ts';
+import type { CallExpression, Expression, WindowFrame } from '../sql/ast-expression.ts';
 import type { EvalContext } from '../sql/context.ts';
 import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
@@ -28,12 +28,27 @@ const ANALYTIC = new Set(['lag', 'lead', 'first_value', 'last_value']);
 const BIG: SqlType = { name: 'bigint' };
 const FLOAT: SqlType = { name: 'float' };
 
-/** @throws SqlError 4112, 10752, 10759, 174, 189; UnsupportedError */
+/** @throws SqlError 5308, 5309 */
+function refuseConstant(expression: Expression): void {
+  if (expression.kind === 'literal') {
+    const integer = expression.literal === 'integer';
+    throw new SqlError(
+      integer ? 5308 : 5309,
+      `Windowed functions, aggregates and NEXT VALUE FOR functions do not support ${integer ? 'integer indices' : 'constants'} as ORDER BY clause expressions.`,
+      { line: expression.line },
+    );
+  }
+}
+
+/** @throws SqlError 4112, 5308, 5309, 10752, 10759, 174, 189; UnsupportedError */
 export function windowFunction(call: CallExpression, scope: QueryScope): WindowFunction {
   const { over, line } = call;
   const name = call.name.name.toLowerCase();
   const partition = (over?.partitionBy ?? []).map((expression) => compileExpression(expression, scope));
   const order = (over?.orderBy ?? []).map((item) => ({ value: compileExpression(item.expression, scope), descending: item.descending }));
+  for (const item of over?.orderBy ?? []) {
+    refuseConstant(item.expression);
+  }
   const ranked = RANKING.has(name);
   if ((ranked || ANALYTIC.has(name)) && order.length === 0) {
     throw new SqlError(4112, `The function '${call.name.name}' must have an OVER clause with ORDER BY.`, { line, class: 15 });
@@ -215,7 +230,7 @@ function aggregated(call: CallExpression, scope: QueryScope, frame: WindowFrame)
   if (call.distinct) {
     throw new SqlError(10_759, 'Use of DISTINCT is not allowed with the OVER clause.', { line: call.line, class: 15 });
   }
-  const aggregate = compileAggregate({ ...call, over: null }, scope);
+  const aggregate = compileAggregate({ ...call, over: null }, scope, true);
   const ctx = scope.context.eval;
   return {
     type: aggregate.type,

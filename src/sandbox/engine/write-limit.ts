@@ -4,6 +4,7 @@ import { SqlError } from '../session.ts';
 import type { PlanEnvironment } from './bind-source.ts';
 import { emptyScope } from './bind-source.ts';
 import { compileExpression } from './expressions.ts';
+import { negativeTop } from './sorting.ts';
 
 export interface WriteLimit {
   /** Rows after which nothing more needs to be found; Infinity when only all of them tell the limit. */
@@ -12,7 +13,7 @@ export interface WriteLimit {
   of(found: number): number;
 }
 
-/** @throws SqlError 1060, 1062 */
+/** @throws SqlError 127, 1060, 1062 */
 export function writeLimit(env: PlanEnvironment, top: Top | null): WriteLimit {
   if (top === null) {
     return { most: Infinity, of: (found) => found };
@@ -25,7 +26,10 @@ export function writeLimit(env: PlanEnvironment, top: Top | null): WriteLimit {
     return { most: Infinity, of: (found) => found };
   }
   const value = compiled.evaluate(env.context.eval);
-  if (value === null || typeof value === 'object' || Number(value) < 0) {
+  if (value !== null && Number(value) < 0) {
+    throw negativeTop();
+  }
+  if (value === null || typeof value === 'object') {
     throw new SqlError(1060, 'The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.', {
       class: 15,
     });
