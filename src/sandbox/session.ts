@@ -29,6 +29,19 @@ export interface Parameter {
   readonly type: SqlType;
   readonly value: SqlValue;
   readonly output: boolean;
+  /** Of a table-valued parameter; `type` and `value` then say nothing. */
+  readonly table?: TableValue;
+}
+
+/** The value of a table-valued parameter. Source: MS-TDS 2.2.5.5.5. */
+export interface TableValue {
+  /** The type's name as it was declared, or as it was sent. */
+  readonly typeName: string;
+  /** READONLY stands in the declaration. */
+  readonly readOnly: boolean;
+  /** In the order of the type's columns; one that is `byDefault` has no value in the rows. null: no table, which is an empty one. */
+  readonly columns: readonly { readonly type: SqlType; readonly byDefault: boolean }[] | null;
+  readonly rows: readonly (readonly SqlValue[])[];
 }
 
 export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable' | 'snapshot';

@@ -56,8 +56,8 @@ class Survey {
   readonly #tables: DeclareTableStatement[] = [];
   readonly #undeclared: VariableUse[] = [];
   readonly #refusals: SqlError[] = [];
-  /** Variables in lower case; true for tables. */
-  readonly #known = new Map<string, boolean>();
+  /** Variables in lower case; true for tables, null for those of a type that is still to be found. */
+  readonly #known = new Map<string, boolean | null>();
   readonly #temps = new Set<string>();
   #first: unknown = null;
 
@@ -115,7 +115,7 @@ class Survey {
       case 'declareTable': {
         const statement = node as DeclareTableStatement;
         this.#tables.push(statement);
-        this.#declare(statement.name, true, statement.line);
+        this.#declare(statement.name, statement.type === null ? true : null, statement.line);
         return true;
       }
       case 'createTable':
@@ -136,7 +136,7 @@ class Survey {
     }
   }
 
-  #declare(name: string, table: boolean, line: number): void {
+  #declare(name: string, table: boolean | null, line: number): void {
     const key = name.toLowerCase();
     if (this.#known.has(key)) {
       this.#refusals.push(declaredTwice(name, line));
@@ -145,7 +145,8 @@ class Survey {
   }
 
   #use(name: string, table: boolean, node: object): void {
-    if (this.#known.get(name.toLowerCase()) !== table) {
+    const known = this.#known.get(name.toLowerCase());
+    if (known !== null && known !== table) {
       this.#undeclared.push({ name, table, line: (node as { line?: number }).line ?? 0 });
     }
   }

@@ -107,6 +107,8 @@ export interface Table {
   modifiedAt: number;
   /** Tables of a session: neither tracked nor seen by others. */
   readonly temporary: boolean;
+  /** A table-valued parameter. */
+  readonly readOnly?: boolean;
 }
 
 /** An AFTER trigger. Fires once for each statement that takes one of its actions. */

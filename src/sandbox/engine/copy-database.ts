@@ -9,6 +9,7 @@ import { copySecurity } from './permissions.ts';
 import type { RowVersion, Vacuumer } from './row-store.ts';
 import { TableLocks } from './table-locks.ts';
 import { createStore } from './table-shape.ts';
+import { copyTableTypes } from './table-types.ts';
 
 /** Who the copy is. */
 export interface DatabaseIdentity {
@@ -57,6 +58,7 @@ export function copyDatabase(source: Database, identity: DatabaseIdentity, vacuu
       references: tables.get(each.references) ?? each.references,
     }));
   }
+  copyTableTypes(source, copy);
   copySecurity(source, copy);
   copyColumnRights(source, copy);
   return copy;

@@ -9,13 +9,16 @@ import type { ReadMode } from './row-store.ts';
 import type { StatementContext } from './statement-context.ts';
 import * as errors from './errors.ts';
 
-/** @throws SqlError 208, 229, 1087 */
+/** @throws SqlError 208, 229, 1087, 10700 */
 export function targetTable(env: PlanEnvironment, target: DmlTarget, permission: 'INSERT' | 'UPDATE' | 'DELETE'): Table {
   const { context } = env;
   if (target.kind === 'tableVariable') {
     const table = context.frame.tables.get(target.name.toLowerCase());
     if (table === undefined) {
       throw new SqlError(1087, `Must declare the table variable "${target.name}".`, { line: target.line, state: 2, class: 15 });
+    }
+    if (table.readOnly === true) {
+      throw new SqlError(10_700, `The table-valued parameter "${target.name}" is READONLY and cannot be modified.`, { line: target.line });
     }
     return table;
   }

@@ -17,6 +17,7 @@ import { createDraft, fillDraft, tableOf } from './define-table.ts';
 import { createEnvironment } from './environment.ts';
 import { coerce, compileExpression } from './expressions.ts';
 import type { StatementContext } from './statement-context.ts';
+import { tableOfType } from './define-table-type.ts';
 
 function evaluate(context: StatementContext, expression: Expression): SqlValue {
   return compileExpression(expression, emptyScope(createEnvironment(context))).evaluate(context.eval);
@@ -124,6 +125,11 @@ export function setVariable(context: StatementContext, statement: SetVariableSta
 }
 
 export function declareTable(context: StatementContext, statement: DeclareTableStatement): void {
+  if (statement.type !== null) {
+    const table = tableOfType(context, statement.type, statement.name, { ordinal: statement.ordinal, readOnly: false });
+    context.frame.tables.set(statement.name.toLowerCase(), table);
+    return;
+  }
   const tempdb = context.instance.database('tempdb') ?? context.database;
   const draft = createDraft(tempdb, { id: 1, name: 'dbo' }, statement.name, true);
   fillDraft(context, draft, statement.columns, statement.constraints, null);

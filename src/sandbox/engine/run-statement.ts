@@ -21,6 +21,7 @@ import { withCommonTables } from './set-operation.ts';
 import type { StatementContext } from './statement-context.ts';
 import type { StatementResult } from './statement-result.ts';
 import { NO_RESULT } from './statement-result.ts';
+import { runTableType } from './define-table-type.ts';
 import { runDelete, runUpdate } from './update-rows.ts';
 
 const ATOMIC = [
@@ -42,6 +43,8 @@ const ATOMIC = [
   'alterDatabase',
   'createSchema',
   'createTable',
+  'createType',
+  'dropType',
   'alterTable',
   'createIndex',
   'createView',
@@ -153,6 +156,10 @@ export function runStatement(context: StatementContext, statement: AtomicStateme
     case 'permission':
     case 'executeAs':
       runSecurity(context, statement);
+      return NO_RESULT;
+    case 'createType':
+    case 'dropType':
+      runTableType(context, statement);
       return NO_RESULT;
     case 'createDatabase':
     case 'alterDatabase':

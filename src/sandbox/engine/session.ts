@@ -17,6 +17,8 @@ import type { Frame, StatementContext } from './statement-context.ts';
 import type { StatementResult } from './statement-result.ts';
 import { NO_RESULT } from './statement-result.ts';
 import { createFrame } from './statement-context.ts';
+import { declareTableParameter } from './define-table-type.ts';
+import { UnsupportedError } from '../sql/unsupported.ts';
 
 interface Answer {
   readonly outputs: ReadonlyMap<string, SqlValue>;
@@ -94,13 +96,16 @@ export class SandboxSession implements BackendSession, ConnectedSession {
     const frame = createFrame();
     const { parameters } = options;
     for (const parameter of parameters ?? []) {
-      declareVariable(frame, parameter.name, parameter.type, parameter.value);
+      if (parameter.table === undefined) {
+        declareVariable(frame, parameter.name, parameter.type, parameter.value);
+      }
     }
     const temps = new Set(this.#state.tempTables.keys());
     const before = this.#state.transactionCount;
     return await this.#running(options, frame, async (runner) => {
       const endScope = parameters === undefined ? null : this.#state.scopeOptions();
       try {
+        await declareTableParameters(runner, parameters ?? []);
         const batch = this.#parse(runner, sql);
         if (batch !== null) {
           await runner.run(batch);
@@ -131,6 +136,9 @@ export class SandboxSession implements BackendSession, ConnectedSession {
     return await this.#running(options, createFrame(), async (runner) => {
       try {
         const parsed = objectNameOf(name);
+        if (options.parameters.some((each) => each.table !== undefined)) {
+          throw new UnsupportedError(`a table-valued parameter of ${name}`);
+        }
         if (parsed === null) {
           throw new SqlError(2812, `Could not find stored procedure '${name}'.`, { state: 62 });
         }
@@ -302,6 +310,15 @@ export class SandboxSession implements BackendSession, ConnectedSession {
       new SqlError(3998, 'Uncommittable transaction is detected at the end of the batch. The transaction is rolled back.', { line: 1 }),
     );
     runner.done({ error: true });
+  }
+}
+
+/** @throws SqlError of a table-valued parameter: then the batch does not run */
+async function declareTableParameters(runner: BatchRunner, parameters: readonly Parameter[]): Promise<void> {
+  for (const [index, { name, table }] of parameters.entries()) {
+    if (table !== undefined) {
+      await runner.atomic((context) => declareTableParameter(context, name, index + 1, table));
+    }
   }
 }
 

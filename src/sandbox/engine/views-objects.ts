@@ -297,12 +297,4 @@ export const objectViews: readonly SystemView[] = [
     ['is_output', bit, false],
     ['has_default_value', bit, false],
   ]),
-  emptyView('sys.table_types', [
-    ['name', sysname, false],
-    ['system_type_id', tinyint, false],
-    ['user_type_id', int, false],
-    ['schema_id', int, false],
-    ['type_table_object_id', int, false],
-    ['is_memory_optimized', bit],
-  ]),
 ];

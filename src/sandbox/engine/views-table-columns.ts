@@ -6,6 +6,7 @@ import { describeType } from './metadata-functions.ts';
 import type { PlanColumn } from './plan.ts';
 import { shownTables, viewColumns } from './shown-objects.ts';
 import type { StatementContext } from './statement-context.ts';
+import { tableTypesOf } from './table-types.ts';
 import type { ColumnsOf, SystemView } from './views-columns.ts';
 import { bit, int, nvarchar, smallint, sysname, tinyint, variant } from './views-columns.ts';
 
@@ -98,6 +99,11 @@ function* allColumns(context: StatementContext, database: Database): Generator<r
 function* columnRows(context: StatementContext, database: Database, columnsOf: ColumnsOf): Generator<SqlValue[]> {
   for (const [table, column] of allColumns(context, database)) {
     yield columnValues(table.objectId, column.id, plain(column), column);
+  }
+  for (const { shape } of tableTypesOf(database).values()) {
+    for (const column of shape.columns) {
+      yield columnValues(shape.objectId, column.id, plain(column), column);
+    }
   }
   for (const { view, columns } of viewColumns(context, database, columnsOf)) {
     for (const [index, column] of columns.entries()) {

@@ -95,10 +95,13 @@ export interface DeclareStatement extends Node {
   readonly variables: readonly (Node & { readonly name: string; readonly type: TypeName; readonly initial: Expression | null })[];
 }
 
-/** DECLARE @t TABLE (…). */
+/** DECLARE @t TABLE (…), or of a type that is not SQL Server's own, which can only be a table type here. */
 export interface DeclareTableStatement extends Node {
   readonly kind: 'declareTable';
   readonly name: string;
+  readonly type: ObjectName | null;
+  /** Its place among the variables of its DECLARE. */
+  readonly ordinal: number;
   readonly columns: readonly ColumnDefinition[];
   readonly constraints: readonly TableConstraint[];
 }

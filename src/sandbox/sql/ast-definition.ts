@@ -21,6 +21,8 @@ export type DefinitionStatement =
   | BackupStatement
   | RestoreStatement;
 
+export type TypeStatement = CreateTypeStatement | DropTypeStatement;
+
 export interface CreateDatabaseStatement extends Node {
   readonly kind: 'createDatabase';
   readonly name: string;
@@ -64,6 +66,20 @@ export interface CreateTableStatement extends Node {
   readonly name: ObjectName;
   readonly columns: readonly ColumnDefinition[];
   readonly constraints: readonly TableConstraint[];
+}
+
+/** CREATE TYPE … AS TABLE (…). */
+export interface CreateTypeStatement extends Node {
+  readonly kind: 'createType';
+  readonly name: ObjectName;
+  readonly columns: readonly ColumnDefinition[];
+  readonly constraints: readonly TableConstraint[];
+}
+
+export interface DropTypeStatement extends Node {
+  readonly kind: 'dropType';
+  readonly ifExists: boolean;
+  readonly name: ObjectName;
 }
 
 export interface ColumnDefinition extends Node {

@@ -5,7 +5,7 @@
  * missing is null.
  */
 import type { FlowStatement, SettingStatement, TransactionStatement } from './ast-control.ts';
-import type { CheckIdentityStatement, DefinitionStatement, SecurityStatement } from './ast-definition.ts';
+import type { CheckIdentityStatement, DefinitionStatement, SecurityStatement, TypeStatement } from './ast-definition.ts';
 import type {
   CallExpression,
   ColumnExpression,
@@ -230,6 +230,7 @@ export type Statement =
   | MergeStatement
   | TruncateStatement
   | DefinitionStatement
+  | TypeStatement
   | SecurityStatement
   | FlowStatement
   | TransactionStatement

@@ -1,13 +1,14 @@
 /** The grammar of control of flow, variables, transactions, SET and messages. */
 import { SqlError } from '../session.ts';
-import type { TransactionName } from './ast-control.ts';
-import type { Expression, Node, ObjectName } from './ast-expression.ts';
+import type { DeclareTableStatement, TransactionName } from './ast-control.ts';
+import type { Expression, Node, ObjectName, TypeName } from './ast-expression.ts';
 import type { Statement } from './ast.ts';
 import type { Cursor } from './cursor.ts';
 import { parseCondition, parseExpression } from './parse-expression.ts';
 import { takeAssignment } from './parse-query.ts';
 import { parseTableBody } from './parse-table.ts';
 import { parseType } from './parse-type.ts';
+import { resolveType } from './types.ts';
 import { UnsupportedError } from './unsupported.ts';
 
 /** SET options that take ON or OFF. Any other name is error 195. */
@@ -99,6 +100,19 @@ export function parseWhile(cursor: Cursor): Statement {
   return { ...at, kind: 'while', condition, body: cursor.grammar.statement(cursor) };
 }
 
+/** Whether a type is one of SQL Server's own, or nothing that a table type could be. */
+function isOwnType(type: TypeName): boolean {
+  if (type.args.length > 0 || type.schema?.toLowerCase() === 'sys') {
+    return true;
+  }
+  try {
+    resolveType(type, '');
+    return true;
+  } catch (error) {
+    return !(error instanceof SqlError && error.number === 243);
+  }
+}
+
 export function parseDeclare(cursor: Cursor): Statement {
   const at = cursor.here();
   cursor.expectWord('DECLARE');
@@ -110,9 +124,12 @@ export function parseDeclare(cursor: Cursor): Statement {
     cursor.takeWord('AS');
     cursor.expectWord('TABLE');
     const { columns, constraints } = parseTableBody(cursor);
-    return { ...at, kind: 'declareTable', name, columns, constraints };
+    return { ...at, kind: 'declareTable', name, type: null, ordinal: 1, columns, constraints };
   }
-  const variables = cursor.list(() => {
+  const tables: DeclareTableStatement[] = [];
+  let ordinal = 0;
+  const declared = cursor.list(() => {
+    ordinal += 1;
     const here = cursor.here();
     const name = cursor.variable();
     cursor.takeWord('AS');
@@ -120,9 +137,26 @@ export function parseDeclare(cursor: Cursor): Statement {
       throw new UnsupportedError(`a variable of type ${cursor.token.value} in a list`, here.line);
     }
     const type = parseType(cursor);
-    return { ...here, name, type, initial: cursor.takeSymbol('=') ? parseExpression(cursor) : null };
+    if (!isOwnType(type) && !cursor.isSymbol('=')) {
+      const named = { ...here, server: null, database: null, schema: type.schema, name: type.name };
+      tables.push({ ...here, kind: 'declareTable', name, type: named, ordinal, columns: [], constraints: [] });
+      return [];
+    }
+    return [{ ...here, name, type, initial: cursor.takeSymbol('=') ? parseExpression(cursor) : null }];
   });
-  return { ...at, kind: 'declare', variables };
+  const variables = declared.flat();
+  const [table, ...others] = tables;
+  if (table === undefined) {
+    return { ...at, kind: 'declare', variables };
+  }
+  if (others.length === 0 && variables.length === 0) {
+    return { ...table, ...at };
+  }
+  return {
+    ...at,
+    kind: 'block',
+    statements: [...(variables.length === 0 ? [] : [{ ...at, kind: 'declare' as const, variables }]), ...tables],
+  };
 }
 
 /** SET @v = …, SET option …, SET TRANSACTION ISOLATION LEVEL …. */

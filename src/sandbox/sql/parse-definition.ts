@@ -25,6 +25,9 @@ export function parseCreate(cursor: Cursor): Statement {
   if (cursor.takeWord('TABLE')) {
     return parseCreateTable(cursor, at);
   }
+  if (cursor.takeWord('TYPE')) {
+    return parseCreateType(cursor, at);
+  }
   if (cursor.isAnyWord('UNIQUE', 'CLUSTERED', 'NONCLUSTERED', 'INDEX')) {
     return parseCreateIndex(cursor, at);
   }
@@ -115,6 +118,21 @@ function refuse(cursor: Cursor, verb: string): never {
     throw new UnsupportedError(`${verb} ${word}`, cursor.token.line);
   }
   return cursor.fail();
+}
+
+function parseCreateType(cursor: Cursor, at: Node): Statement {
+  const name = cursor.objectName();
+  if (!cursor.takeWord('AS')) {
+    throw cursor.isAnyWord('FROM', 'EXTERNAL')
+      ? new UnsupportedError(cursor.isWord('FROM') ? 'CREATE TYPE … FROM' : 'CREATE TYPE … EXTERNAL NAME', at.line)
+      : cursor.fail();
+  }
+  cursor.expectWord('TABLE');
+  const { columns, constraints } = parseTableBody(cursor);
+  if (cursor.isWord('WITH')) {
+    throw new UnsupportedError('CREATE TYPE … WITH (…)', at.line);
+  }
+  return { ...at, kind: 'createType', name, columns, constraints };
 }
 
 function parseCreateTable(cursor: Cursor, at: Node): Statement {
@@ -300,6 +318,9 @@ export function parseDrop(cursor: Cursor): Statement {
         ? cursor.fail()
         : { ...first, server: null, database: first.server, schema: first.database, name: first.schema };
     return { ...at, kind: 'dropIndex', ifExists, name: first.name, table };
+  }
+  if (cursor.takeWord('TYPE')) {
+    return { ...at, kind: 'dropType', ifExists: cursor.takeWord('IF', 'EXISTS'), name: cursor.objectName() };
   }
   const object = cursor.token.type === 'keyword' || cursor.token.type === 'word' ? DROPPABLE.get(cursor.token.value) : undefined;
   if (object === undefined) {

@@ -84,6 +84,11 @@ export class ByteReader {
     return this.#data.subarray(at, at + count);
   }
 
+  /** The next byte, which stays the next. */
+  peek(): number {
+    return this.left === 0 ? -1 : this.#data.readUInt8(this.#at);
+  }
+
   skip(count: number): void {
     this.#take(count);
   }

@@ -8,6 +8,9 @@ export interface Declaration {
   /** With its @. */
   readonly name: string;
   readonly type: SqlType | null;
+  /** The type as written, without what follows it. */
+  readonly typeName: string;
+  readonly readOnly: boolean;
 }
 
 /** Reads a parameter list; an empty one has no parameters. */
@@ -47,10 +50,11 @@ const TYPE = /^(?:\[?sys\]?\s*\.\s*)?\[?(\w+)\]?\s*(?:\(\s*(max|\d+)\s*(?:,\s*(\
 function readDeclaration(text: string, collation: string): Declaration {
   const match = DECLARATION.exec(text);
   if (match === null) {
-    return { name: text.split(/\s/u)[0] ?? text, type: null };
+    return { name: text.split(/\s/u)[0] ?? text, type: null, typeName: '', readOnly: false };
   }
   const [, name = '', rest = ''] = match;
-  return { name, type: readTypeName(rest.replace(AFTER_TYPE, '').replace(AFTER_TYPE, '').trim(), collation) };
+  const typeName = rest.replace(AFTER_TYPE, '').replace(AFTER_TYPE, '').trim();
+  return { name, type: readTypeName(typeName, collation), typeName, readOnly: /\sreadonly\s*$/iu.test(rest) };
 }
 
 const SYNONYMS: ReadonlyMap<string, string> = new Map([

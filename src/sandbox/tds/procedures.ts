@@ -157,10 +157,11 @@ function bind(statement: Statement, sent: readonly RpcParameter[], first: number
       throw new SqlError(8143, `Parameter '${declaration.name}' was supplied multiple times.`);
     }
     if (!parameter.isDefault) {
-      const { type, value } = asDeclared(parameter, declaration.type);
-      const { name } = declaration;
+      const { name, typeName, readOnly } = declaration;
+      const { type, value } = asDeclared(parameter, parameter.table === undefined ? declaration.type : null);
+      const table = parameter.table === undefined ? {} : { table: { ...parameter.table, typeName, readOnly } };
       bound.set(declaration, {
-        parameter: { name, type, value, output: parameter.output },
+        parameter: { name, type, value, output: parameter.output, ...table },
         ordinal: first + place,
         sentName: parameter.name,
       });
@@ -197,8 +198,8 @@ function outputsOf(bound: readonly BoundParameter[], values: ReadonlyMap<string,
 async function callOther(call: RpcCall, context: CallContext): Promise<CallResult> {
   // A parameter whose default is wanted is one that is not there.
   const bound = call.parameters
-    .map(({ name, type, value, output, isDefault }, ordinal) => ({
-      parameter: { name, type, value, output },
+    .map(({ name, type, value, output, isDefault, table }, ordinal) => ({
+      parameter: { name, type, value, output, ...(table === undefined ? {} : { table }) },
       ordinal,
       sentName: name,
       isDefault,

@@ -4,7 +4,8 @@
 import type { IsolationLevel, Parameter } from '../session.ts';
 import { ByteReader } from './byte-reader.ts';
 import { readValue } from './decode-value.ts';
-import { ProtocolError } from './protocol.ts';
+import { ProtocolError, VARIABLE } from './protocol.ts';
+import { readTableValue } from './table-parameter.ts';
 import { readTypeInfo } from './type-info.ts';
 
 /** A parameter as it was sent. `isDefault`: the procedure's own default is wanted and `value` says nothing. */
@@ -111,14 +112,16 @@ function readCall(reader: ByteReader, collation: string): RpcCall {
     if ((status & PARAMETER.encrypted) !== 0) {
       throw new ProtocolError('an encrypted parameter, which was not negotiated');
     }
+    const flags = { output: (status & PARAMETER.output) !== 0, isDefault: (status & PARAMETER.isDefault) !== 0 };
+    if (reader.peek() === VARIABLE.table) {
+      reader.skip(1);
+      // Whether it is read-only is a matter of its declaration.
+      const table = { ...readTableValue(reader, collation), readOnly: true };
+      parameters.push({ name, type: { name: 'int' }, value: null, ...flags, isDefault: false, table });
+      continue;
+    }
     const wire = readTypeInfo(reader, collation);
-    parameters.push({
-      name,
-      type: wire.type,
-      value: readValue(reader, wire),
-      output: (status & PARAMETER.output) !== 0,
-      isDefault: (status & PARAMETER.isDefault) !== 0,
-    });
+    parameters.push({ name, type: wire.type, value: readValue(reader, wire), ...flags });
   }
   return { procedure, parameters };
 }
