@@ -7,7 +7,7 @@ import { collationOf } from './collation.ts';
 import { coerce, compiled } from './compiled.ts';
 import type { FunctionCall, FunctionDefinition, FunctionTable } from './function-call.ts';
 import { argument, argumentAs, collationFor, defined, lengthOf, refuseArgument, strict, textArgument, textLike } from './function-call.ts';
-import { likeSource } from './like.ts';
+import { likeSearch } from './like.ts';
 import { BIGINT, FLOAT, INT, isBinary, isCharacter, isNational, textType } from './types.ts';
 import { asBytes, asNumber, asText, textBytes } from './values.ts';
 
@@ -144,11 +144,7 @@ function compilePatIndex(call: FunctionCall): ReturnType<FunctionDefinition['com
   const rules = collationOf(collationFor(call, text));
   const type = countType(lengthOf(text));
   return strict(type, [pattern, text], ([form, value]) => {
-    const wanted = asText(form ?? null);
-    const open = wanted.startsWith('%');
-    const body = likeSource(open ? wanted.slice(1) : wanted, null, rules);
-    const found = new RegExp(`${open ? '' : '^'}${body}$`).exec(rules.fold(asText(value ?? null)));
-    return count(found === null ? 0 : found.index + 1, type);
+    return count(likeSearch(asText(form ?? null), null, rules)(rules.fold(asText(value ?? null))) + 1, type);
   });
 }
 

@@ -6,14 +6,16 @@ import type { Collation } from './collation.ts';
 const SPECIAL = /[\\^$.*+?()[\]{}|/-]/g;
 
 /**
- * A pattern as the source of a regular expression over folded text.
+ * What stands between the % of a pattern, each as the source of a regular expression over folded text. None of them can match texts of two
+ * lengths: so the first place where one fits is the best, and no pattern costs more than its length times the text's.
  * @param escape one character, or null.
  * @throws SqlError 506 when ESCAPE is not one character.
  */
-export function likeSource(pattern: string, escape: string | null, collation: Collation): string {
+function likeParts(pattern: string, escape: string | null, collation: Collation): string[] {
   if (escape !== null && escape.length !== 1) {
     throw new SqlError(506, `The invalid escape character "${escape}" was specified in a LIKE predicate.`);
   }
+  const parts: string[] = [];
   let source = '';
   let plain = '';
   const flush = (): void => {
@@ -27,7 +29,8 @@ export function likeSource(pattern: string, escape: string | null, collation: Co
       plain += pattern[at] ?? '';
     } else if (char === '%') {
       flush();
-      source += '[^]*';
+      parts.push(source);
+      source = '';
     } else if (char === '_') {
       flush();
       source += '[^]';
@@ -35,7 +38,7 @@ export function likeSource(pattern: string, escape: string | null, collation: Co
       const end = setEnd(pattern, at, escape);
       if (end < 0) {
         // A set without an end matches nothing.
-        return '(?!)';
+        return ['(?!)'];
       }
       flush();
       source += setSource(pattern.slice(at + 1, end), escape, collation);
@@ -45,7 +48,43 @@ export function likeSource(pattern: string, escape: string | null, collation: Co
     }
   }
   flush();
-  return source;
+  return [...parts, source];
+}
+
+/**
+ * A search for a pattern in folded text.
+ * @returns where what follows a leading % begins, 0 without one; -1 where the text is not like the pattern
+ * @throws SqlError 506
+ */
+export function likeSearch(pattern: string, escape: string | null, collation: Collation): (folded: string) => number {
+  const [first = '', ...rest] = likeParts(pattern, escape, collation);
+  const last = rest.pop();
+  if (last === undefined) {
+    const whole = new RegExp(`^${first}$`);
+    return (folded) => (whole.test(folded) ? 0 : -1);
+  }
+  const begin = new RegExp(first, 'y');
+  const between = rest.map((part) => new RegExp(part, 'g'));
+  const end = new RegExp(`${last}$`, 'g');
+  const open = pattern.startsWith('%');
+  return (folded) => {
+    begin.lastIndex = 0;
+    if (!begin.test(folded)) {
+      return -1;
+    }
+    let at = begin.lastIndex;
+    let start = open ? -1 : 0;
+    for (const part of [...between, end]) {
+      part.lastIndex = at;
+      const found = part.exec(folded);
+      if (found === null) {
+        return -1;
+      }
+      start = start < 0 ? (part === end && last === '' ? at : found.index) : start;
+      at = found.index + found[0].length;
+    }
+    return start;
+  };
 }
 
 /** Where the set that begins at `from` ends, or -1. The first ] ends it: [] is a set of nothing. */
@@ -89,9 +128,9 @@ export type LikeMatcher = (text: string) => boolean;
  * @param ignoreTrailing whether trailing spaces of the text may be left out, as for char and varchar.
  */
 export function likeMatcher(pattern: string, escape: string | null, collation: Collation, ignoreTrailing: boolean): LikeMatcher {
-  const expression = new RegExp(`^${likeSource(pattern, escape, collation)}$`);
+  const search = likeSearch(pattern, escape, collation);
   return (text) => {
     const folded = collation.fold(text);
-    return expression.test(folded) || (ignoreTrailing && folded.endsWith(' ') && expression.test(folded.trimEnd()));
+    return search(folded) >= 0 || (ignoreTrailing && folded.endsWith(' ') && search(folded.trimEnd()) >= 0);
   };
 }

@@ -48,3 +48,12 @@ test('a statement that is refused for its depth leaves the transaction as it was
   const { recordset } = await session.request().batch('SELECT @@TRANCOUNT AS n, (SELECT COUNT(*) FROM dbo.depth) AS c; COMMIT');
   expect(recordset).toEqual([{ n: 1, c: 1 }]);
 });
+
+test('a pattern of many wildcards is answered in the time of one', async () => {
+  const wild = times('%a', 20);
+  const rows = await db.rows(
+    `DECLARE @t varchar(max) = REPLICATE(CAST('a' AS varchar(max)), 100000);
+     SELECT CASE WHEN @t LIKE '${wild}%b' THEN 1 ELSE 0 END AS ends, PATINDEX('${wild}%b%', @t) AS found, PATINDEX('%ba%', @t + 'ba') AS at`,
+  );
+  expect(rows).toEqual([{ ends: 0, found: '0', at: '100001' }]);
+});
