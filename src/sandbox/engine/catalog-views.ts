@@ -16,6 +16,7 @@ import { constraintViews } from './views-constraints.ts';
 import { indexViews } from './views-indexes.ts';
 import { informationViews } from './views-information.ts';
 import { objectViews } from './views-objects.ts';
+import { securityViews } from './views-security.ts';
 import { serverViews } from './views-server.ts';
 import { triggerViews } from './views-triggers.ts';
 
@@ -29,8 +30,20 @@ const VIEWS: ReadonlyMap<string, SystemView> = new Map(
     ...constraintViews,
     ...informationViews,
     ...triggerViews,
+    ...securityViews,
   ].map((view) => [view.name, view]),
 );
+
+/** Compatibility views that are found without their schema. Source: learn.microsoft.com, "System compatibility views". */
+const COMPATIBLE = new Set(
+  'sysobjects sysusers sysdatabases syscolumns sysindexes sysindexkeys systypes sysprocesses syscomments sysforeignkeys sysreferences'.split(
+    ' ',
+  ),
+);
+
+/** Views of INFORMATION_SCHEMA that the sandbox has not. */
+const ABSENT_INFORMATION =
+  /^(?:view_(?:column|table)_usage|routine_columns|domains|domain_constraints|column_domain_usage|(?:table|column)_privileges)$/i;
 
 interface ShownView {
   readonly columns: readonly PlanColumn[];
@@ -39,11 +52,12 @@ interface ShownView {
 
 /** Views of SQL Server that the sandbox has not. */
 const ABSENT =
-  /^(?:dm_\w+|configurations|database_permissions|database_role_members|database_files|master_files|sql_logins|server_permissions|server_role_members|messages|endpoints|xml_indexes|spatial_indexes|partition_\w+|fulltext_\w+|assembl\w+|credentials|sql_expression_dependencies|columnstore_\w+|hash_indexes|masked_columns|periods|table_types|services|linked_logins|servers|sys(?:columns|indexes|users|types|processes|databases|comments|logins|foreignkeys|references|constraints|files))$/i;
+  /^(?:dm_\w+|configurations|database_files|master_files|sql_logins|server_permissions|server_role_members|messages|endpoints|xml_indexes|spatial_indexes|partition_\w+|fulltext_\w+|assembly_\w+|credentials|sql_expression_dependencies|columnstore_\w+|hash_indexes|masked_columns|periods|services|linked_logins|servers|sys(?:columns|indexes|indexkeys|types|processes|comments|logins|foreignkeys|references|constraints|files))$/i;
 
 /** The view of a name; null when the name is in no system schema. @throws SqlError 208 for a name that no system view has; UnsupportedError for one that is not here. */
 export function findSystemView(context: StatementContext, name: ObjectName): ShownView | null {
-  const schema = name.schema?.toLowerCase();
+  const schema =
+    COMPATIBLE.has(name.name.toLowerCase()) && (name.schema ?? 'dbo').toLowerCase() === 'dbo' ? 'sys' : name.schema?.toLowerCase();
   if (name.name.toLowerCase() === 'mschange_tracking_history' && (schema ?? 'dbo') === 'dbo') {
     const database = databaseOf(context.session, name);
     return database.tracking.history.length === 0 ? null : shown(context, cleanupHistory, database);
@@ -53,7 +67,7 @@ export function findSystemView(context: StatementContext, name: ObjectName): Sho
   }
   const view = VIEWS.get(`${schema}.${name.name.toLowerCase()}`);
   if (view === undefined) {
-    throw schema === 'sys' && ABSENT.test(name.name)
+    throw (schema === 'sys' ? ABSENT : ABSENT_INFORMATION).test(name.name)
       ? new UnsupportedError(`the view ${describeName(name)}`, name.line)
       : invalidObject(describeName(name), name.line);
   }

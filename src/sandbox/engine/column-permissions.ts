@@ -25,6 +25,11 @@ export function setColumnRight(table: Table, principal: string, columnId: number
   rulesOf.set(table.database, allow === null ? others : [...others, { principal, objectId: table.objectId, columnId, allow }]);
 }
 
+/** What has been granted and denied on columns. */
+export function columnRulesOf(database: Database): readonly ColumnRule[] {
+  return rulesOf.get(database) ?? [];
+}
+
 /** Gives a copy of a database the rights of the original. */
 export function copyColumnRights(from: Database, to: Database): void {
   rulesOf.set(to, [...(rulesOf.get(from) ?? [])]);

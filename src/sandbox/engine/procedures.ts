@@ -16,6 +16,7 @@ import { resultSetProcedures } from './describe-result-set.ts';
 import { converter } from './expressions.ts';
 import { helpProcedures } from './help-procedures.ts';
 import { databaseOf } from './object-names.ts';
+import { managedProcedures } from './managed-procedures.ts';
 import type { Procedure, ProcedureArgument, ProcedureCall } from './procedure-call.ts';
 import { numberArgument, textArgument } from './procedure-call.ts';
 import { rename } from './rename.ts';
@@ -48,6 +49,7 @@ function find(name: ObjectName): Procedure | undefined {
         catalogProcedures.get(key) ??
         typeProcedures.get(key) ??
         resultSetProcedures.get(key) ??
+        managedProcedures.get(key) ??
         helpProcedures.get(key))
     : undefined;
 }

@@ -20,6 +20,7 @@ import {
   userOf,
 } from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
+import { tableTypeId, tableTypeName } from './table-types.ts';
 import { columnsUpdated, isUpdated } from './trigger-columns.ts';
 
 const NVARCHAR: SqlType = { name: 'nvarchar', length: 128, collation: DEFAULT_COLLATION };
@@ -98,7 +99,8 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
       if (id === null) {
         return currentUser();
       }
-      return [...securityOf(context.database).users.values()].find((user) => user.id === id)?.name ?? null;
+      const { users, roles } = securityOf(context.database);
+      return [...users.values(), ...roles.values()].find((each) => each.id === id)?.name ?? null;
     },
     principalId: (name) => {
       const wanted = name ?? currentUser();
@@ -262,8 +264,8 @@ export function createSystemFunctions(context: StatementContext): SystemFunction
       const table = tableById(id);
       return table === undefined ? null : indexProperty(table, index, name);
     },
-    typeId: (name) => typeIdOf(splitName(name)?.at(-1) ?? name),
-    typeName: typeNameOf,
+    typeId: (name) => tableTypeId(session.database, name) ?? typeIdOf(splitName(name)?.at(-1) ?? name),
+    typeName: (id) => typeNameOf(id) ?? tableTypeName(session.database, id),
 
     changeTrackingCurrentVersion: () => context.currentVersion(context.database),
     changeTrackingMinValidVersion: (id) => {

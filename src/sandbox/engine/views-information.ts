@@ -7,7 +7,7 @@ import type { PlanColumn } from './plan.ts';
 import { shownTables, viewColumns, views } from './shown-objects.ts';
 import type { StatementContext } from './statement-context.ts';
 import type { SystemView } from './views-columns.ts';
-import { int, nvarchar, smallint, sysname, tinyint } from './views-columns.ts';
+import { datetime, int, nvarchar, smallint, sysname, tinyint } from './views-columns.ts';
 
 /** CATALOG, SCHEMA, NAME with a prefix. */
 function named(prefix: string): SystemView['columns'] {
@@ -166,6 +166,44 @@ export const informationViews: readonly SystemView[] = [
       }
     },
   },
+  // There are no procedures and functions of the user.
+  {
+    name: 'information_schema.routines',
+    columns: [
+      ...named('SPECIFIC'),
+      ...named('ROUTINE'),
+      ['ROUTINE_TYPE', nvarchar(20)],
+      ['DATA_TYPE', nvarchar(128)],
+      ['ROUTINE_DEFINITION', nvarchar(4000)],
+      ['CREATED', datetime, false],
+      ['LAST_ALTERED', datetime, false],
+    ],
+    rows: () => [],
+  },
+  {
+    name: 'information_schema.parameters',
+    columns: [
+      ...named('SPECIFIC'),
+      ['ORDINAL_POSITION', int, false],
+      ['PARAMETER_MODE', nvarchar(10)],
+      ['IS_RESULT', nvarchar(10)],
+      ['AS_LOCATOR', nvarchar(10)],
+      ['PARAMETER_NAME', sysname],
+      ['DATA_TYPE', nvarchar(128)],
+      ['CHARACTER_MAXIMUM_LENGTH', int],
+      ['CHARACTER_OCTET_LENGTH', int],
+      ...named('COLLATION'),
+      ...named('CHARACTER_SET'),
+      ['NUMERIC_PRECISION', tinyint],
+      ['NUMERIC_PRECISION_RADIX', smallint],
+      ['NUMERIC_SCALE', int],
+      ['DATETIME_PRECISION', smallint],
+      ['INTERVAL_TYPE', nvarchar(30)],
+      ['INTERVAL_PRECISION', smallint],
+      ...named('USER_DEFINED_TYPE'),
+    ],
+    rows: () => [],
+  },
   {
     name: 'information_schema.table_constraints',
     columns: [
@@ -251,10 +289,5 @@ export const informationViews: readonly SystemView[] = [
         }
       }
     },
-  },
-  {
-    name: 'information_schema.routines',
-    columns: [...named('SPECIFIC'), ...named('ROUTINE'), ['ROUTINE_TYPE', nvarchar(20)], ['ROUTINE_DEFINITION', nvarchar(4000)]],
-    rows: () => [],
   },
 ];

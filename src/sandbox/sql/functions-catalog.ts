@@ -103,6 +103,8 @@ export const CATALOG_FUNCTIONS: FunctionTable = new Map<string, FunctionDefiniti
       ctx.system.indexProperty(number(id), text(index), text(property)),
     ),
   ],
+  // No assembly is ever there.
+  ['ASSEMBLYPROPERTY', lookup(VARIANT, ['text', 'text'], 2, () => null)],
   ['TYPE_ID', lookup(INT, ['text'], 1, (ctx, [name]) => ctx.system.typeId(text(name)))],
   ['TYPE_NAME', lookup('name', ['number'], 1, (ctx, _, [id]) => ctx.system.typeName(number(id)))],
 ]);
