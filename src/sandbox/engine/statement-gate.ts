@@ -3,6 +3,7 @@
  * nothing of it; without a rule it costs one test per statement.
  */
 import type { SandboxClock } from './clock.ts';
+import { turnOfOthers } from './turn.ts';
 
 /** Which statements a rule is about. All parts must match; text is compared without case. */
 export interface StatementMatch {
@@ -23,7 +24,7 @@ export interface StatementGate {
   pauseBefore(match: StatementMatch): Pause;
   /** Delays the answers of matching requests; `count` of them, then no more. 0 ms takes the rules of that app back. */
   slowAnswers(delayMs: number, options?: { readonly appName?: string | undefined; readonly count?: number | undefined }): void;
-  /** Called by a session before each statement. @throws the signal's reason. */
+  /** Called by a session before each statement: others have their turn here too. @throws the signal's reason. */
   beforeStatement(appName: string, text: string, signal: AbortSignal): Promise<void> | undefined;
   /** Called by a session before its first answer to a request. @throws the signal's reason. */
   beforeAnswer(appName: string, signal: AbortSignal): Promise<void> | undefined;
@@ -78,7 +79,9 @@ export function createStatementGate(clock: SandboxClock): StatementGate {
           return until(rule.released, signal);
         }
       }
-      return undefined;
+      return turnOfOthers()?.then(() => {
+        signal.throwIfAborted();
+      });
     },
     beforeAnswer: (appName, signal) => {
       const rule = slow.find((each) => each.left > 0 && (each.appName === undefined || sameText(each.appName, appName)));

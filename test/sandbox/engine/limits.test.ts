@@ -57,3 +57,18 @@ test('a pattern of many wildcards is answered in the time of one', async () => {
   );
   expect(rows).toEqual([{ ends: 0, found: '0', at: '100001' }]);
 });
+
+test.each([
+  'DECLARE @i int = 0; WHILE 1 = 1 SET @i += 1',
+  'again: GOTO again',
+  'WHILE 1 = 1 BEGIN TRY SELECT 1 / 0 END TRY BEGIN CATCH END CATCH',
+])('a batch without an end leaves others their turn, and ends with an attention: %s', async (text) => {
+  const request = (await db.session({ appName: 'endless' })).request();
+  const ended = request.batch(text);
+  // Both are answered while it runs.
+  await expect
+    .poll(() => db.rows("SELECT session_id FROM sys.dm_exec_sessions WHERE program_name = N'endless' AND status = N'running'"))
+    .toHaveLength(1);
+  request.cancel();
+  await expect(ended).rejects.toMatchObject({ code: 'ECANCEL' });
+});
