@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import type { DistributedDataManager, OperatorRequest, Paused, SectionMeta } from '../manager/distributed-data-manager.ts';
+import { PatchwireError } from '../model/errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import type { Alarm } from './alarm.ts';
@@ -23,7 +24,10 @@ export interface PauseOptions {
 /** The verbs `pause` (what: load or all) and `resume`. */
 export function pauseVerbs({ delivery, desk, clock, meta, changed }: PauseOptions): readonly (readonly [string, VerbHandler])[] {
   const store = async (paused: Paused | null): Promise<void> => {
-    const { state } = meta();
+    const { state, pending } = meta();
+    if (pending) {
+      throw new PatchwireError('PW-M307', 'A script of this section stopped half-way.');
+    }
     changed(await delivery.transition({ state, newEpoch: false, reset: null, advance: {}, paused }));
     await delivery.heartbeat();
   };

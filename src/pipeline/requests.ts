@@ -32,6 +32,8 @@ export class RequestDesk {
   /** Taken, and to be answered when the next round has been delivered. */
   #later: OperatorRequest[] = [];
   #due: readonly OperatorRequest[] = [];
+  /** Begun under this lead and interrupted: the manager takes them for running, and gives them to the next leader only. */
+  readonly #interrupted = new Map<string, OperatorRequest>();
 
   constructor(options: RequestDeskOptions) {
     this.#options = options;
@@ -42,10 +44,22 @@ export class RequestDesk {
     return this.#due.length > 0;
   }
 
+  /**
+   * The lead is about to be taken: whether something is still to be done, Redis says. What was taken and not answered (its script or its answer
+   * was lost, or Redis went back) comes again; what is kept is answered. Call it when nothing of the lead before is under way.
+   */
+  forget(): void {
+    this.#taken.clear();
+    this.#later.forEach((request) => this.#take(request));
+    this.#interrupted.clear();
+    this.#due = [];
+  }
+
   /** Asks the manager once. @returns whether something is due */
   async look(): Promise<boolean> {
     const pending = await this.#options.manager.pendingRequests(this.#options.section);
-    this.#due = pending.filter(({ id }) => !this.#taken.has(id));
+    const interrupted = [...this.#interrupted.values()].filter(({ id }) => !pending.some((request) => request.id === id));
+    this.#due = [...interrupted, ...pending].filter(({ id }) => !this.#taken.has(id));
     return this.due;
   }
 
@@ -82,6 +96,7 @@ export class RequestDesk {
         await this.#do(request, handler);
       } catch (error) {
         this.#taken.delete(request.id);
+        this.#interrupted.set(request.id, request);
         this.#due = [...left, request, ...due.slice(i + 1)];
         throw error;
       }
@@ -134,8 +149,8 @@ export class RequestDesk {
       message = await handler(request);
     } catch (thrown) {
       const error = asPatchwireError(thrown);
-      // That Redis has no room is the answer to who asked for a load: nothing was begun.
-      const passes = error.kind === 'manager' && error.code !== 'PW-M318';
+      // That Redis has no room, or that the section is torn, is the answer to who asked: nothing was begun.
+      const passes = error.kind === 'manager' && error.code !== 'PW-M318' && error.code !== 'PW-M307';
       if (error !== thrown || passes || (error.retry !== 'never' && error.retry !== 'resync')) {
         throw thrown;
       }
@@ -149,6 +164,7 @@ export class RequestDesk {
 
   #take({ id }: OperatorRequest): void {
     this.#taken.add(id);
+    this.#interrupted.delete(id);
     for (const oldest of this.#taken) {
       if (this.#taken.size <= REMEMBERED) {
         break;

@@ -139,6 +139,7 @@ class Section {
   async #reign(ending: AbortSignal): Promise<SectionEnd | null> {
     const { observer, clock, heartbeatMs } = this.#options;
     await this.#mustExist(ending);
+    this.#desk.forget();
     const led = await this.#lead();
     if (led.kind === 'held') {
       await this.#standBy(led.by, led.expiresInMs, ending);
@@ -289,6 +290,8 @@ class Section {
   async #trouble(thrown: unknown, signal: AbortSignal): Promise<void> {
     const error = asPatchwireError(thrown);
     const { clock, once } = this.#options;
+    // What is told of the trouble is over when it stands by again: that is told anew.
+    this.#standingBy = false;
     if (!isFinal(error)) {
       const delayMs = this.#nextDelay(error);
       await clock.sleep(delayMs, { signal }).catch(() => {});

@@ -100,7 +100,7 @@ async function rest(world: World): Promise<void> {
   database.allowed = true;
   database.enable();
   world.ask('resume');
-  if (world.hidden || world.stored.meta?.incomplete != null) {
+  if (world.hidden || (world.stored.meta?.incomplete ?? null) !== null) {
     world.ask('reset');
   }
   let quiet = 0;
@@ -109,14 +109,21 @@ async function rest(world: World): Promise<void> {
     why = unrest(world);
     return why.length === 0 || oracle.violations.length > 0;
   };
+  const deadline = clock.monotonic() + REST_LIMIT_MS;
   try {
     while (quiet < 3 && oracle.violations.length === 0) {
-      await clock.until(atRest, REST_LIMIT_MS);
+      await clock.until(atRest, Math.max(0, deadline - clock.monotonic()));
       // Stays so, over heartbeats and confirming reads.
       await clock.advance(700);
       quiet = unrest(world).length === 0 ? quiet + 1 : 0;
     }
   } catch {
+    for (const operation of world.stored.operations.values()) {
+      world.tell(`operation ${JSON.stringify(operation)}`);
+    }
+    world.tell(
+      `leader ${world.stored.meta?.leader} lease ${JSON.stringify(world.stored.lease)} requests ${JSON.stringify(world.stored.requests)}`,
+    );
     oracle.violations.push(
       `no rest: ${why.slice(0, 4).join('; ')}; stopped at ${world.daemons.map((daemon) => `${daemon?.phase.phase} ${daemon?.phase.code}`).join(', ')}`,
     );

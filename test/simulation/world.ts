@@ -66,7 +66,13 @@ export class World {
     const { profile, isolation, filtered, gaps, claims } = setting;
     this.server = new ModelServer({ database: this.database, clock, random: this.random, profile, isolation, between });
     const exact = claims === 'confirmed' || !gaps;
-    this.oracle = new Oracle({ database: this.database, filtered, exact, current: isolation === 'snapshot' && !gaps, now: () => clock.monotonic() });
+    this.oracle = new Oracle({
+      database: this.database,
+      filtered,
+      exact,
+      current: isolation === 'snapshot' && !gaps,
+      now: () => clock.monotonic(),
+    });
     this.redis = new SimRedis({
       clock,
       random: this.random,

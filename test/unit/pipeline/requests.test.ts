@@ -178,6 +178,37 @@ describe('requests', () => {
     expect(world.replicated).toEqual(world.expected);
   });
 
+  it('L6: a purge whose script was lost is done by the same daemon when it leads again', async () => {
+    await using world = await live();
+    let lost = 0;
+    world.store.intercept = ({ method }) => (method === 'purge' && lost++ === 0 ? 'before' : null);
+    await world.ask('purge');
+    await world.until(() => world.running[0]!.ended);
+    expect(await world.running[0]!.done).toBe('purged');
+    expect(lost).toBe(2);
+  });
+
+  it('L6: a reset that the source interrupts is done when the source is back, however often it is looked for meanwhile', async () => {
+    await using world = await live();
+    for (let n = 0; n < 8; n += 1) {
+      world.tracker.fail('describe', new PatchwireError('PW-S201', 'connection lost'));
+    }
+    const { epoch } = world.stored.meta!;
+    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'done' });
+    expect(world.stored.meta!.epoch).not.toBe(epoch);
+  });
+
+  it.each(['resume', 'pause', 'set'])('L6: a %s before it does not keep a reset from mending a torn section', async (verb) => {
+    await using world = await live();
+    Object.assign(world.stored.meta!, { pending: 'torn', paused: { what: 'load', who: 'x', atMs: 0 } });
+    await world.clock.advance(10_000);
+    const before = await world.ask(verb, { to: '1' });
+    const reset = await world.ask('reset');
+    expect(await answer(world, before)).toMatchObject({ state: 'failed', code: 'PW-M307' });
+    expect(await answer(world, reset)).toMatchObject({ state: 'done' });
+    expect(world.stored.meta!.pending).toBe('');
+  });
+
   it('L6: a section that was torn half-way is mended by a reset', async () => {
     await using world = await live();
     await world.stop(world.running[0]!);

@@ -69,6 +69,18 @@ describe('section', () => {
     await expect(running.done).rejects.toBe(reason);
   });
 
+  it('says that it stands by again after trouble: what it said of the trouble does not stay', async () => {
+    await using world = await live();
+    const phases: string[] = [];
+    world.start({ observer: { ...world.observer, phase: (phase) => phases.push(phase) } });
+    await world.until(() => phases.at(-1) === 'standby');
+    world.stored.meta!.pending = 'torn';
+    await world.until(() => phases.at(-1) === 'stopped');
+    world.stored.meta!.pending = '';
+    world.stored.lease = { holder: 'another', expiresAtMs: world.clock.now() + 1e9 };
+    await world.until(() => phases.at(-1) === 'standby');
+  });
+
   it('stands by while another daemon leads, and takes over when its lease runs out', async () => {
     await using world = await live();
     const second = world.start();
