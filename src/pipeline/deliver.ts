@@ -197,10 +197,15 @@ export class Delivery {
     }
   }
 
-  /** Changes state, epoch or source, after everything sent before it. Its position is taken as it is: it may go back. */
-  async transition(transition: Transition): Promise<SectionMeta> {
+  /**
+   * Changes state, epoch or source, after everything sent before it. Its position is taken as it is: it may go back. Where it says nothing of the
+   * position, what waits for a heartbeat rides on it.
+   */
+  async transition(asked: Transition): Promise<SectionMeta> {
     const { manager, section, observer } = this.#options;
     const { answer } = await this.#send(() => {
+      const stays = asked.reset === null && Object.keys(asked.advance).length === 0;
+      const transition: Transition = stays ? { ...asked, advance: this.#take({}) } : asked;
       this.#idle = null;
       this.#incomplete = transition.incomplete === undefined ? this.#incomplete : transition.incomplete !== null;
       const cleared = transition.newEpoch || transition.state === 'loading' || this.#incomplete;
@@ -209,8 +214,9 @@ export class Delivery {
       return manager.transition(section, transition);
     });
     const meta = await answer;
-    if (transition.reset !== null && (transition.newEpoch || transition.reset.phase === 'end')) {
-      observer.reset(transition.reset.reason);
+    const { reset, newEpoch } = asked;
+    if (reset !== null && (newEpoch || reset.phase === 'end')) {
+      observer.reset(reset.reason);
     }
     return meta;
   }

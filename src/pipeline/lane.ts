@@ -127,7 +127,7 @@ class Lane {
     if (this.#pages !== null) {
       return;
     }
-    const { observer, rowCounts, logger, initial = 'full' } = this.#options;
+    const { observer, rowCounts, delivery, logger, initial = 'full' } = this.#options;
     if (this.#meta.pending) {
       throw new PatchwireError('PW-M307', 'A script of this section stopped half-way.');
     }
@@ -147,13 +147,14 @@ class Lane {
     }
     if (this.#meta.state === 'live') {
       observer.phase('live');
-      this.#follow(readAgainFrom(this.#meta));
+      this.#follow(readAgainFrom(delivery.position));
     } else if (this.#meta.cursor === null) {
       await this.#beginLoad(true, 'load without a cursor');
     } else {
       observer.phase('loading');
-      this.#load = new Load(this.#options, this.#table, this.#meta.cursor);
-      this.#follow(readAgainFrom(this.#meta));
+      // A load that is under way (a request that stopped the reading came to nothing) is further than `meta` says.
+      this.#load ??= new Load(this.#options, this.#table, this.#meta.cursor);
+      this.#follow(readAgainFrom(delivery.position));
     }
   }
 
@@ -177,7 +178,7 @@ class Lane {
     this.#meta = meta;
     this.#options.observer.leading(meta);
     if (meta.paused?.what === 'all') {
-      this.#ends = { kind: 'paused' };
+      this.#ends ??= { kind: 'paused' };
     }
   }
 
@@ -316,7 +317,8 @@ class Lane {
         throw new PatchwireError('PW-C109', 'The section is loading, and the load needs the changes since it began.');
       }
     } finally {
-      this.#follow(readAgainFrom(this.#meta));
+      // Where reading is by now, not where it was when the lead was taken.
+      this.#follow(readAgainFrom(delivery.position));
     }
     const { checkpoint, confirmed, skips } = target;
     const { incomplete } = this.#meta;

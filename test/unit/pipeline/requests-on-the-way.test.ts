@@ -1,0 +1,87 @@
+/** What operators ask while something is under way: nothing that was read, cleared or asked for is lost or done twice by it. */
+import { describe, expect, it } from 'vitest';
+import type { OperationProgress } from '../../../src/manager/distributed-data-manager.ts';
+import { PatchwireError } from '../../../src/model/errors.ts';
+import { SECTION, World } from './world.ts';
+
+const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
+
+async function answer(world: World, id: string): Promise<OperationProgress> {
+  const manager = world.manager();
+  let found: OperationProgress | null = null;
+  await world.until(async () => {
+    found = await manager.operation(SECTION, id);
+    return found !== null && (found as OperationProgress).state !== 'running';
+  });
+  return found!;
+}
+
+async function live(): Promise<World> {
+  const world = new World();
+  world.tracker.commit({ a: doc(1), b: doc(2) });
+  world.start();
+  await world.untilCaughtUp();
+  return world;
+}
+
+describe('requests on the way', () => {
+  it('a pause of the load of a live section takes no claim away that waits for a heartbeat', async () => {
+    await using world = await live();
+    // Read, proved, and waiting: nothing was written by it.
+    const heartbeats = world.replica.of('heartbeat').length;
+    await world.until(() => world.replica.of('heartbeat').length > heartbeats);
+    world.tracker.elsewhere();
+    await world.ask('pause', { what: 'load' });
+    await world.until(() => world.stored.meta?.paused !== null, 10_000);
+    await world.until(() => world.stored.meta?.upTo === world.tracker.version, 60_000);
+    world.tracker.elsewhere();
+    await world.ask('resume');
+    await world.until(() => world.stored.meta?.paused === null, 10_000);
+    await world.until(() => world.stored.meta?.upTo === world.tracker.version, 60_000);
+  });
+
+  it('a request that is refused does not take reading back to where the lead began', async () => {
+    await using world = await live();
+    for (let i = 0; i < 5; i += 1) {
+      world.tracker.commit({ a: doc(1, i) });
+      await world.untilCaughtUp();
+      await world.clock.advance(10_000);
+    }
+    // Retention has passed what was current when the lead was taken.
+    world.tracker.minValid = world.stored.meta!.confirmed;
+    expect(await answer(world, await world.ask('set', { to: 'nonsense' }))).toMatchObject({ state: 'failed', code: 'PW-C109' });
+    world.tracker.commit({ a: doc(1, 'on') });
+    await world.untilCaughtUp();
+    world.store.room = 0;
+    world.tracker.uncommittedRows = 60;
+    world.tracker.minValid = world.stored.meta!.confirmed;
+    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'failed', code: 'PW-M318' });
+    world.tracker.uncommittedRows = 0;
+    world.tracker.commit({ a: doc(1, 'and on') });
+    await world.untilCaughtUp();
+    expect(world.errors).not.toContain('PW-S211');
+    expect(world.replicated).toEqual(world.expected);
+  });
+
+  it('a reset that is refused while the section loads lets the load go on where it is', async () => {
+    await using world = new World({ loadRows: 1 });
+    world.tracker.commit(Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`k${String(n).padStart(2, '0')}`, doc(n)])));
+    world.start({ load: { rowsPerSecond: 1 } });
+    await world.until(() => (world.stored.meta?.cursor?.rows ?? 0) >= 8);
+    world.tracker.fail('describe', new PatchwireError('PW-S208', 'the column is gone'));
+    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'failed', code: 'PW-S208' });
+    await world.clock.advance(1500);
+    expect(world.stored.meta!.cursor!.rows).toBeGreaterThanOrEqual(8);
+    await world.untilCaughtUp();
+    expect(world.documents).toEqual(world.expected);
+    expect(world.tracker.calls.filter((call) => call === 'readLoadPage').length).toBeLessThanOrEqual(22);
+  });
+
+  it('a purge that is followed at once by a pause is done', async () => {
+    await using world = await live();
+    await world.ask('purge');
+    await world.ask('pause');
+    await world.until(() => world.running[0]!.ended, 60_000);
+    expect(await world.running[0]!.done).toBe('purged');
+  });
+});
