@@ -9,6 +9,7 @@ import { runOverflow } from '../sql/nesting.ts';
 import type { SessionState } from './session-state.ts';
 import type { Transaction } from './transaction.ts';
 import { WaitSignal } from './transaction.ts';
+import { beginsToRun } from './turn.ts';
 import { waitFor } from './wait-graph.ts';
 
 /**
@@ -34,6 +35,7 @@ export async function atomically<T>(
       if (session.closed) {
         throw new Error('the session has been ended');
       }
+      beginsToRun();
       const result = run(new StatementContext(session, transaction, frame));
       if (!own && session.doomed && transaction.log.length > mark) {
         throw new SqlError(

@@ -9,6 +9,7 @@ import type { SqlError } from '../session.ts';
 import type { ColumnOrigin, SqlType, SqlValue } from '../sql-types.ts';
 import type { Table } from './catalog.ts';
 import type { QueryScope } from './query-scope.ts';
+import { rowWasRead } from './turn.ts';
 
 export interface PlanColumn {
   readonly name: string;
@@ -83,6 +84,7 @@ export function isSubset(slots: ReadonlySet<number>, of: ReadonlySet<number>): b
 }
 
 export function passes(conjuncts: readonly Conjunct[], ctx: EvalContext): boolean {
+  rowWasRead();
   for (const conjunct of conjuncts) {
     if (!conjunct.test(ctx)) {
       return false;
