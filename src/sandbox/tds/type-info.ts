@@ -216,7 +216,7 @@ const FIXED_IDS: ReadonlyMap<SqlType['name'], number> = new Map([...FIXED_TYPES]
 /**
  * Reads the description of a parameter's type.
  * @param collation the name of the session's collation: the type that a parameter without one gets.
- * @throws SqlError 8009 for types that exist but are not taken as parameters (sql_variant, table, CLR types, json, vector); ProtocolError for nonsense.
+ * @throws SqlError 8009 for types that exist but are not taken here (sql_variant, CLR types, json, vector, a table inside a table); ProtocolError for nonsense.
  */
 export function readTypeInfo(reader: ByteReader, collation: string): WireType {
   const id = reader.u8();

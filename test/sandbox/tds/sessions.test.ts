@@ -223,7 +223,6 @@ describe('requests', () => {
     ['json', 0xf4],
     ['vector', 0xf5],
     ['CLR type', 0xf0],
-    ['table-valued', 0xf3],
     ['sql_variant', 0x62],
   ])('a parameter of the type %s is refused by name, and the connection goes on', async (name, id) => {
     using client = await loggedIn();
