@@ -173,7 +173,7 @@ describe('results', () => {
   });
 
   test('a table-valued parameter of a type that is not there is refused', async () => {
-    const table = new sql.Table();
+    const table = new sql.Table('dbo.list');
     table.columns.add('n', sql.Int);
     table.rows.add(1);
     const request = db.pool.request().input('list', sql.TVP('dbo.list'), table);
