@@ -27,6 +27,7 @@ export default defineConfig({
           setupFiles: [new URL('./setup/conformance-environment.ts', import.meta.url).pathname],
         },
       },
+      { extends: true, test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'] } },
       { extends: true, test: { name: 'contract', include: ['test/contract/**/*.test.ts'], exclude: conformance } },
       {
         extends: true,

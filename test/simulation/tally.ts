@@ -1,0 +1,74 @@
+/** How often what occurred over many histories, as a table, and what occurred too seldom to prove anything. */
+import { ACTION_NAMES } from './actions.ts';
+import type { History } from './history.ts';
+import type { Outcome } from './run.ts';
+
+const CRASHES = ['manager', 'tracker', 'clock'].flatMap((port) => [`${port} before`, `${port} after`]);
+const PROFILES = ['implied', 'live', 'worst'];
+const ISOLATIONS = ['snapshot', 'readCommitted', 'committedSnapshot'];
+
+export class Tally {
+  histories = 0;
+  actions = 0;
+  virtualMs = 0;
+  readonly #counts = new Map<string, Map<string, number>>();
+  readonly #crashPoints = new Set<string>();
+
+  constructor() {
+    const sections: readonly (readonly [string, readonly string[]])[] = [
+      ['action', ACTION_NAMES],
+      ['profile', PROFILES],
+      ['isolation', ISOLATIONS],
+      ['claims', ['implied', 'confirmed']],
+      ['crash', CRASHES],
+      ['check', ['documents', 'claims', 'equalReplicas', 'replicaClaims']],
+    ];
+    for (const [section, names] of sections) {
+      this.#counts.set(section, new Map(names.map((name) => [name, 0])));
+    }
+  }
+
+  add({ setting, actions }: History, { crashes, checks, codes, virtualMs }: Outcome): void {
+    this.histories += 1;
+    this.actions += actions.length;
+    this.virtualMs += virtualMs;
+    actions.forEach(({ name }) => this.#count('action', name, 1));
+    this.#count('profile', setting.profile, 1);
+    this.#count('isolation', setting.isolation, 1);
+    this.#count('claims', setting.claims, 1);
+    crashes.forEach((times, point) => {
+      this.#crashPoints.add(point);
+      const [call = '', side = ''] = point.split(' ');
+      this.#count('crash', `${call.split('.')[0]} ${side}`, times);
+    });
+    Object.entries(checks).forEach(([name, times]) => this.#count('check', name, times));
+    codes.forEach((times, code) => this.#count('code', code, times));
+  }
+
+  /** What occurred less often than that. */
+  seldom(least: number): string[] {
+    return [...this.#counts].flatMap(([section, counts]) =>
+      section === 'code' ? [] : [...counts].flatMap(([name, times]) => (times < least ? [`${section} ${name}: ${times}`] : [])),
+    );
+  }
+
+  toString(): string {
+    const lines = [
+      `${this.histories} histories, ${this.actions} actions, ${(this.virtualMs / 3_600_000).toFixed(1)} hours of virtual time, ${this.#crashPoints.size} different points of crashes`,
+    ];
+    for (const [section, counts] of this.#counts) {
+      const cells = [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, times]) => `${name} ${times}`.padEnd(28));
+      lines.push(`${section}:`);
+      for (let at = 0; at < cells.length; at += 5) {
+        lines.push(`  ${cells.slice(at, at + 5).join('')}`.trimEnd());
+      }
+    }
+    return lines.join('\n');
+  }
+
+  #count(section: string, name: string, times: number): void {
+    const counts = this.#counts.get(section) ?? new Map<string, number>();
+    this.#counts.set(section, counts);
+    counts.set(name, (counts.get(name) ?? 0) + times);
+  }
+}
