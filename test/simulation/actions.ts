@@ -5,6 +5,7 @@
  */
 import { seededRandom, type Random } from '../../src/lib/random.ts';
 import type { Row, Transaction, Value } from './model-database.ts';
+import type { SimDaemon } from './sim-daemon.ts';
 import { KEYS, type World } from './world.ts';
 
 export interface Action {
@@ -288,11 +289,17 @@ const BREAKS = {
   },
 } satisfies Record<string, Perform>;
 
+function living(world: World, random: Random): SimDaemon | undefined {
+  const alive = world.daemons.filter((daemon) => daemon !== null && daemon.alive) as SimDaemon[];
+  return alive[int(random, alive.length)];
+}
+
 const FAULTS = {
-  crash: (world, random) => world.daemons[int(random, 2)]?.crashAt(1 + int(random, 14), random() < 0.5 ? 'before' : 'after'),
+  crash: (world, random) => living(world, random)?.crashAt(1 + int(random, 14), random() < 0.5 ? 'before' : 'after'),
+  crashSoon: (world, random) => living(world, random)?.crashAt(1 + int(random, 3), random() < 0.5 ? 'before' : 'after'),
   kill: (world, random) => world.kill(int(random, 2)),
-  terminate: (world, random) => world.daemons[int(random, 2)]?.stop(),
-  freeze: (world, random) => world.daemons[int(random, 2)]?.freeze(random() * 6000),
+  terminate: (world, random) => living(world, random)?.stop(),
+  freeze: (world, random) => living(world, random)?.freeze(random() * 6000),
   secondDaemon: (world) => world.start(1),
   lostBefore: (world) => world.redis.faults.push('lostBefore'),
   lostAfter: (world) => world.redis.faults.push('lostAfter'),

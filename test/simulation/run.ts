@@ -95,7 +95,7 @@ async function rest(world: World): Promise<void> {
   [0, 1].forEach((writer) => database.rollback(writer));
   redis.faults.length = 0;
   server.cuts.length = 0;
-  await clock.advance(3100);
+  server.slowMs = 0;
   database.databaseTracking = true;
   database.allowed = true;
   database.enable();
@@ -111,7 +111,7 @@ async function rest(world: World): Promise<void> {
   };
   const deadline = clock.monotonic() + REST_LIMIT_MS;
   try {
-    while (quiet < 3 && oracle.violations.length === 0) {
+    while (quiet < 2 && oracle.violations.length === 0) {
       await clock.until(atRest, Math.max(0, deadline - clock.monotonic()));
       // Stays so, over heartbeats and confirming reads.
       await clock.advance(700);

@@ -7,6 +7,14 @@ const CRASHES = ['manager', 'tracker', 'clock'].flatMap((port) => [`${port} befo
 const PROFILES = ['implied', 'live', 'worst'];
 const ISOLATIONS = ['snapshot', 'readCommitted', 'committedSnapshot'];
 
+export interface TallyJson {
+  readonly histories: number;
+  readonly actions: number;
+  readonly virtualMs: number;
+  readonly counts: readonly (readonly [string, readonly (readonly [string, number])[]])[];
+  readonly crashPoints: readonly string[];
+}
+
 export class Tally {
   histories = 0;
   actions = 0;
@@ -43,6 +51,20 @@ export class Tally {
     });
     Object.entries(checks).forEach(([name, times]) => this.#count('check', name, times));
     codes.forEach((times, code) => this.#count('code', code, times));
+  }
+
+  toJSON(): TallyJson {
+    const { histories, actions, virtualMs } = this;
+    const counts = [...this.#counts].map(([section, names]): [string, [string, number][]] => [section, [...names]]);
+    return { histories, actions, virtualMs, counts, crashPoints: [...this.#crashPoints] };
+  }
+
+  merge({ histories, actions, virtualMs, counts, crashPoints }: TallyJson): void {
+    this.histories += histories;
+    this.actions += actions;
+    this.virtualMs += virtualMs;
+    counts.forEach(([section, names]) => names.forEach(([name, times]) => this.#count(section, name, times)));
+    crashPoints.forEach((point) => this.#crashPoints.add(point));
   }
 
   /** What occurred less often than that. */

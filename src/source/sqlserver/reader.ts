@@ -72,7 +72,13 @@ export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLi
     count: countQuery(plan, limits),
   };
   const sizes = existingSizes(plan.key.length);
-  const existingTexts = new Map(sizes.map((size) => [size, existingQuery(plan, limits, size)]));
+  const existingTexts = new Map<number, string>();
+  /** Made when a sweep asks first: the largest is long, and most descriptions never need it. */
+  const existingText = (size: number): string => {
+    const text = existingTexts.get(size) ?? existingQuery(plan, limits, size);
+    existingTexts.set(size, text);
+    return text;
+  };
   const common = (pageRows: number): readonly Parameter[] => [
     { name: 'rows', type: mssql.Int, value: pageRows },
     ...(plan.unbounded ? [{ name: 'maxValue', type: mssql.BigInt, value: String(limits.maxDocumentBytes) }] : []),
@@ -141,7 +147,7 @@ export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLi
       for (let start = 0; start < dataKeys.length; start += largest) {
         const chunk = dataKeys.slice(start, start + largest);
         const size = sizes.find((each) => each >= chunk.length) ?? largest;
-        const text = existingTexts.get(size) ?? '';
+        const text = existingText(size);
         await run({
           text,
           parameters: existingParameters(plan, chunk, size),
