@@ -64,7 +64,7 @@ export class Output {
   }
 
   /**
-   * Asks on the terminal; only `y` and `yes` are a yes.
+   * Asks on the terminal; only `y` and `yes` are a yes, Ctrl-C and Ctrl-D are a no.
    * @throws PatchwireError PW-C110 when stdin is no terminal; the signal's reason when it fires
    */
   async confirm(question: string, signal?: AbortSignal): Promise<boolean> {
@@ -75,6 +75,14 @@ export class Output {
     try {
       const answer = await lines.question(`${this.#hide(question)} [y/N] `, signal === undefined ? {} : { signal });
       return /^y(es)?$/iu.test(answer.trim());
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof Error && error.name === 'AbortError') {
+        // The answer to what stands on the line before.
+        this.note('');
+        return false;
+      }
+      throw error;
     } finally {
       lines.close();
     }

@@ -1,7 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { EXIT_CODE_TABLE } from '../../src/cli/exit-codes.ts';
+import { buildProgram } from '../../src/cli/program.ts';
 import { knownKeys, takesAnyName, takesIndex } from '../../src/config/known-keys.ts';
 import { CATALOGUE } from '../../src/model/error-catalogue.ts';
 
@@ -30,6 +33,62 @@ describe('README', () => {
     );
     expect(names.length).toBeGreaterThan(20);
     expect(firstCells.filter((cell) => cell.startsWith('patchwire_')).toSorted()).toEqual(names.toSorted());
+  });
+
+  it('lists every command with its options, and no other', () => {
+    const commands = new Map<string, readonly string[]>();
+    const walk = (command: Command, path: string): void => {
+      if (command.commands.length === 0) {
+        commands.set(
+          path,
+          command.options.filter(({ hidden }) => !hidden).flatMap(({ long }) => long ?? []),
+        );
+      }
+      command.commands.forEach((inner) => walk(inner, `${path} ${inner.name()}`));
+    };
+    walk(
+      buildProgram(() => undefined),
+      'patchwire',
+    );
+    // Several rows may be about one command.
+    const rows = [...readme.matchAll(/^\| `(patchwire [^`]+)` +\|(.*)\|$/gm)].map(([, head = '', rest = '']) => ({
+      name: [...commands.keys()].filter((name) => head === name || head.startsWith(`${name} `)).toSorted((a, b) => b.length - a.length)[0],
+      head,
+      options: [...`${head} ${rest}`.matchAll(/--[a-z-]+/gu)].map(([option]) => option),
+    }));
+    expect(rows.filter(({ name }) => name === undefined).map(({ head }) => head)).toEqual([]);
+    // What many commands have stands below the table; the last is for the completion script alone.
+    const shared = new Set([...(/^Every command has .*$/mu.exec(readme)?.[0] ?? '').matchAll(/--[a-z-]+/gu)].map(([option]) => option));
+    const told = new Set([...shared, '--complete']);
+    const missing = [...commands].flatMap(([name, options]) => {
+      const own = rows.filter((row) => row.name === name);
+      const text = own.flatMap((row) => row.options);
+      return own.length === 0
+        ? [name]
+        : options.filter((option) => !text.includes(option) && !told.has(option)).map((option) => `${name} ${option}`);
+    });
+    expect(missing).toEqual([]);
+    const every = new Set([...commands.values()].flat());
+    expect(rows.flatMap(({ options }) => options).filter((option) => !every.has(option))).toEqual([]);
+  });
+
+  it('lists every endpoint and every exit code, and no other', () => {
+    const served = sources.flatMap((text) => [...text.matchAll(/\bserver\.(get|post|put|delete)\('([^']+)'/gu)]);
+    expect(served.length).toBeGreaterThan(2);
+    expect(firstCells.filter((cell) => /^(?:GET|POST|PUT|DELETE) /u.test(cell)).toSorted()).toEqual(
+      served.map(([, method = '', path = '']) => `${method.toUpperCase()} ${path}`).toSorted(),
+    );
+    const [, table = ''] = readme.split('| exit code |');
+    const codes = [...(table.split('\n\n')[0] ?? '').matchAll(/^\| ([0-9, ]+?) +\|/gmu)].flatMap(([, cell = '']) =>
+      cell.split(', ').map(Number),
+    );
+    // 143 is told beside 130.
+    expect(codes).toEqual([...EXIT_CODE_TABLE.map(({ code }) => code), 143]);
+  });
+
+  it('links only to files that are there', () => {
+    const links = [...readme.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/gu)].map(([, file = '']) => file);
+    expect(links.filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });
 
   it('uses only error codes that the catalogue has', () => {
