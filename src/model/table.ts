@@ -71,6 +71,14 @@ export interface SourceIdentity {
   readonly recorded: { readonly serverName: string; readonly databaseId: number; readonly createDate: string };
 }
 
+/** What of an identity proves where data came from; what is recorded beside it a failover without loss changes (L5). */
+export const PROVING = ['serviceBrokerGuid', 'database', 'objectId', 'beginVersion'] as const;
+
+/** Whether data of one is data of the other: the same table of the same database, projected in the same way. */
+export function isSameSource(a: SourceIdentity, b: SourceIdentity): boolean {
+  return a.fingerprint === b.fingerprint && PROVING.every((field) => a[field] === b[field]);
+}
+
 /** A table as described by its source: the handle for every read. */
 export interface TrackedTable {
   readonly source: string;

@@ -5,7 +5,7 @@
 import type { SectionMeta } from '../manager/distributed-data-manager.ts';
 import type { TrackingPosition } from '../model/change.ts';
 import { PatchwireError } from '../model/errors.ts';
-import type { SourceIdentity, TrackedTable } from '../model/table.ts';
+import { PROVING, type SourceIdentity, type TrackedTable } from '../model/table.ts';
 import { parseVersion, type Version } from '../model/version.ts';
 import type { Probe } from '../source/change-tracker.ts';
 
@@ -13,8 +13,6 @@ import type { Probe } from '../source/change-tracker.ts';
 export function readAgainFrom({ confirmed, high }: Pick<SectionMeta, 'confirmed' | 'high'>): TrackingPosition {
   return { checkpoint: confirmed, confirmed, high };
 }
-
-const PROVING = ['serviceBrokerGuid', 'database', 'objectId', 'beginVersion'] as const;
 
 /**
  * Refuses a table that is not the one that the section's data came from, or that is projected otherwise (L5).

@@ -105,6 +105,26 @@ export function holdsContract(given: () => { readonly bench: ManagerBench; reado
     expect((await bench.state(S)).changes).toEqual(before.changes);
   });
 
+  it('documents that were made by another projection since are not adopted, though their versions are the same', async () => {
+    const { bench, manager } = given();
+    await live(manager);
+    await manager.publish(batch([upsert('1', '5', null)], { checkpoint: 5n, upTo: 5n }));
+    const exported = await exportOf(manager);
+    await manager.transition(S, {
+      state: 'loading',
+      newEpoch: true,
+      reset: { phase: 'begin', reason: 'another hash key' },
+      advance: { checkpoint: 5n },
+      source: { ...SOURCE, fingerprint: 'another' },
+    });
+    await manager.store(batch([upsert('1', '5', '5')], {}));
+    await manager.resign(S);
+    const before = await bench.state(S);
+    const other = bench.manager();
+    expect(await other.adopt(S, exported, { replace: true })).toEqual({ kind: 'differs', documents: 1, missing: 0 });
+    expect(await bench.state(S)).toEqual(before);
+  });
+
   it('nothing is adopted over a section that lives unless it is replaced, and never under a leader', async () => {
     const { bench, manager } = given();
     await live(manager);

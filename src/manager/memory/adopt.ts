@@ -1,5 +1,6 @@
 /** Giving documents that are there an exported position, over plain maps: what scripts/adopt.ts of the Redis adapter does. */
 import { PatchwireError } from '../../model/errors.ts';
+import { isSameSource } from '../../model/table.ts';
 import { Digest } from '../../wire/digest.ts';
 import { sectionKeys } from '../../wire/keys.ts';
 import { STORE_FORMAT, WHOLE_FORMAT } from '../../wire/messages.ts';
@@ -36,8 +37,10 @@ export function adoptSection({ store, partition, section, managerId, nowMs, expo
       throw new PatchwireError('PW-M307', `adopting section ${section}: a purge was not finished`);
     }
   }
+  // Under another projection documents of the same versions are other documents.
+  const foreign = meta !== null && meta.source !== null && !isSameSource(meta.source, exported.source);
   const missing = [...index.values()].filter(({ dataKey }) => !documents.has(dataKey)).length;
-  if (missing > 0 || index.size !== exported.count || digestOf(stored) !== exported.digest) {
+  if (foreign || missing > 0 || index.size !== exported.count || digestOf(stored) !== exported.digest) {
     return { kind: 'differs', documents: index.size, missing };
   }
   const { checkpoint, confirmed, high, upTo, source, incomplete } = exported;

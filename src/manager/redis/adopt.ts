@@ -3,6 +3,7 @@
  * the export: the digest over identities and versions says so, and every document must be there. Where they are not, nothing is written.
  */
 import { PatchwireError } from '../../model/errors.ts';
+import { isSameSource } from '../../model/table.ts';
 import { formatVersion } from '../../model/version.ts';
 import { Digest } from '../../wire/digest.ts';
 import { decodeIndexEntry, type SectionKeys } from '../../wire/keys.ts';
@@ -38,7 +39,9 @@ export async function adoptSection(
   for (const [identity, version] of versions) {
     digest.toggle(identity, version);
   }
-  if (missing > 0 || versions.size !== exported.count || digest.toString() !== exported.digest) {
+  // Under another projection documents of the same versions are other documents.
+  const foreign = found !== null && found.source !== null && !isSameSource(found.source, exported.source);
+  if (foreign || missing > 0 || versions.size !== exported.count || digest.toString() !== exported.digest) {
     return { kind: 'differs', documents: versions.size, missing };
   }
   const epoch = newId();
