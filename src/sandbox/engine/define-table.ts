@@ -32,6 +32,15 @@ export interface TableDraft {
   lastColumnId: number;
 }
 
+/** @throws SqlError 1702 */
+function requireRoom(draft: TableDraft, { name, line }: ColumnDefinition, statement: string): void {
+  if (draft.columns.length >= 1024) {
+    throw new SqlError(1702, `${statement} failed because column '${name}' in table '${draft.name}' exceeds the maximum of 1024 columns.`, {
+      line,
+    });
+  }
+}
+
 /** @throws SqlError 2705 */
 function requireNewName(draft: TableDraft, name: string, line: number): void {
   if (draft.columns.some((column) => sameName(column.name, name))) {
@@ -113,6 +122,7 @@ export function fillDraft(
   try {
     for (const definition of columns) {
       requireFreeName(draft, definition.default?.name ?? null, definition.line);
+      requireRoom(draft, definition, owner === null ? 'CREATE TABLE' : 'ALTER TABLE');
       draft.columns.push(defineColumn(draft, definition));
       if (definition.default !== null) {
         checkDefault(context, draft, definition.default.expression);

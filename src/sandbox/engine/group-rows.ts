@@ -13,6 +13,7 @@ import { compileCondition, compileExpression, rowHasher } from './expressions.ts
 import type { Rows, Source } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
 import { refineScope } from './query-scope.ts';
+import { rowWasRead } from './turn.ts';
 
 export interface Grouping {
   readonly scope: QueryScope;
@@ -122,6 +123,7 @@ export function groupRows(
         for (const _ of base()) {
           const all = groups.map(({ compiled }) => compiled.evaluate(ctx));
           for (const [number, set] of sets.entries()) {
+            rowWasRead();
             const keys = set === null ? all : all.map((value, index) => (set.has(index) ? value : null));
             const key = `${number}/${hash(keys)}`;
             let group = found.get(key);

@@ -50,6 +50,9 @@ const RESERVED = new Set(
   ).split(' '),
 );
 
+const LONGEST_NAME = 128;
+const NAMES: ReadonlySet<TokenType> = new Set<TokenType>(['word', 'quoted', 'variable']);
+
 const SPACE = /[\s\u00a0\u200b\ufeff]*/y;
 const WORD = /[\p{L}_#][\p{L}\p{N}_@#$]*|\$(?:action|identity|rowguid)\b/iuy;
 const VARIABLE = /@@?[\p{L}\p{N}_@#$]*/uy;
@@ -60,7 +63,7 @@ const SYMBOL = /<>|!=|<=|>=|!<|!>|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|::|[-+*/%&|^~=<>(
 
 /**
  * @returns the tokens, the last of type 'end'.
- * @throws SqlError 102 (a character that begins nothing), 105 (open quote), 113 (open comment), 1038 (empty name).
+ * @throws SqlError 103 (a name of more than 128 characters), 102 (a character that begins nothing), 105 (open quote), 113 (open comment), 1038 (empty name).
  */
 export function tokenize(text: string, quotedIdentifier: boolean): Token[] {
   const tokens: Token[] = [];
@@ -78,6 +81,17 @@ export function tokenize(text: string, quotedIdentifier: boolean): Token[] {
     }
   };
   const push = (type: TokenType, end: number, value: string): void => {
+    if (value.length > LONGEST_NAME && NAMES.has(type)) {
+      throw new SqlError(
+        103,
+        `The identifier that starts with '${value.slice(0, LONGEST_NAME)}' is too long. Maximum length is ${LONGEST_NAME}.`,
+        {
+          class: 15,
+          state: 4,
+          line,
+        },
+      );
+    }
     tokens.push({ type, text: text.slice(at, end), value, line, position: at, end });
     at = end;
   };

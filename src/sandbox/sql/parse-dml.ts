@@ -79,7 +79,16 @@ function isQueryStart(cursor: Cursor, ahead: number): boolean {
 
 function parseInsertSource(cursor: Cursor): InsertSource {
   if (cursor.takeWord('VALUES')) {
-    return { kind: 'values', rows: cursor.list(() => cursor.bracketed(() => cursor.literalItem() ?? parseExpression(cursor))) };
+    const { line } = cursor.token;
+    const rows = cursor.list(() => cursor.bracketed(() => cursor.literalItem() ?? parseExpression(cursor)));
+    if (rows.length > 1000) {
+      throw new SqlError(
+        10_738,
+        'The number of row value expressions in the INSERT statement exceeds the maximum allowed number of 1000 row values.',
+        { class: 15, line },
+      );
+    }
+    return { kind: 'values', rows };
   }
   if (cursor.takeWord('DEFAULT')) {
     cursor.expectWord('VALUES');

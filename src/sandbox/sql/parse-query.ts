@@ -142,6 +142,12 @@ function parseSpecification(cursor: Cursor): QuerySpecification {
   }
   const top = parseTop(cursor);
   const items = cursor.list(() => parseSelectItem(cursor));
+  if (items.length > 4096) {
+    throw new SqlError(1056, 'The number of elements in the select list exceeds the maximum allowed number of 4096 elements.', {
+      class: 15,
+      line: at.line,
+    });
+  }
   const into = cursor.takeWord('INTO') ? cursor.objectName() : null;
   const from = cursor.takeWord('FROM') ? parseSources(cursor) : null;
   const where = cursor.takeWord('WHERE') ? parseCondition(cursor) : null;
@@ -189,7 +195,7 @@ function parseGroupBy(cursor: Cursor): GroupBy {
     }
     if (cursor.isWord('CUBE') && cursor.isSymbol('(', 1)) {
       cursor.next();
-      return cube(cursor.bracketed(composite));
+      return cube(cursor.bracketed(composite), cursor.token.line);
     }
     if (!inSets && cursor.takeWord('GROUPING')) {
       cursor.expectWord('SETS');
@@ -206,6 +212,7 @@ function parseGroupBy(cursor: Cursor): GroupBy {
   let sets: number[][] = [[]];
   do {
     const more = element(false);
+    requireFewSets(sets.length * more.length, cursor.token.line);
     sets = sets.flatMap((set) => more.map((each) => [...set, ...each]));
   } while (cursor.takeSymbol(','));
   if (cursor.takeWord('WITH')) {
@@ -214,7 +221,7 @@ function parseGroupBy(cursor: Cursor): GroupBy {
     if (extended || (!rolled && !cursor.takeWord('CUBE'))) {
       cursor.fail();
     }
-    return { items, sets: rolled ? rollup(all) : cube(all) };
+    return { items, sets: rolled ? rollup(all) : cube(all, cursor.token.line) };
   }
   return { items, sets: extended ? sets : null };
 }
@@ -234,9 +241,22 @@ function rollup(items: readonly (readonly number[])[]): number[][] {
   return [...items, []].map((_, index) => items.slice(0, items.length - index).flat());
 }
 
-function cube(items: readonly (readonly number[])[]): number[][] {
+/** @throws SqlError 10703 */
+function requireFewSets(count: number, line: number): void {
+  if (count > 4096) {
+    throw new SqlError(10_703, 'Too many grouping sets. The maximum number is 4096.', { class: 15, line });
+  }
+}
+
+/** @throws SqlError 10703 */
+function cube(items: readonly (readonly number[])[], line: number): number[][] {
+  requireFewSets(2 ** items.length, line);
+  return subsets(items);
+}
+
+function subsets(items: readonly (readonly number[])[]): number[][] {
   const [first, ...rest] = items;
-  return first === undefined ? [[]] : [...cube(rest).map((set) => [...first, ...set]), ...cube(rest)];
+  return first === undefined ? [[]] : [...subsets(rest).map((set) => [...first, ...set]), ...subsets(rest)];
 }
 
 /** TOP (n) | TOP n [PERCENT] [WITH TIES]; null without TOP. */

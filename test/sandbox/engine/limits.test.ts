@@ -72,3 +72,31 @@ test.each([
   request.cancel();
   await expect(ended).rejects.toMatchObject({ code: 'ECANCEL' });
 });
+
+// Sources: learn.microsoft.com "Maximum capacity specifications for SQL Server", "Table Value Constructor", "GROUP BY".
+describe('what is too much of something is refused', () => {
+  const numbered = (count: number, each: (index: number) => string): string =>
+    Array.from({ length: count }, (_, index) => each(index)).join(', ');
+  test.each([
+    ['1025 columns', `CREATE TABLE dbo.wide (${numbered(1025, (index) => `c${index} int`)})`, 1702],
+    ['4097 items', `SELECT ${numbered(4097, (index) => `${index} AS c${index}`)}`, 1056],
+    ['1001 rows of INSERT', `DECLARE @t TABLE (a int); INSERT INTO @t (a) VALUES ${numbered(1001, (index) => `(${index})`)}`, 10_738],
+    ['a name of 129 characters', `SELECT 1 AS ${times('x', 129)}`, 103],
+    ['a quoted name of 129 characters', `CREATE TABLE [${times('x', 129)}] (a int)`, 103],
+    [
+      'a cube of 13 columns',
+      `SELECT 1 FROM (SELECT ${numbered(13, (index) => `${index} AS c${index}`)}) AS t GROUP BY CUBE (${numbered(13, (index) => `c${index}`)})`,
+      10_703,
+    ],
+  ])('%s', async (_what, text, number) => {
+    await expect(db.rows(text)).rejects.toMatchObject({ number });
+  });
+
+  test('and what is not quite too much is not', async () => {
+    await db.rows(`CREATE TABLE dbo.wide (${numbered(1024, (index) => `c${index} int`)}); DROP TABLE dbo.wide`);
+    const [row] = await db.rows(`SELECT ${numbered(4096, (index) => `${index} AS c${index}`)}`);
+    expect(Object.keys(row as object)).toHaveLength(4096);
+    const rows = await db.rows(`SELECT COUNT(*) AS n FROM (VALUES ${numbered(1001, (index) => `(${index})`)}) AS v (a)`);
+    expect(rows).toEqual([{ n: 1001 }]);
+  });
+});
