@@ -100,7 +100,8 @@ async function rest(world: World): Promise<void> {
   database.allowed = true;
   database.enable();
   world.ask('resume');
-  if (world.hidden || (world.stored.meta?.incomplete ?? null) !== null) {
+  world.healing = true;
+  if (world.hidden) {
     world.ask('reset');
   }
   let quiet = 0;

@@ -48,7 +48,7 @@ export class World {
   readonly happened: string[] = [];
   /** Called at every point at which something else may happen. */
   between: () => void = () => {};
-  /** The operator gives up asking: the history heals. */
+  /** Nothing new happens: what was broken is mended. */
   healing = false;
   describedAtMs = 0;
   /** A break of history that no number of change tracking shows: the operator who did it resets in the end. */
@@ -198,7 +198,9 @@ export class World {
       const stopped = this.daemons.some(
         (daemon) => daemon?.alive === true && daemon.phase.phase === 'stopped' && RESET_CODES.has(daemon.phase.code ?? ''),
       );
-      if (stopped && !this.stored.requests.some(({ verb, args }) => verb === 'reset' && args['to'] === undefined)) {
+      // Whoever skipped changes loads in the end.
+      const lacks = this.healing && this.stored.meta?.state === 'live' && this.stored.meta.incomplete !== null;
+      if ((stopped || lacks) && !this.stored.requests.some(({ verb, args }) => verb === 'reset' && args['to'] === undefined)) {
         this.tell('the operator resets');
         this.ask('reset');
       }
