@@ -109,6 +109,8 @@ export interface Table {
   readonly temporary: boolean;
   /** A table-valued parameter. */
   readonly readOnly?: boolean;
+  /** user_type_id of the table type that a variable is of. */
+  readonly typeId?: number;
 }
 
 /** An AFTER trigger. Fires once for each statement that takes one of its actions. */

@@ -89,7 +89,7 @@ export function tableOfType(
   const tempdb = context.instance.database('tempdb') ?? context.database;
   const draft = createDraft(tempdb, { id: 1, name: 'dbo' }, name, true);
   fillDraft(context, draft, type.columns, type.constraints, null);
-  const table: Table = { ...tableOf(context, draft), readOnly: options.readOnly };
+  const table: Table = { ...tableOf(context, draft), readOnly: options.readOnly, typeId: type.userTypeId };
   table.store.lasting = true;
   return table;
 }

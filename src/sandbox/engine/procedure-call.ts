@@ -1,12 +1,15 @@
 /** What a stored procedure is given, and how it finds its parameters in that. */
 import type { SqlType, SqlValue } from '../sql-types.ts';
 import type { BatchRunner } from './batch-runner.ts';
+import type { Table } from './catalog.ts';
 
 export interface ProcedureArgument {
   /** With its @; null by position. */
   readonly name: string | null;
   readonly type: SqlType;
   readonly value: SqlValue;
+  /** A table variable: `type` and `value` then say nothing. */
+  readonly table?: Table;
   /** Takes an output value; null when the caller wants none. */
   readonly output: ((value: SqlValue, type: SqlType) => void) | null;
 }

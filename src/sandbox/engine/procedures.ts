@@ -1,5 +1,6 @@
 /** The stored procedures that the sandbox has: a few of SQL Server's, and its own control procedures (schema `sandbox`). */
 import type { ExecuteStatement } from '../sql/ast.ts';
+import type { DeclareTableStatement } from '../sql/ast-control.ts';
 import type { ObjectName } from '../sql/ast-expression.ts';
 import { parse } from '../sql/parser.ts';
 import { resolveType } from '../sql/types.ts';
@@ -12,6 +13,7 @@ import { catalogProcedures } from './catalog-procedures.ts';
 import { cleanupProcedures } from './cleanup-procedures.ts';
 import { controlProcedures } from './control-procedures.ts';
 import { declareVariable } from './declarations.ts';
+import { tableOfType } from './define-table-type.ts';
 import { resultSetProcedures } from './describe-result-set.ts';
 import { converter } from './expressions.ts';
 import { helpProcedures } from './help-procedures.ts';
@@ -20,7 +22,9 @@ import { managedProcedures } from './managed-procedures.ts';
 import type { Procedure, ProcedureArgument, ProcedureCall } from './procedure-call.ts';
 import { numberArgument, textArgument } from './procedure-call.ts';
 import { rename } from './rename.ts';
+import type { Frame } from './statement-context.ts';
 import { createFrame } from './statement-context.ts';
+import { tableTypeName } from './table-types.ts';
 import { typeProcedures } from './type-procedures.ts';
 
 const BIGINT: SqlType = { name: 'bigint' };
@@ -64,6 +68,9 @@ export async function callProcedure(runner: BatchRunner, name: ObjectName, args:
     }
     throw new SqlError(2812, `Could not find stored procedure '${shown}'.`, { state: 62, line: name.line });
   }
+  if (procedure !== executeSql && args.some((arg) => arg.table !== undefined)) {
+    throw new UnsupportedError(`a table-valued parameter of ${name.name}`, name.line);
+  }
   const { session } = runner;
   const { database } = session;
   // A system procedure runs in the database that it is named with.
@@ -85,6 +92,11 @@ export async function runProcedure(runner: BatchRunner, statement: ExecuteStatem
   const args: ProcedureArgument[] = [];
   for (const arg of statement.args) {
     if (arg.value.kind === 'default') {
+      continue;
+    }
+    const table = arg.value.kind === 'variable' ? runner.frame.tables.get(arg.value.name.toLowerCase()) : undefined;
+    if (table?.typeId !== undefined) {
+      args.push({ name: arg.name, type: { name: 'int' }, value: null, output: null, table });
       continue;
     }
     const place = arg.value.kind === 'variable' ? runner.frame.variables.get(arg.value.name.toLowerCase()) : undefined;
@@ -126,6 +138,28 @@ function typeOfLiteral(value: SqlValue): SqlType {
     : { name: 'nvarchar', length: 'max', collation: 'SQL_Latin1_General_CP1_CI_AS' };
 }
 
+/** A table variable as a parameter that cannot be written to; without one it is empty. @throws SqlError 206, 352, 2715 */
+async function passTable(
+  call: ProcedureCall,
+  frame: Frame,
+  declared: DeclareTableStatement,
+  values: readonly ProcedureArgument[],
+): Promise<void> {
+  const { name, type, ordinal } = declared;
+  const byName = values.find((each) => each.name?.toLowerCase() === name.toLowerCase());
+  const arg = byName ?? (values[ordinal - 1]?.name === null ? values[ordinal - 1] : undefined);
+  const empty = type === null ? null : await call.runner.atomic((context) => tableOfType(context, type, name, { ordinal, readOnly: true }));
+  if (!/\sreadonly\b/i.test(textArgument(call.get('@params', 1)) ?? '')) {
+    throw new SqlError(352, `The table-valued parameter "${name}" must be declared with the READONLY option.`, { class: 15 });
+  }
+  if (empty === null || (arg !== undefined && arg.table?.typeId !== empty.typeId)) {
+    const { table, type: scalar } = arg ?? { table: undefined, type: BIGINT };
+    const given = table?.typeId === undefined ? scalar.name : tableTypeName(call.runner.session.database, table.typeId);
+    throw new SqlError(206, `Operand type clash: ${given ?? 'table'} is incompatible with ${type?.name ?? 'table'}`, { state: 2 });
+  }
+  frame.tables.set(name.toLowerCase(), arg?.table === undefined ? empty : { ...arg.table, readOnly: true });
+}
+
 async function executeSql(call: ProcedureCall): Promise<void> {
   const [statement, declaration, ...values] = call.args;
   const text = textArgument(statement);
@@ -136,9 +170,17 @@ async function executeSql(call: ProcedureCall): Promise<void> {
   const declared = textArgument(declaration) ?? '';
   const outputs: { readonly index: number; readonly type: SqlType; readonly to: ProcedureArgument }[] = [];
   if (declared.trim() !== '') {
-    const [parsed] = parse(`DECLARE ${declared.replaceAll(/\s+out(?:put)?\b/gi, '')}`).statements;
-    const variables = parsed?.kind === 'declare' ? parsed.variables : [];
-    variables.forEach((variable, index) => {
+    const [parsed] = parse(`DECLARE ${declared.replaceAll(/\s+(?:out(?:put)?|readonly)\b/gi, '')}`).statements;
+    const parts = parsed?.kind === 'block' ? parsed.statements : parsed === undefined ? [] : [parsed];
+    const tables = parts.filter((part) => part.kind === 'declareTable');
+    for (const table of tables) {
+      await passTable(call, frame, table, values);
+    }
+    const taken = new Set(tables.map((table) => table.ordinal - 1));
+    const variables = parts.flatMap((part) => (part.kind === 'declare' ? part.variables : []));
+    const places = Array.from({ length: variables.length + tables.length }, (_, index) => index).filter((index) => !taken.has(index));
+    variables.forEach((variable, position) => {
+      const index = places[position] ?? position;
       const type = resolveType(variable.type, call.runner.session.database.collation);
       const arg =
         values.find((each) => each.name?.toLowerCase() === variable.name.toLowerCase()) ??

@@ -129,6 +129,27 @@ describe('a table-valued parameter', () => {
   });
 });
 
+describe('EXECUTE sp_executesql', () => {
+  const declare = "DECLARE @t dbo.Lines; INSERT INTO @t (id, code) VALUES (1, 'a'), (2, 'b');";
+
+  test('passes a variable of a table type, by place and by name', async () => {
+    const text = "N'SELECT @a AS a, COUNT(*) AS n, @b AS b FROM @lines'";
+    const parameters = "N'@a int, @lines dbo.Lines READONLY, @b int'";
+    for (const values of ['5, @t, 6', '@b = 6, @lines = @t, @a = 5']) {
+      expect(await db.rows(`${declare} EXEC sp_executesql ${text}, ${parameters}, ${values}`)).toEqual([{ a: 5, n: 2, b: 6 }]);
+    }
+  });
+
+  test('takes no other table, no scalar, and only as READONLY', async () => {
+    await db.rows('CREATE TYPE dbo.Other AS TABLE (id int NULL)');
+    const other = "DECLARE @t dbo.Other; EXEC sp_executesql N'SELECT * FROM @l', N'@l dbo.Lines READONLY', @t";
+    expect(await db.errorOf(other)).toBe(206);
+    expect(await db.errorOf("EXEC sp_executesql N'SELECT * FROM @l', N'@l dbo.Lines READONLY', 5")).toBe(206);
+    expect(await db.errorOf(`${declare} EXEC sp_executesql N'SELECT * FROM @l', N'@l dbo.Lines', @t`)).toBe(352);
+    expect(await db.errorOf(`${declare} EXEC sp_executesql N'DELETE @l', N'@l dbo.Lines READONLY', @t`)).toBe(10_700);
+  });
+});
+
 describe('the type', () => {
   test('is in the catalog with its columns', async () => {
     expect(
