@@ -98,7 +98,8 @@ export async function withoutSource(options: SourcelessOptions): Promise<Sourcel
       observer.leading(after);
     };
     const asked: { purge: OperatorRequest | null } = { purge: null };
-    const paused = meta.paused?.what === 'all' ? meta.paused : null;
+    // What is torn cannot be resumed, only mended or purged (C5): a pause must not stand before that.
+    const paused = meta.paused?.what === 'all' && !meta.pending ? meta.paused : null;
     const verbs = new Map<string, VerbHandler>([
       [
         'purge',
@@ -114,7 +115,7 @@ export async function withoutSource(options: SourcelessOptions): Promise<Sourcel
     if (asked.purge !== null) {
       return { kind: 'purge', request: asked.purge };
     }
-    if (meta.paused?.what !== 'all') {
+    if (meta.pending || meta.paused?.what !== 'all') {
       return { kind: 'read', meta };
     }
     observer.phase('paused');

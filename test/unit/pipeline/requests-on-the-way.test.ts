@@ -84,4 +84,22 @@ describe('requests on the way', () => {
     await world.until(() => world.running[0]!.ended, 60_000);
     expect(await world.running[0]!.done).toBe('purged');
   });
+
+  it('C5: a section that was torn while it was paused is mended by a reset, and stays paused', async () => {
+    await using world = await live();
+    await answer(world, await world.ask('pause'));
+    await world.kill(world.running[0]!);
+    const { epoch } = world.stored.meta!;
+    world.stored.meta!.pending = 'publish';
+    world.start();
+    await world.until(() => world.phases.includes('stopped PW-M307'));
+    expect(await answer(world, await world.ask('resume'))).toMatchObject({ state: 'failed', code: 'PW-M307' });
+    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'done' });
+    await world.until(() => world.phases.at(-1) === 'paused');
+    expect(world.stored.meta).toMatchObject({ pending: '', paused: { what: 'all' }, state: 'loading' });
+    expect(world.stored.meta!.epoch).not.toBe(epoch);
+    await answer(world, await world.ask('resume'));
+    await world.untilCaughtUp();
+    expect(world.replicated).toEqual(world.expected);
+  });
 });
