@@ -42,7 +42,7 @@ function createType(context: StatementContext, statement: CreateTypeStatement): 
   if (known.has(key)) {
     throw new SqlError(219, `The type '${schema.name}.${name.name}' already exists, or you do not have permission to create it.`, { line });
   }
-  if ([...columns.flatMap((column) => column.constraints), ...constraints].some((each) => each.name !== null)) {
+  if ([...columns.flatMap((column) => column.constraints), ...constraints].some((each) => each.kind !== 'index' && each.name !== null)) {
     throw new SqlError(156, "Incorrect syntax near the keyword 'CONSTRAINT'.", { line, class: 15 });
   }
   const userTypeId = Math.max(FIRST_ID - 1, ...[...known.values()].map((each) => each.userTypeId)) + 1;
