@@ -2437,3 +2437,9 @@ GO
 WITH c AS (SELECT 1 AS n UNION ALL SELECT MAX(n) FROM c) SELECT n FROM c;
 -- error 467, 16
 GO
+-- ## Letters that are two
+-- what stands behind a letter that is compared as two is found where it stands
+SELECT CHARINDEX(N'e', N'straße') AS a, CHARINDEX(N'e', N'eße', 2) AS b, PATINDEX(N'%e%', N'straße') AS c, REPLACE(N'straße-eé', N'e', N'x') AS d, REPLACE(N'ße', N'e', N'') AS e;
+-- columns: a int | b int | c int | d nvarchar(4000) | e nvarchar(4000)
+-- row: 6 | 3 | 6 | straßx-xé | ß
+GO

@@ -7,6 +7,7 @@ import { collationOf } from './collation.ts';
 import { coerce, compiled } from './compiled.ts';
 import type { FunctionCall, FunctionDefinition, FunctionTable } from './function-call.ts';
 import { argument, argumentAs, collationFor, defined, lengthOf, refuseArgument, strict, textArgument, textLike } from './function-call.ts';
+import { foldedText } from './folded-text.ts';
 import { likeSearch } from './like.ts';
 import { BIGINT, FLOAT, INT, isBinary, isCharacter, isNational, textType } from './types.ts';
 import { asBytes, asNumber, asText, textBytes } from './values.ts';
@@ -133,9 +134,10 @@ function compileCharIndex(call: FunctionCall): ReturnType<FunctionDefinition['co
   const type = countType(lengthOf(hay));
   const start = call.args.length > 2 ? argumentAs(call, 2, INT) : compiled(INT, () => 1, { nullable: false });
   return strict(type, [needle, hay, start], ([part, whole, from]) => {
-    const text = asText(part ?? null);
-    const found = text === '' ? -1 : rules.fold(asText(whole ?? null)).indexOf(rules.fold(text), Math.max(0, asNumber(from ?? null) - 1));
-    return count(found + 1, type);
+    const wanted = rules.fold(asText(part ?? null));
+    const { folded, placeOf, indexOf } = foldedText(asText(whole ?? null), rules);
+    const found = wanted === '' ? -1 : folded.indexOf(wanted, indexOf(Math.max(0, asNumber(from ?? null) - 1)));
+    return count(found < 0 ? 0 : placeOf(found) + 1, type);
   });
 }
 
@@ -144,7 +146,9 @@ function compilePatIndex(call: FunctionCall): ReturnType<FunctionDefinition['com
   const rules = collationOf(collationFor(call, text));
   const type = countType(lengthOf(text));
   return strict(type, [pattern, text], ([form, value]) => {
-    return count(likeSearch(asText(form ?? null), null, rules)(rules.fold(asText(value ?? null))) + 1, type);
+    const { folded, placeOf } = foldedText(asText(value ?? null), rules);
+    const found = likeSearch(asText(form ?? null), null, rules)(folded);
+    return count(found < 0 ? 0 : placeOf(found) + 1, type);
   });
 }
 
@@ -160,12 +164,12 @@ function compileReplace(call: FunctionCall): ReturnType<FunctionDefinition['comp
     if (wanted === '') {
       return text;
     }
-    const folded = rules.fold(text);
+    const { folded, placeOf } = foldedText(text, rules);
     let result = '';
     let at = 0;
-    for (let found = folded.indexOf(wanted); found >= 0; found = folded.indexOf(wanted, at)) {
-      result += text.slice(at, found) + asText(substitute ?? null);
-      at = found + wanted.length;
+    for (let found = folded.indexOf(wanted); found >= 0; found = folded.indexOf(wanted, found + wanted.length)) {
+      result += text.slice(at, placeOf(found)) + asText(substitute ?? null);
+      at = placeOf(found + wanted.length);
     }
     return result + text.slice(at);
   });

@@ -1,0 +1,34 @@
+/** A text as a collation searches it, and where in the text itself what was found stands: ß is found as ss, and is one character. */
+import type { Collation } from './collation.ts';
+
+export interface FoldedText {
+  readonly folded: string;
+  /** Where the character stands whose folding begins at or goes over this place of `folded`. */
+  readonly placeOf: (index: number) => number;
+  /** Where the folding of the character at this place begins. */
+  readonly indexOf: (place: number) => number;
+}
+
+const same = (index: number): number => index;
+
+export function foldedText(text: string, collation: Collation): FoldedText {
+  const whole = collation.fold(text);
+  if (whole.length === text.length) {
+    return { folded: whole, placeOf: same, indexOf: same };
+  }
+  let folded = '';
+  const places: number[] = [];
+  const indexes: number[] = [];
+  // A letter with the accents that follow it.
+  for (const { 0: letter, index } of text.matchAll(/\p{M}+|\P{M}\p{M}*/gu)) {
+    const piece = collation.fold(letter);
+    places.push(...Array.from({ length: piece.length }, () => index));
+    indexes.push(...Array.from({ length: letter.length }, () => folded.length));
+    folded += piece;
+  }
+  return {
+    folded,
+    placeOf: (index) => places[index] ?? text.length,
+    indexOf: (place) => indexes[place] ?? folded.length,
+  };
+}
