@@ -186,10 +186,16 @@ class Section {
     try {
       return await manager.lead(section);
     } catch (error) {
-      if (!(error instanceof PatchwireError && error.code === 'PW-M307' && (await this.#desk.look()))) {
+      if (!(error instanceof PatchwireError && error.code === 'PW-M307')) {
         throw error;
       }
-      return await manager.lead(section, { repair: true });
+      // What the leader before had taken and did not live to end is shown to who leads after it, not before.
+      const led = await manager.lead(section, { repair: true });
+      if (led.kind === 'leading' && !(await this.#desk.look())) {
+        await manager.resign(section);
+        throw error;
+      }
+      return led;
     }
   }
 

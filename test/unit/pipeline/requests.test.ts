@@ -209,6 +209,17 @@ describe('requests', () => {
     expect(world.stored.meta!.pending).toBe('');
   });
 
+  it('L6: a reset of a torn section that its daemon had taken when it was killed is done by the next', async () => {
+    await using world = await live();
+    await world.kill(world.running[0]!);
+    Object.assign(world.stored.meta!, { pending: 'torn', leader: 'dead' });
+    const id = await world.ask('reset');
+    world.stored.operations.set(id, { id, verb: 'reset', state: 'running', message: '', atMs: 0, leader: 'dead' });
+    world.start();
+    expect(await answer(world, id)).toMatchObject({ state: 'done' });
+    await world.untilCaughtUp();
+  });
+
   it('L6: a section that was torn half-way is mended by a reset', async () => {
     await using world = await live();
     await world.stop(world.running[0]!);
