@@ -23,7 +23,7 @@ export interface RoomOptions {
   readonly section: string;
   readonly tracker: ChangeTracker;
   readonly manager: DistributedDataManager;
-  /** Documents that are there already: they are replaced. */
+  /** Documents that are there already: they are replaced, and only what the new ones are larger counts. */
   readonly documents: number;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -45,7 +45,8 @@ export async function demandRoom(options: RoomOptions, table: TrackedTable, rows
     return;
   }
   const rowBytes = sizes.reduce((sum, bytes) => sum + bytes, 0) / sizes.length;
-  const neededBytes = Math.round(Math.max(0, rows - documents) * rowBytes);
+  const heldBytes = documents === 0 ? 0 : await averageHeld(options, sample.rows, rowBytes);
+  const neededBytes = Math.max(0, Math.round(rows * rowBytes - documents * heldBytes));
   const facts = { rows, rowBytes: Math.round(rowBytes), neededBytes, freeBytes: room };
   if (neededBytes <= room) {
     logger.debug(facts, 'redis has room for the load');
@@ -60,9 +61,40 @@ export async function demandRoom(options: RoomOptions, table: TrackedTable, rows
   throw new PatchwireError('PW-M318', message, { details: { table: table.fullName, ...facts } });
 }
 
+/** How many documents are asked for at a time: each may be as large as limits.maxDocument. */
+const HELD_AT_A_TIME = 100;
+
+/** What those of the rows that are there take now, on average: another projection may make them larger. Where none is there, or some are damaged: `otherwise`. */
+async function averageHeld({ section, manager }: RoomOptions, rows: readonly RowState[], otherwise: number): Promise<number> {
+  const sizes: number[] = [];
+  try {
+    for (let from = 0; from < rows.length; from += HELD_AT_A_TIME) {
+      const identities = rows.slice(from, from + HELD_AT_A_TIME).map(({ identity }) => identity);
+      for (const [identity, { dataKey, document }] of await manager.bases(section, identities, { documents: true })) {
+        sizes.push(bytesOf({ dataKey, identity }, document ?? '', manager.partition, section));
+      }
+    }
+  } catch (error) {
+    // An index entry without its document (C8): just what a reset mends.
+    if (!(error instanceof PatchwireError && error.code === 'PW-M309')) {
+      throw error;
+    }
+  }
+  return sizes.length === 0 ? otherwise : sizes.reduce((sum, bytes) => sum + bytes, 0) / sizes.length;
+}
+
 /** What a row's document and index entry take in Redis, about. */
-export function storedBytes({ dataKey, identity, document }: RowState, partition: string, section: string): number {
-  const texts = partition.length + section.length + 4 + Buffer.byteLength(dataKey) + Buffer.byteLength(JSON.stringify(document));
+export function storedBytes(row: RowState, partition: string, section: string): number {
+  return bytesOf(row, JSON.stringify(row.document), partition, section);
+}
+
+function bytesOf(
+  { dataKey, identity }: Pick<RowState, 'dataKey' | 'identity'>,
+  document: string,
+  partition: string,
+  section: string,
+): number {
+  const texts = partition.length + section.length + 4 + Buffer.byteLength(dataKey) + Buffer.byteLength(document);
   const entry = Buffer.byteLength(identity) + VERSION_BYTES + (identity === dataKey ? 0 : Buffer.byteLength(dataKey) + 1);
   return (texts + entry) * ROUNDING + OVERHEAD_BYTES;
 }

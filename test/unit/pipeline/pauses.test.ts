@@ -116,6 +116,27 @@ describe('room in Redis', () => {
   });
 });
 
+describe('room for larger documents', () => {
+  it('documents that another projection makes larger need room, though as many are there', async () => {
+    await using world = new World({ loadRows: 10 });
+    fill(world, 50);
+    world.start({ faultedRetryMs: 10_000 });
+    await world.untilCaughtUp();
+    await world.stop(world.running[0]!);
+    // As after ALTER TABLE ... ADD: every document is 1,000 bytes larger, and change tracking saw nothing.
+    world.tracker.untracked(Object.fromEntries(Array.from({ length: 50 }, (_, n) => [key(n), doc(n, 'x'.repeat(1000))])));
+    world.tracker.fingerprint = 'f2';
+    world.store.room = 20_000;
+    world.start({ faultedRetryMs: 10_000 });
+    await world.until(() => world.phases.includes('stopped PW-S220'));
+    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'failed', code: 'PW-M318' });
+    world.store.room = 60_000;
+    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'done' });
+    await world.untilCaughtUp();
+    expect(world.documents).toEqual(world.expected);
+  });
+});
+
 describe('pause and resume', () => {
   async function live(): Promise<World> {
     const world = new World({ loadRows: 5 });
