@@ -2443,3 +2443,16 @@ SELECT CHARINDEX(N'e', N'straße') AS a, CHARINDEX(N'e', N'eße', 2) AS b, PATIN
 -- columns: a int | b int | c int | d nvarchar(4000) | e nvarchar(4000)
 -- row: 6 | 3 | 6 | straßx-xé | ß
 GO
+-- ## Loops and delays
+-- BREAK without a loop
+IF 1 = 1 BREAK;
+-- error 135, 15, 1, line 3: Cannot use a BREAK statement outside the scope of a WHILE statement.
+GO
+-- CONTINUE without a loop
+BEGIN CONTINUE; END
+-- error 136, 15, 1, line 2: Cannot use a CONTINUE statement outside the scope of a WHILE statement.
+GO
+-- a delay of more than a day
+WAITFOR DELAY '25:00';
+-- error 148, 15, 1, line 2: Incorrect time syntax in time string '25:00' used with WAITFOR.
+GO

@@ -93,7 +93,7 @@ export function raisedError(context: StatementContext, statement: RaiseErrorStat
 export function delayOf(context: StatementContext, statement: WaitForStatement): number {
   const text = textOf(context, statement.value);
   const match = /^(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,3})\d*)?)?$/.exec(text.trim());
-  if (match === null) {
+  if (match === null || Number(match[1]) > 23 || Number(match[2]) > 59 || Number(match[3] ?? 0) > 59) {
     throw new SqlError(148, `Incorrect time syntax in time string '${text}' used with WAITFOR.`, { line: statement.line, class: 15 });
   }
   const [, hours = '0', minutes = '0', seconds = '0', fraction = '0'] = match;

@@ -1,4 +1,4 @@
-/** Whether every GOTO of a batch has its label. Source: learn.microsoft.com "GOTO (Transact-SQL)". */
+/** Whether every GOTO of a batch has its label, and BREAK and CONTINUE their loop. Source: learn.microsoft.com "GOTO (Transact-SQL)". */
 import { SqlError } from '../session.ts';
 import type { Statement } from './ast.ts';
 import { UnsupportedError } from './unsupported.ts';
@@ -23,7 +23,7 @@ function labelsOf(statements: readonly Statement[]): string[] {
   );
 }
 
-/** @throws SqlError 132 (declared twice), 133 (not declared); UnsupportedError for a jump into a block */
+/** @throws SqlError 132 (declared twice), 133 (not declared), 135 and 136 (no loop); UnsupportedError for a jump into a block */
 export function checkLabels(statements: readonly Statement[]): void {
   const all = labelsOf(statements);
   const twice = all.find((label, index) => all.indexOf(label) !== index);
@@ -37,6 +37,24 @@ export function checkLabels(statements: readonly Statement[]): void {
     );
   }
   check(statements, new Set(), new Set(all));
+  checkLoops(statements);
+}
+
+function checkLoops(statements: readonly Statement[]): void {
+  for (const statement of statements) {
+    if (statement.kind === 'break' || statement.kind === 'continue') {
+      const word = statement.kind.toUpperCase();
+      throw new SqlError(statement.kind === 'break' ? 135 : 136, `Cannot use a ${word} statement outside the scope of a WHILE statement.`, {
+        class: 15,
+        line: statement.line,
+      });
+    }
+    if (statement.kind !== 'while') {
+      for (const inner of inside(statement)) {
+        checkLoops(inner);
+      }
+    }
+  }
 }
 
 function check(statements: readonly Statement[], outer: ReadonlySet<string>, all: ReadonlySet<string>): void {
