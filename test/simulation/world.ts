@@ -198,6 +198,9 @@ export class World {
       const stopped = this.daemons.some(
         (daemon) => daemon?.alive === true && daemon.phase.phase === 'stopped' && RESET_CODES.has(daemon.phase.code ?? ''),
       );
+      if (this.healing && (this.stored.meta?.paused ?? null) !== null && !this.stored.requests.some(({ verb }) => verb === 'resume')) {
+        this.ask('resume');
+      }
       // Whoever skipped changes loads in the end.
       const lacks = this.healing && this.stored.meta?.state === 'live' && this.stored.meta.incomplete !== null;
       if ((stopped || lacks) && !this.stored.requests.some(({ verb, args }) => verb === 'reset' && args['to'] === undefined)) {
