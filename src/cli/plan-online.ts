@@ -10,7 +10,7 @@ import type { TrackedTable } from '../model/table.ts';
 import { checkSource } from '../pipeline/position.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
 import { openManager, openTracker } from './opening.ts';
-import type { PlanStep } from './plan.ts';
+import { becomes, type PlanStep } from './plan.ts';
 
 interface Plan {
   readonly present: Config;
@@ -65,10 +65,16 @@ async function judged(step: PlanStep, { table, tracker, manager, signal }: Asked
     const rows = tables?.get(described.fullName)?.rows ?? null;
     tracker.forget(described);
     const load = rows === null ? '' : ` (${rows} rows)`;
+    if (meta === null && table.initial === 'none') {
+      return { ...step, cost: 'restart', detail: `restart: section ${table.section} is not in Redis: it ${becomes(table)}` };
+    }
     if (meta === null) {
       return { ...step, cost: 'load', detail: `section ${table.section} is not in Redis: it is loaded${load}` };
     }
     const difference = differenceOf(meta, described);
+    if (difference === null && meta.incomplete !== null && table.initial === 'full') {
+      return { ...step, cost: 'load', detail: `section ${table.section} lacks rows: it is loaded${load}` };
+    }
     if (difference === null) {
       const detail = `restart: section ${table.section} stands in Redis (${meta.count} documents) with just this source and projection`;
       return { ...step, cost: 'restart', detail };

@@ -87,14 +87,20 @@ function tables(present: Config, next: Config): PlanStep[] {
   ];
 }
 
-function added({ table, section, source }: TableConfig, gone: readonly TableConfig[]): PlanStep[] {
+function added(entry: TableConfig, gone: readonly TableConfig[]): PlanStep[] {
+  const { table, section, source } = entry;
   const heir = gone.find((other) => other.section === section);
   if (heir !== undefined) {
     const change = `${heir.source}/${heir.table} → ${source}/${table}`;
     const detail = `section ${section} gets another table: it stops (PW-S213) until it is reset`;
     return [{ cost: 'reset', key: `${table} table`, change, detail, section }];
   }
-  return [{ cost: 'load', key: table, change: 'is added', detail: `section ${section} is loaded`, section }];
+  return [{ cost: 'load', key: table, change: 'is added', detail: `section ${section} ${becomes(entry)}`, section }];
+}
+
+/** What becomes of a section that Redis does not have yet. */
+export function becomes({ initial }: Pick<TableConfig, 'initial'>): string {
+  return initial === 'none' ? 'is followed from now on, nothing is loaded' : 'is loaded';
 }
 
 function hashes({ shape }: TableConfig): boolean {
@@ -128,7 +134,13 @@ function changed(old: TableConfig, now: TableConfig, moved: boolean): PlanStep[]
     const name = `${table} ${key}`;
     if (key === 'section') {
       return [
-        { cost: 'load', key: name, change, detail: `section ${section} is loaded; subscribers of ${old.section} hear no more`, section },
+        {
+          cost: 'load',
+          key: name,
+          change,
+          detail: `section ${section} ${becomes(now)}; subscribers of ${old.section} hear no more`,
+          section,
+        },
         {
           cost: 'purge',
           key: name,
@@ -161,7 +173,7 @@ function changed(old: TableConfig, now: TableConfig, moved: boolean): PlanStep[]
     cost: 'load',
     key: table,
     change: 'moves',
-    detail: `section ${section} is loaded, unless it stands there already`,
+    detail: `section ${section} ${becomes(now)}, unless it stands there already`,
     section,
   };
   const here: PlanStep = {

@@ -38,6 +38,7 @@ export type Supervised = { readonly kind: SectionEnd } | { readonly kind: 'faile
 export async function supervise(run: () => Promise<SectionEnd>, options: SuperviseOptions): Promise<Supervised> {
   const { clock, observer, progress, once, stop, log } = options;
   let failures = 0;
+  let told = '';
   while (!stop.aborted) {
     const before = progress();
     try {
@@ -52,7 +53,13 @@ export async function supervise(run: () => Promise<SectionEnd>, options: Supervi
       observer.error(error.code);
       observer.phase(phase, { code: error.code, message: error.message, hint: error.hint });
       const fields = { code: error.code, reason: error.message, hint: error.hint, details: error.details, failures };
-      log.error(error.kind === 'internal' ? { ...fields, err: error } : fields, phase === 'stopped' ? 'section stopped' : 'section failed');
+      // An error that stays is told once: a stopped section is tried for ever, and there may be hundreds.
+      const level = told === `${phase} ${error.message}` ? 'debug' : 'error';
+      told = `${phase} ${error.message}`;
+      log[level](
+        error.kind === 'internal' ? { ...fields, err: error } : fields,
+        phase === 'stopped' ? 'section stopped' : 'section failed',
+      );
       if (once && phase === 'stopped') {
         return { kind: 'failed', error };
       }

@@ -325,7 +325,8 @@ class Section {
     observer.error(code);
     observer.phase('retrying', { code, message, hint });
     const fields = { code, hint, attempt: this.#attempts, delayMs: Math.round(delayMs), err: error };
-    if (this.#attempts === 1 || delayMs >= 1000) {
+    // Told ever more rarely: a long outage is no flood, however many sections there are. The counters tell the phase all the while.
+    if (Number.isInteger(Math.log2(this.#attempts))) {
       logger.warn(fields, 'trying again');
     } else {
       logger.debug(fields, 'trying again');

@@ -8,6 +8,8 @@ import { SectionRecord } from '../../../src/observe/section-record.ts';
 import type { SectionEnd } from '../../../src/pipeline/section.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
+const logged: string[] = [];
+
 function start(
   runs: (() => Promise<SectionEnd>)[],
   { once = false, progress = () => 0 }: { once?: boolean; progress?: () => number } = {},
@@ -21,7 +23,7 @@ function start(
     began.push(clock.now());
     return (runs.shift() ?? (() => Promise.resolve('stopped' as const)))();
   };
-  const log = createLogger({ level: 'silent', pretty: false });
+  const log = createLogger({ level: 'info', pretty: false, destination: { write: (line) => void logged.push(line) } });
   void supervise(run, { log, clock, random: seededRandom(1), observer, progress, once, stop: stop.signal }).then((end) => {
     state.end = end;
   });
@@ -46,6 +48,13 @@ describe('supervise', () => {
     await clock.until(() => observer.status().phase === 'stopped');
     await clock.until(() => state.end !== null);
     expect(began[1]! - began[0]!).toBeGreaterThanOrEqual(STOPPED_RETRY_MS * 0.9);
+  });
+
+  it('logs an error that stays once when it fails, and once when it is stopped for it', async () => {
+    logged.length = 0;
+    const { clock, state } = start(Array.from({ length: 14 }, () => failing('PW-S201')));
+    await clock.until(() => state.end !== null);
+    expect(logged.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(['section failed', 'section stopped']);
   });
 
   it('ends with such an error when it runs once', async () => {

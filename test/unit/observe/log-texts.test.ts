@@ -50,7 +50,7 @@ function calls(): Call[] {
     .filter((file) => file.endsWith('.ts') && !file.startsWith('sandbox'))
     .flatMap((file) => {
       const source = readFileSync(join(src, file), 'utf8');
-      return [...source.matchAll(/\b(?:log|logger)\.(?:trace|debug|info|warn|error|fatal)\(/gu)].map(({ 0: head, index }) => {
+      return [...source.matchAll(/\b(?:log|logger)(?:\.(?:trace|debug|info|warn|error|fatal)|\[level\])\(/gu)].map(({ 0: head, index }) => {
         const open = index + head.length - 1;
         const text = splitArguments(source.slice(open + 1, endOf(source, open))).at(-1) ?? '';
         return { place: `${file}:${source.slice(0, index).split('\n').length}`, text };
