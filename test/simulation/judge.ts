@@ -13,7 +13,7 @@ export async function judge(seed: number, tally: Tally | null, tries: number = 1
   if (first === undefined) {
     return null;
   }
-  const small = await shrink(history, { kind: kindOf(first), tries });
+  const small = tries === 0 ? history : await shrink(history, { kind: kindOf(first), tries });
   const { violations, happened } = await runHistory(small);
   return [
     `seed ${seed} fails: ${outcome.violations.slice(0, 5).join('\n')}`,

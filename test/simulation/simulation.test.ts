@@ -12,7 +12,7 @@ describe('the simulation', () => {
     'G1 to G4: whatever commits, breaks, dies and is asked, nothing is lost, goes backwards or is invented, and claims hold',
     { timeout: 1_200_000 },
     async () => {
-      const { tally, wrong } = await judgeAll(first, { histories });
+      const { tally, wrong } = await judgeAll(first, { histories }, Number(process.env['SIMULATION_TRIES'] ?? 150));
       process.stdout.write(`${tally.toString()}\n`);
       expect(wrong.join('\n')).toBe('');
       expect(tally.histories).toBe(histories);
