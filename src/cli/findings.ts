@@ -5,7 +5,8 @@
 import type { LoadedConfig } from '../config/load.ts';
 import type { Config, TableConfig } from '../config/schema.ts';
 import { parseTableName } from '../config/table-name.ts';
-import { createManager, createTracker, describeManager, describeSource, selectionOf } from '../daemon/parts.ts';
+import { createManager, createTracker, describeManager, describeSource } from '../daemon/parts.ts';
+import { selectionOf } from '../daemon/selection.ts';
 import { systemClock } from '../lib/clock.ts';
 import { asPatchwireError, type PatchwireError } from '../model/errors.ts';
 import type { TrackedTable } from '../model/table.ts';

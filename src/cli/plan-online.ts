@@ -3,7 +3,7 @@
  * behind. What cannot be asked is said with its code; the rest of the plan stands. Reads only.
  */
 import type { Config, TableConfig } from '../config/schema.ts';
-import { selectionOf } from '../daemon/parts.ts';
+import { selectionOf } from '../daemon/selection.ts';
 import type { DistributedDataManager, SectionMeta } from '../manager/distributed-data-manager.ts';
 import { asPatchwireError } from '../model/errors.ts';
 import type { TrackedTable } from '../model/table.ts';

@@ -1,6 +1,6 @@
 /** All that can be told of one table: what its source says of it, its columns as they are published, and what Redis has of its section. */
 import type { Config, TableConfig } from '../config/schema.ts';
-import { selectionOf } from '../daemon/parts.ts';
+import { selectionOf } from '../daemon/selection.ts';
 import { PatchwireError } from '../model/errors.ts';
 import type { PublishedColumn, TrackedTable } from '../model/table.ts';
 import { declaredType } from '../source/sqlserver/values.ts';

@@ -1,6 +1,6 @@
 /** One row as it would be published: for `table show --sample`. What the table holds is shown only where it was asked for in so many words. */
 import type { Config, TableConfig } from '../config/schema.ts';
-import { selectionOf } from '../daemon/parts.ts';
+import { selectionOf } from '../daemon/selection.ts';
 import type { Document, JsonValue } from '../model/document.ts';
 import { PatchwireError } from '../model/errors.ts';
 import { encodeDataKey } from '../model/row-key.ts';

@@ -1,11 +1,9 @@
 /** From the configuration to what each part asks for: the one place where names of the file meet options of the code. */
 import type { Config, TableConfig } from '../config/schema.ts';
-import { parseTableName } from '../config/table-name.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
 import { redisDataManager } from '../manager/redis/redis-data-manager.ts';
 import { PatchwireError } from '../model/errors.ts';
-import type { TableSelection } from '../model/table.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { SectionOptions } from '../pipeline/section.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
@@ -13,6 +11,7 @@ import { type SqlServerAdministration, sqlServerAdministration } from '../source
 import type { SqlServerConnection } from '../source/sqlserver/connection-options.ts';
 import { parseConnectionString } from '../source/sqlserver/connection-string.ts';
 import { sqlServerChangeTracker } from '../source/sqlserver/sql-server-change-tracker.ts';
+import { definedFields, selectionOf } from './selection.ts';
 
 /** A command that Redis has not answered after so long has an unknown fate; well below the lease. */
 const COMMAND_TIMEOUT_SHARE = 0.5;
@@ -122,13 +121,6 @@ function ofSource<T>(source: string, make: () => T): T {
   }
 }
 
-/** The fields that have a value. */
-function definedFields<T extends object>(fields: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
-}
-
 /** `Redis at 127.0.0.1:6379`: without user and password. */
 export function describeManager({ manager }: Config): string {
   const { hostname, port } = new URL(manager.redis.url);
@@ -166,30 +158,6 @@ export function sectionOptions(
     heartbeatMs: config.manager.heartbeat,
     leaseMs: config.manager.lease,
   };
-}
-
-export function selectionOf({
-  table,
-  columns,
-  json,
-  filter,
-  shape,
-}: Pick<TableConfig, 'table' | 'columns' | 'json' | 'filter' | 'shape'>): TableSelection {
-  const name = parseTableName(table);
-  if (name === null) {
-    throw new PatchwireError('PW-C103', `${table} is no table name`);
-  }
-  return { ...name, columns, json, filter: filter ?? null, shape: shapeOf(shape) };
-}
-
-/** Without the keys that were left out. */
-function shapeOf(shape: TableConfig['shape']): NonNullable<TableSelection['shape']> {
-  return Object.fromEntries(
-    Object.entries(shape).map(([column, { mask, ...how }]) => [
-      column,
-      { ...definedFields(how), ...(mask === undefined ? {} : { mask: mask === true ? mask : definedFields(mask) }) },
-    ]),
-  );
 }
 
 /**

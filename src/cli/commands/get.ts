@@ -1,7 +1,7 @@
 /** `patchwire get`: one document as Redis has it, by its key in any spelling that the table's collation takes for the same. */
 import type { Command } from 'commander';
 import type { Config, TableConfig } from '../../config/schema.ts';
-import { selectionOf } from '../../daemon/parts.ts';
+import { selectionOf } from '../../daemon/selection.ts';
 import type { Base, DistributedDataManager } from '../../manager/distributed-data-manager.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { comparableKeyText, encodeDataKey, identityOf } from '../../model/row-key.ts';
