@@ -16,10 +16,14 @@ export interface Outcome {
 /** Virtual time within which everything must have come to rest. */
 const REST_LIMIT_MS = 400_000;
 
-export async function runHistory({ seed, setting, actions }: History): Promise<Outcome> {
+/** @param crash the await of the first daemon around which it dies, counted from its start */
+export async function runHistory(
+  { seed, setting, actions }: History,
+  crash: { readonly n: number; readonly side: 'before' | 'after' } | null = null,
+): Promise<Outcome> {
   const world = new World(seed, setting);
   fill(world);
-  world.start(0);
+  world.start(0, crash);
   try {
     await world.clock.until(script(world, actions), 600_000);
     await rest(world);

@@ -104,7 +104,7 @@ export class World {
     this.happened.push(`${this.clock.monotonic().toFixed(0).padStart(6)} ${what}`);
   }
 
-  start(slot: number): void {
+  start(slot: number, crash: { readonly n: number; readonly side: 'before' | 'after' } | null = null): void {
     if (this.#closed || this.daemons[slot]?.alive === true) {
       return;
     }
@@ -146,6 +146,9 @@ export class World {
       },
     });
     this.daemons[slot] = daemon;
+    if (crash !== null) {
+      daemon.crashAt(crash.n, crash.side);
+    }
     daemon.start();
   }
 
