@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config';
 const conformance = ['test/sandbox/change-tracking/**/!(*.control).test.ts', 'test/contract/change-tracker.test.ts'];
 
 /**
- * One project a kind of test; what each needs stands in test/README.md. Files of a project run beside each other, but for those that
- * start processes of their own: on two cores they would only take each other's time.
+ * One project a kind of test; what each needs stands in test/README.md. Files run beside each other; those that start processes of their own
+ * come last, two at a time.
  */
 export default defineConfig({
   test: {
@@ -14,6 +14,8 @@ export default defineConfig({
     globalSetup: [new URL('./support/temporary-folders.ts', import.meta.url).pathname],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Most tests wait for sockets and other processes: on two cores three of them beside each other take the time of one and a half.
+    maxWorkers: 3,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       // With the facts that take a sandbox under control: *.control.test.ts beside the others.
@@ -31,7 +33,14 @@ export default defineConfig({
       { extends: true, test: { name: 'contract', include: ['test/contract/**/*.test.ts'], exclude: conformance } },
       {
         extends: true,
-        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000, fileParallelism: false },
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
       },
     ],
   },
