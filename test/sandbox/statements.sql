@@ -558,6 +558,14 @@ GO
 SELECT ROW_NUMBER() OVER (PARTITION BY person) FROM dbo.quota;
 -- error 4112, 15, 1, line 2: The function 'ROW_NUMBER' must have an OVER clause with ORDER BY.
 GO
+-- LAST_VALUE IGNORE NULLS over peers and over rows
+SELECT k, LAST_VALUE(v) IGNORE NULLS OVER (ORDER BY k) AS peers, FIRST_VALUE(v) IGNORE NULLS OVER (ORDER BY k, v ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS rest FROM (VALUES (1, NULL), (2, 5), (2, NULL), (3, NULL)) AS t (k, v) ORDER BY k, v;
+-- columns: k int | peers int | rest int
+-- row: 1 | NULL | 5
+-- row: 2 | 5 | 5
+-- row: 2 | 5 | 5
+-- row: 3 | 5 | NULL
+GO
 -- ## Conversions and styles
 -- CAST and CONVERT of dates to texts
 DECLARE @d datetime = '2006-12-30 00:38:54.840'; SELECT CONVERT(varchar(30), @d, 0) AS s0, CONVERT(varchar(30), @d, 101) AS s101, CONVERT(varchar(30), @d, 103) AS s103, CONVERT(varchar(30), @d, 104) AS s104, CONVERT(varchar(30), @d, 106) AS s106, CONVERT(varchar(30), @d, 107) AS s107, CONVERT(varchar(30), @d, 108) AS s108, CONVERT(varchar(30), @d, 112) AS s112;
@@ -1043,6 +1051,10 @@ SELECT value FROM GENERATE_SERIES(1.0, 0.0, -0.5);
 -- row: 1.0
 -- row: 0.5
 -- row: 0.0
+GO
+-- a number of DATEADD that is no int
+SELECT DATEADD(day, 2147483648, '20060731');
+-- error 8115, 16, 2, line 2: Arithmetic overflow error converting expression to data type int.
 GO
 -- ## NULL and conditions
 -- NULL is equal to nothing
@@ -2442,6 +2454,16 @@ GO
 SELECT CHARINDEX(N'e', N'straße') AS a, CHARINDEX(N'e', N'eße', 2) AS b, PATINDEX(N'%e%', N'straße') AS c, REPLACE(N'straße-eé', N'e', N'x') AS d, REPLACE(N'ße', N'e', N'') AS e;
 -- columns: a int | b int | c int | d nvarchar(4000) | e nvarchar(4000)
 -- row: 6 | 3 | 6 | straßx-xé | ß
+GO
+-- a wildcard stands for one character of the text, whatever the collation makes of it
+SELECT CASE WHEN N'straße' LIKE N'stra_e' THEN 1 ELSE 0 END AS one, CASE WHEN N'straße' LIKE N'stra__e' THEN 1 ELSE 0 END AS two, CASE WHEN N'straße' LIKE N'STRASSE' THEN 1 ELSE 0 END AS spelt, CASE WHEN N'ß' LIKE N's%' THEN 1 ELSE 0 END AS half;
+-- columns: one int | two int | spelt int | half int
+-- row: 1 | 0 | 1 | 0
+GO
+-- nor is it in a set more than one character
+SELECT CASE WHEN N'straße' LIKE N'stra[ßx]e' THEN 1 ELSE 0 END AS inside, CASE WHEN N'straße' LIKE N'stra[a-z]e' THEN 1 ELSE 0 END AS ranged, CASE WHEN N'straße' LIKE N'stra[^ß]e' THEN 1 ELSE 0 END AS negated, PATINDEX(N'%_e', N'Große Straße') AS at;
+-- columns: inside int | ranged int | negated int | at int
+-- row: 1 | 1 | 0 | 11
 GO
 -- ## Loops and delays
 -- BREAK without a loop

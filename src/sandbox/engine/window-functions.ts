@@ -100,7 +100,7 @@ function ranking(name: string, call: CallExpression, scope: QueryScope): Values 
     case 'percent_rank':
       return { type: FLOAT, values: (rows, peers) => ranks(peers).map((rank) => (rows.length === 1 ? 0 : (rank - 1) / (rows.length - 1))) };
     case 'cume_dist':
-      return { type: FLOAT, values: (rows, peers) => peers.map((peer) => (peers.lastIndexOf(peer) + 1) / rows.length) };
+      return { type: FLOAT, values: (rows, peers) => edges(peers).last.map((last) => (last + 1) / rows.length) };
     default:
       return tiles(call, scope);
   }
@@ -200,27 +200,42 @@ function edge(first: boolean, call: CallExpression, scope: QueryScope, frame: Wi
     type: argument.type,
     values: (rows, peers, put) => {
       const known = valuesOf(rows, argument, put, scope.context.eval);
+      const bounds = frames(frame, peers);
       return rows.map((_, index) => {
-        const [from, to] = bounds(frame, index, peers);
-        if (from > to) {
-          return null;
+        const [from, to] = bounds(index);
+        let [at, left] = [first ? from : to, call.modifier === 'IGNORE NULLS' ? to - from : 0];
+        for (; left > 0 && (known[at] ?? null) === null; left -= 1) {
+          at += first ? 1 : -1;
         }
-        if (call.modifier !== 'IGNORE NULLS') {
-          return known[first ? from : to] ?? null;
-        }
-        const inside = known.slice(from, to + 1).filter((value) => value !== null);
-        return inside.at(first ? 0 : -1) ?? null;
+        return from > to ? null : (known[at] ?? null);
       });
     },
   };
 }
 
-/** The first and the last row of a row's frame; the last is before the first where the frame is empty. */
-function bounds(frame: WindowFrame, index: number, peers: readonly number[]): [number, number] {
-  const last = peers.length - 1;
-  const from = frame.from === -Infinity ? 0 : frame.unit === 'rows' ? index + frame.from : peers.indexOf(peers[index] ?? 0);
-  const to = frame.to === Infinity ? last : frame.unit === 'rows' ? index + frame.to : peers.lastIndexOf(peers[index] ?? 0);
-  return [Math.max(0, from), Math.min(last, to)];
+/** Of each row the first and the last of those that ORDER BY does not tell apart from it. */
+function edges(peers: readonly number[]): { readonly first: readonly number[]; readonly last: readonly number[] } {
+  const first: number[] = [];
+  const last: number[] = [];
+  for (let from = 0, to = 0; from < peers.length; from = to) {
+    for (to = from + 1; to < peers.length && peers[to] === peers[from]; to += 1);
+    for (let index = from; index < to; index += 1) {
+      first.push(from);
+      last.push(to - 1);
+    }
+  }
+  return { first, last };
+}
+
+/** The first and the last row of each row's frame; the last is before the first where the frame is empty. */
+function frames(frame: WindowFrame, peers: readonly number[]): (index: number) => [number, number] {
+  const end = peers.length - 1;
+  const { first, last } = edges(peers);
+  return (index) => {
+    const from = frame.from === -Infinity ? 0 : frame.unit === 'rows' ? index + frame.from : (first[index] ?? 0);
+    const to = frame.to === Infinity ? end : frame.unit === 'rows' ? index + frame.to : (last[index] ?? end);
+    return [Math.max(0, from), Math.min(end, to)];
+  };
 }
 
 function aggregated(call: CallExpression, scope: QueryScope, frame: WindowFrame): Values {
@@ -239,8 +254,9 @@ function aggregated(call: CallExpression, scope: QueryScope, frame: WindowFrame)
       let state = aggregate.start();
       let next = 0;
       let result: SqlValue = state.result();
+      const bounds = frames(frame, peers);
       return rows.map((_, index) => {
-        const [from, to] = bounds(frame, index, peers);
+        const [from, to] = bounds(index);
         const grows = frame.from === -Infinity;
         if (!grows) {
           state = aggregate.start();

@@ -74,7 +74,7 @@ export function windowRows(
                 result[index] = value;
               }
             });
-            last.push(...partition.rows);
+            partition.rows.forEach((entry) => last.push(entry));
           }
         });
         for (const entry of last) {

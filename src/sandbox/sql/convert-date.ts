@@ -13,6 +13,7 @@ import {
   roundToDatetime,
   roundToMinute,
 } from './calendar.ts';
+import { refuseHijri } from './date-format.ts';
 import { exactReader } from './convert-number.ts';
 import { decimalToNumber } from './decimal.ts';
 import type { DateOrder, ParsedDate } from './date-parse.ts';
@@ -65,6 +66,7 @@ function fromText(from: SqlType, to: SqlType, style: number | null): Converter {
   const old = to.name === 'datetime' || to.name === 'smalldatetime';
   return (value, order) => {
     const text = asText(value);
+    refuseHijri(style);
     // The newer types read 2026-05-13 as year, month, day whatever SET DATEFORMAT says.
     const parsed = parseDate(text, style, style === null && !old && /^\s*\d{4}\D/.test(text) ? 'ymd' : order);
     if (parsed === null || (old && parsed !== 'range' && isTooExact(text, parsed))) {

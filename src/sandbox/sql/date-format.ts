@@ -2,6 +2,7 @@
 import { SqlError } from '../session.ts';
 import type { DateTimeValue, OffsetValue, SqlType } from '../sql-types.ts';
 import { TICKS_PER_MINUTE, civilFromDays, clockFromTicks, normalize } from './calendar.ts';
+import { UnsupportedError } from './unsupported.ts';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
@@ -78,6 +79,13 @@ export function defaultDateStyle(type: SqlType): number {
   return type.name === 'datetime' || type.name === 'smalldatetime' ? 0 : 121;
 }
 
+/** @throws UnsupportedError for the styles of the Hijri calendar */
+export function refuseHijri(style: number | null): void {
+  if (style === 130 || style === 131) {
+    throw new UnsupportedError(`style ${style} of CONVERT (the Hijri calendar)`);
+  }
+}
+
 /**
  * A date or time as text.
  * @throws SqlError 281 when there is no such style.
@@ -90,6 +98,7 @@ export function formatDate(value: DateTimeValue | OffsetValue, type: SqlType, st
     return formatIso(parts, type, style, offset);
   }
   const pattern = PATTERNS.get(SAME.get(style) ?? style);
+  refuseHijri(style);
   if (pattern === undefined) {
     throw new SqlError(281, `${style} is not a valid style number when converting from ${type.name} to a character string.`);
   }

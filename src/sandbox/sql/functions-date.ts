@@ -21,6 +21,7 @@ import type { CompiledExpression, Compiler } from './compiled.ts';
 import { coerce, compiled } from './compiled.ts';
 import type { EvalContext } from './context.ts';
 import { compileConversion, convert } from './convert.ts';
+import { arithmeticOverflow } from './convert-number.ts';
 import { formatOffset } from './date-format.ts';
 import { addPart, countParts, datePart, readPart } from './date-parts.ts';
 import type { CallExpression } from './ast-expression.ts';
@@ -69,7 +70,7 @@ function compileDateAdd(name: string, args: readonly CompiledExpression[], optio
   }
   const date = dateArgument(source, DATETIME);
   const { type } = date;
-  const number = coerce(count, INT, { explicit: true });
+  const number = wholeNumber(coerce(count, INT, { explicit: true }));
   return strict(type, [number, date], ([many = null, value = null]) => {
     const utc = asDateTime(value);
     // Whole months move in local time, so that a datetimeoffset keeps its day.
@@ -92,6 +93,21 @@ function compileDateAdd(name: string, args: readonly CompiledExpression[], optio
         : normalize(result.days, roundTicks(result.ticks, 'scale' in type ? type.scale : 7));
     return offset === null ? scaled : { ...scaled, offset };
   });
+}
+
+/** A number that is no int is told without its own type. Source: learn.microsoft.com, DATEADD, "number argument". */
+function wholeNumber(number: CompiledExpression): CompiledExpression {
+  return compiled(
+    INT,
+    (ctx) => {
+      try {
+        return number.evaluate(ctx);
+      } catch (error) {
+        throw error instanceof SqlError && error.number === 8115 ? arithmeticOverflow('expression', INT) : error;
+      }
+    },
+    { nullable: number.nullable },
+  );
 }
 
 function firstDay({ name }: SqlType): number {

@@ -146,9 +146,7 @@ function compilePatIndex(call: FunctionCall): ReturnType<FunctionDefinition['com
   const rules = collationOf(collationFor(call, text));
   const type = countType(lengthOf(text));
   return strict(type, [pattern, text], ([form, value]) => {
-    const { folded, placeOf } = foldedText(asText(value ?? null), rules);
-    const found = likeSearch(asText(form ?? null), null, rules)(folded);
-    return count(found < 0 ? 0 : placeOf(found) + 1, type);
+    return count(likeSearch(asText(form ?? null), null, rules)(asText(value ?? null)) + 1, type);
   });
 }
 

@@ -1,17 +1,44 @@
 /** LIKE and PATINDEX: %, _, [set], [^set] and ESCAPE, under a collation. */
 import { SqlError } from '../session.ts';
 import type { Collation } from './collation.ts';
+import { JOINT, joinedText } from './folded-text.ts';
 
 /** Characters that mean something in a regular expression. */
 const SPECIAL = /[\\^$.*+?()[\]{}|/-]/g;
 
+/** How a pattern's pieces are written as regular expressions over folded text, or over text whose expanded letters are joined. */
+interface Form {
+  text(plain: string): string;
+  readonly any: string;
+  /** @param expanded the sources of what matches joined letters */
+  set(negated: boolean, singles: string, expanded: readonly string[]): string;
+}
+
+/** Every letter folds to as many as it was. */
+const FOLDED: Form = {
+  text: (plain) => plain.replace(SPECIAL, String.raw`\$&`),
+  any: '[^]',
+  set: (negated, singles) => (singles === '' ? (negated ? '[^]' : '(?!)') : `[${negated ? '^' : ''}${singles}]`),
+};
+
+/** Some letter folds to several: they are found one by one, and a wildcard takes them all. */
+const JOINED: Form = {
+  text: (plain) => (plain === '' ? '' : `(?<!${JOINT})${Array.from(plain, FOLDED.text).join(`${JOINT}?`)}(?!${JOINT})`),
+  any: `(?<!${JOINT})[^](?:${JOINT}[^])*`,
+  set: (negated, singles, expanded) => {
+    const members = [...(singles === '' ? [] : [`[${singles}]`]), ...expanded];
+    const held = `(?:${members.join('|')})(?!${JOINT})`;
+    return members.length === 0 ? (negated ? JOINED.any : '(?!)') : negated ? `(?!${held})${JOINED.any}` : `(?<!${JOINT})${held}`;
+  },
+};
+
 /**
- * What stands between the % of a pattern, each as the source of a regular expression over folded text. None of them can match texts of two
- * lengths: so the first place where one fits is the best, and no pattern costs more than its length times the text's.
+ * What stands between the % of a pattern, each as the source of a regular expression over folded text. From one place none of them can match
+ * texts of two lengths: so the first place where one fits is the best, and no pattern costs more than its length times the text's.
  * @param escape one character, or null.
  * @throws SqlError 506 when ESCAPE is not one character.
  */
-function likeParts(pattern: string, escape: string | null, collation: Collation): string[] {
+function likeParts(pattern: string, escape: string | null, collation: Collation, form: Form): string[] {
   if (escape !== null && escape.length !== 1) {
     throw new SqlError(506, `The invalid escape character "${escape}" was specified in a LIKE predicate.`);
   }
@@ -19,7 +46,7 @@ function likeParts(pattern: string, escape: string | null, collation: Collation)
   let source = '';
   let plain = '';
   const flush = (): void => {
-    source += collation.fold(plain).replace(SPECIAL, String.raw`\$&`);
+    source += form.text(collation.fold(plain));
     plain = '';
   };
   for (let at = 0; at < pattern.length; at += 1) {
@@ -33,7 +60,7 @@ function likeParts(pattern: string, escape: string | null, collation: Collation)
       source = '';
     } else if (char === '_') {
       flush();
-      source += '[^]';
+      source += form.any;
     } else if (char === '[') {
       const end = setEnd(pattern, at, escape);
       if (end < 0) {
@@ -41,7 +68,7 @@ function likeParts(pattern: string, escape: string | null, collation: Collation)
         return ['(?!)'];
       }
       flush();
-      source += setSource(pattern.slice(at + 1, end), escape, collation);
+      source += setSource(pattern.slice(at + 1, end), escape, collation, form);
       at = end;
     } else {
       plain += char;
@@ -52,12 +79,27 @@ function likeParts(pattern: string, escape: string | null, collation: Collation)
 }
 
 /**
- * A search for a pattern in folded text.
+ * A search for a pattern. A wildcard stands for a character of the text itself, whatever the collation makes of it.
  * @returns where what follows a leading % begins, 0 without one; -1 where the text is not like the pattern
  * @throws SqlError 506
  */
-export function likeSearch(pattern: string, escape: string | null, collation: Collation): (folded: string) => number {
-  const [first = '', ...rest] = likeParts(pattern, escape, collation);
+export function likeSearch(pattern: string, escape: string | null, collation: Collation): (text: string) => number {
+  const search = searchIn(pattern, likeParts(pattern, escape, collation, FOLDED));
+  let inJoined: typeof search | null = null;
+  return (text) => {
+    const folded = collation.fold(text);
+    if (folded.length === text.length) {
+      return search(folded);
+    }
+    const joined = joinedText(text, collation);
+    inJoined ??= searchIn(pattern, likeParts(pattern, escape, collation, JOINED));
+    const found = inJoined(joined.folded);
+    return found < 0 ? -1 : joined.placeOf(found);
+  };
+}
+
+function searchIn(pattern: string, parts: readonly string[]): (folded: string) => number {
+  const [first = '', ...rest] = parts;
   const last = rest.pop();
   if (last === undefined) {
     const whole = new RegExp(`^${first}$`);
@@ -99,26 +141,36 @@ function setEnd(pattern: string, from: number, escape: string | null): number {
   return -1;
 }
 
-function setSource(set: string, escape: string | null, collation: Collation): string {
+function setSource(set: string, escape: string | null, collation: Collation, form: Form): string {
   const negated = set.startsWith('^');
-  const quote = (char: string): string => collation.fold(char).replace(SPECIAL, String.raw`\$&`);
-  let members = '';
+  let singles = '';
+  const expanded: string[] = [];
+  const add = (char: string): void => {
+    const folded = collation.fold(char);
+    if (folded.length > 1) {
+      expanded.push(Array.from(folded, FOLDED.text).join(JOINT));
+    } else {
+      singles += FOLDED.text(folded);
+    }
+  };
   for (let at = negated ? 1 : 0; at < set.length; at += 1) {
     if (set[at] === escape && at + 1 < set.length) {
       at += 1;
-      members += quote(set[at] ?? '');
+      add(set[at] ?? '');
     } else if (set[at + 1] === '-' && at + 2 < set.length) {
       const [low, high] = [collation.fold(set[at] ?? ''), collation.fold(set[at + 2] ?? '')];
-      members += low.length === 1 && high.length === 1 && low <= high ? `${quote(low)}-${quote(high)}` : '';
+      if (low.length === 1 && high.length === 1 && low <= high) {
+        const range = `${FOLDED.text(low)}-${FOLDED.text(high)}`;
+        singles += range;
+        // A letter that sorts as several comes after its first: ß is in a-z, not in a-s.
+        expanded.push(`(?!${FOLDED.text(high)})[${range}]${JOINT}[^]`);
+      }
       at += 2;
     } else {
-      members += quote(set[at] ?? '');
+      add(set[at] ?? '');
     }
   }
-  if (members === '') {
-    return negated ? '[^]' : '(?!)';
-  }
-  return `[${negated ? '^' : ''}${members}]`;
+  return form.set(negated, singles, expanded);
 }
 
 export type LikeMatcher = (text: string) => boolean;
@@ -129,8 +181,5 @@ export type LikeMatcher = (text: string) => boolean;
  */
 export function likeMatcher(pattern: string, escape: string | null, collation: Collation, ignoreTrailing: boolean): LikeMatcher {
   const search = likeSearch(pattern, escape, collation);
-  return (text) => {
-    const folded = collation.fold(text);
-    return search(folded) >= 0 || (ignoreTrailing && folded.endsWith(' ') && search(folded.trimEnd()) >= 0);
-  };
+  return (text) => search(text) >= 0 || (ignoreTrailing && text.endsWith(' ') && search(text.trimEnd()) >= 0);
 }

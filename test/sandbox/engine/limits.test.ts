@@ -58,6 +58,18 @@ test('a pattern of many wildcards is answered in the time of one', async () => {
   expect(rows).toEqual([{ ends: 0, found: '0', at: '100001' }]);
 });
 
+test('a running total over many rows is answered in time', async () => {
+  const digits = '(VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))';
+  const rows = await db.rows(
+    `SELECT MAX(t.total) AS total, MAX(t.seen) AS seen FROM (
+       SELECT SUM(CAST(n.k AS bigint)) OVER (ORDER BY n.k) AS total, CUME_DIST() OVER (ORDER BY n.k) AS seen
+       FROM (SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d + 100000 * (g.d % 2) AS k
+             FROM ${digits} AS a (d) CROSS JOIN ${digits} AS b (d) CROSS JOIN ${digits} AS c (d) CROSS JOIN ${digits} AS e (d)
+             CROSS JOIN ${digits} AS f (d) CROSS JOIN (VALUES (0), (1)) AS g (d)) AS n) AS t`,
+  );
+  expect(rows).toEqual([{ total: '19999900000', seen: 1 }]);
+});
+
 test.each([
   'DECLARE @i int = 0; WHILE 1 = 1 SET @i += 1',
   'again: GOTO again',

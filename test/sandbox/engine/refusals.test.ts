@@ -35,6 +35,8 @@ describe.runIf(onSandbox)('refused by name', () => {
     ['SELECT CHECKSUM(1)', 'CHECKSUM'],
     ['SELECT APPROX_COUNT_DISTINCT(id) FROM dbo.t', 'APPROX_COUNT_DISTINCT'],
     ["SELECT FORMAT(1, 'N', 'de-DE')", 'the culture de-DE'],
+    ['SELECT CONVERT(nvarchar(40), GETDATE(), 130)', 'style 130'],
+    ["SELECT CONVERT(datetime, '1/1/1440', 131)", 'style 131'],
     ["SELECT FORMAT(1.5, 'E')", 'the pattern E'],
     ['SELECT id FROM dbo.t FOR XML PATH', 'FOR XML'],
     ['SELECT id FROM dbo.t TABLESAMPLE (10 PERCENT)', 'TABLESAMPLE'],
