@@ -78,6 +78,8 @@ export class ModelServer {
           session = { snapshot: false, view: null };
         } else {
           set += 1;
+          // What a definition has changed meanwhile is compiled anew.
+          this.#compile(statement);
           for (const row of await this.#execute(statement, session, named)) {
             if (onRow(set, row) === 'cut') {
               return { cut: true };

@@ -41,6 +41,8 @@ export class Oracle {
   /** What was published at the last messages. */
   readonly #published = new Map<string, string>();
   #brokenAtMs: number | null = null;
+  /** Epochs that were begun after the last break; a Redis that goes back may bring another. */
+  readonly #sound = new Set<string>();
 
   constructor(options: OracleOptions) {
     this.#options = options;
@@ -48,10 +50,11 @@ export class Oracle {
 
   /** Something that no version tells of has happened: nothing is claimed of it until the section is loaded from what is now. */
   get broken(): boolean {
-    return this.#brokenAtMs !== null;
+    return this.#brokenAtMs !== null && (this.#epoch === null || !this.#sound.has(this.#epoch));
   }
 
   break(): void {
+    this.#sound.clear();
     this.#brokenAtMs = this.#options.now();
   }
 
@@ -93,7 +96,7 @@ export class Oracle {
       this.#brokenAtMs !== null &&
       describedAtMs > this.#brokenAtMs
     ) {
-      this.#brokenAtMs = null;
+      this.#sound.add(meta.epoch);
     }
     this.#epoch = meta.epoch;
     this.#state = meta.state;
@@ -210,6 +213,8 @@ export class Oracle {
     if (
       version !== undefined &&
       value?.endsWith('\0') !== true &&
+      // While a load is under way, what it has not come to yet is old.
+      stored.meta?.state === 'live' &&
       !this.broken &&
       this.#options.current &&
       !contains(states, BigInt(version), value)
