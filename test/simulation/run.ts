@@ -149,7 +149,9 @@ function unrest(world: World): readonly string[] {
   if (meta.upTo === null || meta.upTo < database.version) {
     return [`upTo is ${meta.upTo} of ${database.version}`];
   }
-  const open = stored.requests.map(({ verb }) => `${verb} is not answered`);
+  // Where Redis lost nothing but an answer, no leader notices: the next one answers.
+  const lost = (id: string): boolean => stored.operations.get(id)?.leader === meta.leader && world.redis.rewinds > 0;
+  const open = stored.requests.filter(({ id }) => !lost(id)).map(({ verb }) => `${verb} is not answered`);
   const differences = oracle.differences(stored);
   const unequal = replicas.flatMap((replica) => {
     const { equal, reasons } = replica.machine.state();

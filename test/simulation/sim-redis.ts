@@ -35,6 +35,7 @@ export class SimRedis {
   /** Until then calls take up to so long. */
   slow: { readonly untilMs: number; readonly ms: number } = { untilMs: 0, ms: 0 };
   torn = 0;
+  rewinds = 0;
   readonly lines = new Set<RedisLine>();
   #past: ReadonlyMap<string, StoredSection>[] = [];
   readonly #listeners = new Set<(text: string) => void>();
@@ -78,6 +79,7 @@ export class SimRedis {
       return 0;
     }
     const lost = this.#past.length - at;
+    this.rewinds += 1;
     this.#past = this.#past.slice(0, at);
     this.store.sections = copied(past);
     this.options.onRewound();
