@@ -86,6 +86,8 @@ export interface ResultSink {
 export interface BackendSession {
   readonly id: number;
   readonly database: string;
+  /** An error of severity 20 and more was told: the connection is to be closed after the answer. */
+  readonly ended?: boolean;
   readonly collation: string;
   /** The id of the open transaction, or 0n. */
   readonly transactionId: bigint;
@@ -129,6 +131,8 @@ export class SqlError extends Error {
   readonly state: number;
   readonly class: number;
   line: number;
+  /** schema.name of the trigger that it was raised in, empty outside of one; null while nobody has said. */
+  procedure: string | null = null;
   /** An error that is told before this one: where SQL Server sends two, the second is the one that counts. */
   readonly preceding: SqlError | null;
   constructor(number: number, message: string, options: { state?: number; class?: number; line?: number; preceding?: SqlError } = {}) {

@@ -224,6 +224,11 @@ GO
 SELECT name FROM dbo.staff UNION SELECT 'Zoe' ORDER BY pay;
 -- error 104, 16, 1, line 2
 GO
+-- EXISTS does not compute its select list
+SELECT CASE WHEN EXISTS (SELECT 1/0) THEN 1 ELSE 0 END AS one, CASE WHEN EXISTS (SELECT DISTINCT TOP (0) 1/0) THEN 1 ELSE 0 END AS none, CASE WHEN EXISTS (SELECT 1/0 FROM (VALUES (1), (2)) AS v (a) ORDER BY a OFFSET 2 ROWS) THEN 1 ELSE 0 END AS past, CASE WHEN NOT EXISTS (SELECT 1/0 FROM (VALUES (1), (2)) AS v (a) WHERE a > 1) THEN 1 ELSE 0 END AS filtered;
+-- columns: one int | none int | past int | filtered int
+-- row: 1 | 0 | 0 | 0
+GO
 -- ## Order, TOP, OFFSET and DISTINCT
 CREATE TABLE dbo.mark (id int NOT NULL PRIMARY KEY, points int NULL);
 INSERT INTO dbo.mark VALUES (1, 10), (2, 20), (3, 20), (4, 30), (5, NULL);
@@ -449,6 +454,10 @@ SELECT id, part, amount FROM (VALUES (1, 10, 20), (2, NULL, 40)) AS v (id, a, b)
 -- row: 1 | a | 10
 -- row: 1 | b | 20
 -- row: 2 | b | 40
+GO
+-- ORDER BY over groups takes what is grouped or aggregated
+SELECT x.a FROM (VALUES (1, 2)) AS x (a, b) GROUP BY x.a ORDER BY x.b;
+-- error 8127, 16, 1, line 2: Column "x.b" is invalid in the ORDER BY clause because it is not contained in either an aggregate function or the GROUP BY clause.
 GO
 -- ## Window functions
 CREATE TABLE dbo.quota (person int NOT NULL, year int NOT NULL, amount int NOT NULL, PRIMARY KEY (person, year));
@@ -1747,6 +1756,23 @@ GO
 SELECT OBJECT_NAME(OBJECT_ID(N'dbo.stock')) AS a, SCHEMA_NAME(SCHEMA_ID('dbo')) AS b, COL_LENGTH('dbo.item', 'name') AS c, OBJECT_ID('dbo.nothing') AS d, TYPE_NAME(TYPE_ID('int')) AS e, COLUMNPROPERTY(OBJECT_ID('dbo.item'), 'id', 'IsIdentity') AS f;
 -- columns: a nvarchar(128) | b nvarchar(128) | c smallint | d int | e nvarchar(128) | f int
 -- row: stock | dbo | 20 | NULL | int | 1
+GO
+-- RAISERROR with a text for %d
+RAISERROR('%d', 16, 1, 'x');
+-- error 2786, 16, 1, line 2: The data type of substitution parameter 1 does not match the expected type of the format specification.
+GO
+-- RAISERROR with a number for %s
+RAISERROR('%d of %s', 16, 1, 1, 2);
+-- error 2786, 16, 1, line 2: The data type of substitution parameter 2 does not match the expected type of the format specification.
+GO
+-- RAISERROR takes integers, texts and bytes, nothing else
+DECLARE @at datetime = '20260101';
+RAISERROR('%s', 16, 1, @at);
+-- error 2748, 16, 1, line 3
+GO
+-- RAISERROR of a fatal severity is logged
+RAISERROR('x', 20, 1);
+-- error 2754, 16, 1, line 2
 GO
 -- ## Definitions
 CREATE TABLE dbo.shop (id int NOT NULL IDENTITY(10,10) CONSTRAINT PK_shop PRIMARY KEY, name nvarchar(20) NOT NULL CONSTRAINT UQ_shop UNIQUE, opened date NULL CONSTRAINT DF_shop_opened DEFAULT '2026-01-02', area decimal(7,2) NULL CONSTRAINT CK_shop_area CHECK (area > 0), twice AS area * 2 PERSISTED, mark rowversion);

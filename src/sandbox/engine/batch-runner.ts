@@ -13,7 +13,7 @@ import type { BatchCache, PreparedBatch } from './batch-cache.ts';
 import { emptyScope } from './bind-source.ts';
 import { describeInstead } from './describe-statement.ts';
 import { createEnvironment } from './environment.ts';
-import { endsBatch, endsTransaction, isRaised } from './errors.ts';
+import { caughtError, endsBatch, endsConnection, endsTransaction, isRaised, messageOf } from './errors.ts';
 import { compileExpression } from './expressions.ts';
 import { runAtomicStatement } from './fire-triggers.ts';
 import { thrownError } from './flow-statements.ts';
@@ -64,6 +64,11 @@ export class BatchRunner {
     this.signal = options.signal;
     this.cache = options.cache;
     this.depth = options.depth;
+  }
+
+  /** What runs it, as messages name it: a trigger, or nothing. */
+  get procedure(): string {
+    return this.frame.trigger?.name ?? '';
   }
 
   /** Runs a whole batch. Errors go to the sink; only an attention and errors inside an outer TRY are thrown. */
@@ -152,15 +157,7 @@ export class BatchRunner {
     if (error.preceding !== null) {
       this.tell(error.preceding);
     }
-    this.sink.message({
-      number: error.number,
-      state: error.state,
-      // Severity 10 reaches a client as 0. Source: learn.microsoft.com "Database Engine error severities".
-      class: error.class === 10 ? 0 : error.class,
-      message: error.message,
-      procedure: '',
-      line: Math.max(1, error.line),
-    });
+    this.sink.message(messageOf(error, this.procedure));
   }
 
   done(result: Partial<{ rowCount: number | bigint | null; select: boolean; error: boolean }> = {}): void {
@@ -250,6 +247,7 @@ export class BatchRunner {
       }
       for (let each: SqlError | null = error; each !== null; each = each.preceding) {
         each.line ||= statement.line;
+        each.procedure ??= this.procedure;
       }
       this.session.errorNumber = error.number;
       this.session.rowCount = 0n;
@@ -275,6 +273,7 @@ export class BatchRunner {
       }
     }
     this.done({ error: true });
+    session.ended ||= endsConnection(error);
     if (rollsBack || (endsBatch(error) && !this.#binding.isOwn(error))) {
       this.aborted = true;
       throw new BatchEnd();
@@ -366,21 +365,14 @@ export class BatchRunner {
     try {
       return await this.#sequence(statement.body, statement.handler[0]?.position ?? end);
     } catch (error) {
-      if (!(error instanceof SqlError) || this.#binding.isOwn(error)) {
+      if (!(error instanceof SqlError) || this.#binding.isOwn(error) || endsConnection(error)) {
         throw error;
       }
       this.#tryDepth -= 1;
       if (session.transaction !== null && (endsTransaction(error) || session.options.xactAbort)) {
         session.doomed = true;
       }
-      session.caught.push({
-        number: error.number,
-        severity: error.class,
-        state: error.state,
-        line: error.line,
-        procedure: null,
-        message: error.message,
-      });
+      session.caught.push(caughtError(error));
       try {
         return await this.#sequence(statement.handler, end);
       } finally {

@@ -70,7 +70,7 @@ export async function raise(runner: BatchRunner, statement: Extract<Statement, {
 
 export async function print(runner: BatchRunner, statement: Extract<Statement, { kind: 'print' }>): Promise<void> {
   const text = await runner.atomic((context) => printText(context, statement));
-  runner.sink.message({ number: 0, state: 1, class: 0, message: text, procedure: '', line: statement.line });
+  runner.sink.message({ number: 0, state: 1, class: 0, message: text, procedure: runner.procedure, line: statement.line });
   runner.session.rowCount = 0n;
   runner.done();
 }

@@ -2,7 +2,9 @@
  * The engine's errors with SQL Server's numbers, severities and texts. One function for each number that is raised from more than one place;
  * the rest is raised where it belongs. Source of the texts: sys.messages as listed in Microsoft's "Database engine events and errors".
  */
+import type { CaughtError } from '../sql/context.ts';
 import { SqlError } from '../session.ts';
+import type { SqlMessage } from '../sql-types.ts';
 
 export function invalidObject(name: string, line = 0): SqlError {
   return new SqlError(208, `Invalid object name '${name}'.`, { line });
@@ -115,6 +117,30 @@ export function endsTransactionToo(error: SqlError): SqlError {
 
 export function endsTransaction(error: SqlError): boolean {
   return FATAL_TO_TRANSACTION.has(error.number) || endingTransaction.has(error);
+}
+
+/** Source: learn.microsoft.com, RAISERROR: "Severity levels from 20 through 25 are considered fatal"; TRY…CATCH does not catch them. */
+export function endsConnection(error: SqlError): boolean {
+  return error.class >= 20;
+}
+
+/** An error as the client is told it. @param procedure what runs, where the error does not say what it comes from */
+export function messageOf(error: SqlError, procedure: string): SqlMessage {
+  return {
+    number: error.number,
+    state: error.state,
+    // Severity 10 reaches a client as 0. Source: learn.microsoft.com "Database Engine error severities".
+    class: error.class === 10 ? 0 : error.class,
+    message: error.message,
+    procedure: error.procedure ?? procedure,
+    line: Math.max(1, error.line),
+  };
+}
+
+/** What ERROR_NUMBER() and its kin say of it. */
+export function caughtError(error: SqlError): CaughtError {
+  const { number, class: severity, state, line, message } = error;
+  return { number, severity, state, line, message, procedure: error.procedure === '' ? null : error.procedure };
 }
 
 export function endsBatch(error: SqlError): boolean {

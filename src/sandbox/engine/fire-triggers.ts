@@ -80,6 +80,7 @@ async function runTrigger(runner: BatchRunner, trigger: Trigger, event: TriggerE
   const { table } = event;
   const frame = createFrame();
   frame.trigger = {
+    name: `${table.schema.name}.${trigger.name}`,
     table,
     updated: event.updated,
     rows: new Map([
@@ -95,6 +96,11 @@ async function runTrigger(runner: BatchRunner, trigger: Trigger, event: TriggerE
   session.ownersRights += 1;
   try {
     await runner.trigger(trigger.body, frame);
+  } catch (error) {
+    if (error instanceof SqlError) {
+      error.procedure ??= frame.trigger.name;
+    }
+    throw error;
   } finally {
     session.ownersRights -= 1;
     session.triggers.pop();

@@ -46,7 +46,9 @@ export function thrownError(context: StatementContext, statement: ThrowStatement
         { class: 15 },
       );
     }
-    return new SqlError(caught.number, caught.message, { class: caught.severity, state: caught.state, line: caught.line });
+    const error = new SqlError(caught.number, caught.message, { class: caught.severity, state: caught.state, line: caught.line });
+    error.procedure = caught.procedure ?? '';
+    return error;
   }
   const number = Number(evaluate(context, statement.number));
   if (number < 50_000) {
@@ -69,9 +71,16 @@ export function raisedError(context: StatementContext, statement: RaiseErrorStat
   if (typeof raw === 'number' || typeof raw === 'bigint') {
     throw new UnsupportedError('RAISERROR with a message number', statement.line);
   }
-  const args = statement.args.map((arg) => evaluate(context, arg));
-  const text = formatMessage(typeof raw === 'string' ? raw : '', args);
-  const severity = Number(evaluate(context, statement.severity));
+  const args = statement.args.map((arg, index) => substitute(context, arg, index + 4));
+  const text = formatMessage(typeof raw === 'string' ? raw : '', args, (argument) => {
+    throw new SqlError(
+      2786,
+      `The data type of substitution parameter ${argument} does not match the expected type of the format specification.`,
+      { line: statement.line },
+    );
+  });
+  // Beyond 25 is 25. Source: the page about RAISERROR.
+  const severity = Math.min(25, Number(evaluate(context, statement.severity)));
   if (severity > 18 && !(statement.options.includes('LOG') && context.session.administrator)) {
     throw new SqlError(
       2754,
@@ -83,7 +92,29 @@ export function raisedError(context: StatementContext, statement: RaiseErrorStat
     class: Math.max(0, severity),
     state: Number(evaluate(context, statement.state)),
     line: statement.line,
+    ...(severity >= 20 ? { preceding: terminating(context.session.id, severity, statement.line) } : {}),
   });
+}
+
+function terminating(spid: number, severity: number, line: number): SqlError {
+  return new SqlError(
+    2745,
+    `Process ID ${spid} has raised user error 50000, severity ${severity}. SQL Server is terminating this process.`,
+    { line, state: 2 },
+  );
+}
+
+const SUBSTITUTES: ReadonlySet<string> = new Set('tinyint smallint int bigint char varchar nchar nvarchar binary varbinary'.split(' '));
+
+/** What RAISERROR puts into its text. @param place among its parameters @throws SqlError 2748 */
+function substitute(context: StatementContext, expression: Expression, place: number): SqlValue {
+  const compiled = compileExpression(expression, emptyScope(createEnvironment(context)));
+  if (!SUBSTITUTES.has(compiled.type.name)) {
+    throw new SqlError(2748, `Cannot specify ${compiled.type.name} data type (parameter ${place}) as a substitution parameter.`, {
+      line: expression.line,
+    });
+  }
+  return compiled.evaluate(context.eval);
 }
 
 /**

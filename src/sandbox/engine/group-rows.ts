@@ -20,9 +20,11 @@ export interface Grouping {
   readonly slots: readonly number[];
   readonly having: ((ctx: EvalContext) => boolean) | null;
   rows(base: Rows): Rows;
+  /** What is compiled from now on stands in ORDER BY: its errors say so. */
+  enterOrderBy(): void;
 }
 
-/** null when the query neither groups nor aggregates. @throws SqlError 130, 144, 164, 8120, 8121 */
+/** null when the query neither groups nor aggregates. @throws SqlError 130, 144, 164, 8120, 8121, 8127 */
 export function groupRows(
   env: PlanEnvironment,
   query: {
@@ -110,6 +112,9 @@ export function groupRows(
   return {
     scope: grouped,
     slots: [slot],
+    enterOrderBy: () => {
+      clause = 'order';
+    },
     having: condition === null ? null : (ctx) => condition(ctx) === true,
     rows: (base) =>
       function* rows() {
@@ -161,9 +166,16 @@ export function groupRows(
   };
 }
 
-type Clause = 'select' | 'having';
+type Clause = 'select' | 'having' | 'order';
 
 function ungrouped(clause: Clause, column: string, line: number): SqlError {
+  if (clause === 'order') {
+    return new SqlError(
+      8127,
+      `Column "${column}" is invalid in the ORDER BY clause because it is not contained in either an aggregate function or the GROUP BY clause.`,
+      { line },
+    );
+  }
   const place = clause === 'having' ? 'HAVING clause' : 'select list';
   return new SqlError(
     clause === 'having' ? 8121 : 8120,

@@ -68,6 +68,8 @@ export interface Source {
 export interface QueryPlan {
   readonly columns: readonly PlanColumn[];
   run(): Iterable<readonly SqlValue[]>;
+  /** Whether there is a row; the select list is not evaluated. Absent: run() has to tell. */
+  readonly exists?: () => boolean;
 }
 
 export function nullRow(table: SourceTable): readonly SqlValue[] {

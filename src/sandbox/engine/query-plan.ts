@@ -19,7 +19,7 @@ import type { PlanColumn, QueryPlan, Rows, Source } from './plan.ts';
 import type { QueryScope } from './query-scope.ts';
 import { createQueryScope, recordingScope, tablesOfStar } from './query-scope.ts';
 import { planSetOperation } from './set-operation.ts';
-import type { SortKey } from './sorting.ts';
+import type { Bounds, SortKey } from './sorting.ts';
 import { limitRows, orderedBySource, orderedOutput, sortKeys, sortRows } from './sorting.ts';
 import { windowRows } from './window-rows.ts';
 
@@ -66,6 +66,7 @@ export function planSpecification(env: PlanEnvironment, spec: QuerySpecification
   if (spec.distinct) {
     requireSelected(query.orderBy, output);
   }
+  grouped?.enterOrderBy();
   const keys = sortKeys(query.orderBy, output, final);
   const having = grouped === null ? null : grouped.having;
   const baseRows: Rows = source === null ? () => (where.every((each) => each.test(ctx)) ? [undefined] : []) : source.prepare(where, known);
@@ -89,6 +90,8 @@ export function planSpecification(env: PlanEnvironment, spec: QuerySpecification
 
   return {
     columns,
+    // How many rows are left of DISTINCT only its values tell.
+    ...(spec.distinct && query.offset !== null ? {} : { exists: () => reaches(rows, limit()) }),
     *run() {
       const bounds = limit();
       if (bounds.to <= 0) {
@@ -135,6 +138,21 @@ function* distinct(rows: Iterable<ProducedRow>, hash: (values: readonly SqlValue
       yield row;
     }
   }
+}
+
+/** Whether a row stands within the bounds. */
+function reaches(rows: Rows, { from, to, percent }: Bounds): boolean {
+  let index = 0;
+  if (to <= from || percent === 0) {
+    return false;
+  }
+  for (const _ of rows()) {
+    index += 1;
+    if (index > from) {
+      return true;
+    }
+  }
+  return false;
 }
 
 function filtered(rows: Rows, test: () => boolean): Rows {
@@ -248,8 +266,11 @@ export function planSubquery(env: PlanEnvironment, query: Query, outer: QuerySco
   const recording = recordingScope(outer);
   const plan = planQuery(env, query, recording.scope);
   let kept: (readonly SqlValue[])[] | null = null;
+  let known: boolean | null = null;
+  const { exists } = plan;
   return {
     columns: plan.columns,
+    ...(exists === undefined ? {} : { exists: () => (recording.slots.size > 0 ? exists() : (known ??= exists())) }),
     run: () => {
       if (recording.slots.size > 0) {
         return plan.run();

@@ -85,6 +85,8 @@ export class SessionState {
   /** A stack of EXECUTE AS: the principal on top is who the session is. */
   readonly impersonated: { readonly user: string; readonly administrator: boolean }[] = [];
   running = false;
+  /** An error ended the connection: it closes after the answer. */
+  ended = false;
   /** It has been ended: what still runs stops at its next step. */
   closed = false;
 

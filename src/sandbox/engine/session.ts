@@ -44,6 +44,10 @@ export class SandboxSession implements BackendSession, ConnectedSession {
     return this.#state.id;
   }
 
+  get ended(): boolean {
+    return this.#state.ended;
+  }
+
   get database(): string {
     return this.#state.database.name;
   }

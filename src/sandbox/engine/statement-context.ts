@@ -32,6 +32,8 @@ export interface Frame {
 }
 
 export interface FiredTrigger {
+  /** schema.name, as errors tell it. Source: learn.microsoft.com, ERROR_PROCEDURE, of SQL Server 2017 and later. */
+  readonly name: string;
   readonly table: Table;
   /** Ids of columns. */
   readonly updated: ReadonlySet<number>;

@@ -26,7 +26,7 @@ export function terminationOf(session: SessionState, statement: Statement, error
     return null;
   }
   const line = Math.max(1, error.line);
-  return { number: 3621, state: 1, class: 0, message: 'The statement has been terminated.', procedure: '', line };
+  return { number: 3621, state: 1, class: 0, message: 'The statement has been terminated.', procedure: error.procedure ?? '', line };
 }
 
 function writes(statement: Statement): boolean {

@@ -218,7 +218,10 @@ function edges(peers: readonly number[]): { readonly first: readonly number[]; r
   const first: number[] = [];
   const last: number[] = [];
   for (let from = 0, to = 0; from < peers.length; from = to) {
-    for (to = from + 1; to < peers.length && peers[to] === peers[from]; to += 1);
+    to = from + 1;
+    while (to < peers.length && peers[to] === peers[from]) {
+      to += 1;
+    }
     for (let index = from; index < to; index += 1) {
       first.push(from);
       last.push(to - 1);

@@ -36,6 +36,8 @@ export interface CompiledSubquery {
   readonly columns: readonly { readonly name: string; readonly type: SqlType; readonly nullable: boolean }[];
   /** Runs it. The caller may stop early. */
   run(ctx: EvalContext): Iterable<readonly SqlValue[]>;
+  /** Whether it gives a row, without what its select list would compute. Absent: run() has to tell. */
+  readonly exists?: (ctx: EvalContext) => boolean;
 }
 
 /** The names that an expression may use. The executor makes one for the sources of each query. */

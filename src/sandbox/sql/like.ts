@@ -6,9 +6,13 @@ import { JOINT, joinedText } from './folded-text.ts';
 /** Characters that mean something in a regular expression. */
 const SPECIAL = /[\\^$.*+?()[\]{}|/-]/g;
 
+function literally(plain: string): string {
+  return plain.replace(SPECIAL, String.raw`\$&`);
+}
+
 /** How a pattern's pieces are written as regular expressions over folded text, or over text whose expanded letters are joined. */
 interface Form {
-  text(plain: string): string;
+  readonly text: (plain: string) => string;
   readonly any: string;
   /** @param expanded the sources of what matches joined letters */
   set(negated: boolean, singles: string, expanded: readonly string[]): string;
@@ -16,14 +20,14 @@ interface Form {
 
 /** Every letter folds to as many as it was. */
 const FOLDED: Form = {
-  text: (plain) => plain.replace(SPECIAL, String.raw`\$&`),
+  text: literally,
   any: '[^]',
   set: (negated, singles) => (singles === '' ? (negated ? '[^]' : '(?!)') : `[${negated ? '^' : ''}${singles}]`),
 };
 
 /** Some letter folds to several: they are found one by one, and a wildcard takes them all. */
 const JOINED: Form = {
-  text: (plain) => (plain === '' ? '' : `(?<!${JOINT})${Array.from(plain, FOLDED.text).join(`${JOINT}?`)}(?!${JOINT})`),
+  text: (plain) => (plain === '' ? '' : `(?<!${JOINT})${Array.from(plain, literally).join(`${JOINT}?`)}(?!${JOINT})`),
   any: `(?<!${JOINT})[^](?:${JOINT}[^])*`,
   set: (negated, singles, expanded) => {
     const members = [...(singles === '' ? [] : [`[${singles}]`]), ...expanded];
@@ -148,9 +152,9 @@ function setSource(set: string, escape: string | null, collation: Collation, for
   const add = (char: string): void => {
     const folded = collation.fold(char);
     if (folded.length > 1) {
-      expanded.push(Array.from(folded, FOLDED.text).join(JOINT));
+      expanded.push(Array.from(folded, literally).join(JOINT));
     } else {
-      singles += FOLDED.text(folded);
+      singles += literally(folded);
     }
   };
   for (let at = negated ? 1 : 0; at < set.length; at += 1) {
@@ -160,10 +164,10 @@ function setSource(set: string, escape: string | null, collation: Collation, for
     } else if (set[at + 1] === '-' && at + 2 < set.length) {
       const [low, high] = [collation.fold(set[at] ?? ''), collation.fold(set[at + 2] ?? '')];
       if (low.length === 1 && high.length === 1 && low <= high) {
-        const range = `${FOLDED.text(low)}-${FOLDED.text(high)}`;
+        const range = `${literally(low)}-${literally(high)}`;
         singles += range;
         // A letter that sorts as several comes after its first: ß is in a-z, not in a-s.
-        expanded.push(`(?!${FOLDED.text(high)})[${range}]${JOINT}[^]`);
+        expanded.push(`(?!${literally(high)})[${range}]${JOINT}[^]`);
       }
       at += 2;
     } else {

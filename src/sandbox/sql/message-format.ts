@@ -6,8 +6,11 @@ import type { SqlValue } from '../sql-types.ts';
 
 const PLACE = /%(?:%|([-+0 #]*)(\*|\d+)?(?:\.(\*|\d+))?(?:h|l|I64)?([diouxXs]))/g;
 
-/** The text with its places filled. A missing value and NULL are `(null)`. */
-export function formatMessage(text: string, args: readonly SqlValue[]): string {
+/**
+ * The text with its places filled. A missing value and NULL are `(null)`.
+ * @param refuse called with the number of an argument, from 1, that is no text for %s, or no number for the others
+ */
+export function formatMessage(text: string, args: readonly SqlValue[], refuse?: (argument: number) => void): string {
   let next = 0;
   const take = (): SqlValue => {
     next += 1;
@@ -25,6 +28,9 @@ export function formatMessage(text: string, args: readonly SqlValue[]): string {
       const precision = size(precisionText);
       const value = take();
       const options = flags ?? '';
+      if (value !== null && (kind === 's' ? typeof value !== 'string' : typeof value !== 'number' && typeof value !== 'bigint')) {
+        refuse?.(next);
+      }
       if (value === null || typeof value === 'object') {
         return pad('(null)', width, options, false);
       }

@@ -101,6 +101,9 @@ export function compileCondition(expression: Expression, compiler: Compiler): Co
   if (expression.kind === 'exists') {
     const subquery = compiler.scope.compileSubquery(expression.query);
     return (ctx) => {
+      if (subquery.exists !== undefined) {
+        return subquery.exists(ctx);
+      }
       for (const _row of subquery.run(ctx)) {
         return true;
       }

@@ -285,6 +285,9 @@ export class Connection {
     } finally {
       this.#abort = null;
     }
+    if (session.ended === true) {
+      throw new ProtocolError('an error that ends its connection');
+    }
     if (this.#attention) {
       // Two messages: the answer, cut short, and the acknowledgement on its own. tedious waits for the second one.
       this.#attention = false;

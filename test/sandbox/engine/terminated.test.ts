@@ -84,3 +84,18 @@ test('what runs inside EXEC and sp_executesql is told the same way', async () =>
   const text = "EXEC ('INSERT INTO dbo.t (id) VALUES (1)'); EXEC sp_executesql N'DELETE dbo.parent WHERE id = 1'; PRINT 'next'";
   expect(await told(text)).toEqual(['error 2627', TERMINATED, 'error 547', TERMINATED, 'next']);
 });
+
+// Source: learn.microsoft.com, RAISERROR and TRY...CATCH, about severities from 20 on.
+test('RAISERROR of severity 20 WITH LOG ends the connection, whatever TRY is around it', async () => {
+  const session = await db.session({ appName: 'fatal' });
+  const refused: unknown = await session
+    .request()
+    .batch(
+      `BEGIN TRANSACTION; INSERT INTO dbo.parent VALUES (77);
+       BEGIN TRY RAISERROR('over', 20, 3) WITH LOG END TRY BEGIN CATCH SELECT 1 AS caught END CATCH`,
+    )
+    .catch((error: unknown) => error);
+  expect(refused).toMatchObject({ number: 50_000, class: 20, state: 3, precedingErrors: [{ number: 2745, class: 16 }] });
+  await expect.poll(() => db.rows("SELECT session_id FROM sys.dm_exec_sessions WHERE program_name = N'fatal'")).toEqual([]);
+  expect(await db.rows('SELECT id FROM dbo.parent WHERE id = 77')).toEqual([]);
+});

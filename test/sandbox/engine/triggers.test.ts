@@ -217,6 +217,29 @@ describe('an end inside a trigger', () => {
     ).toEqual([{ n: 50_001, t: 1, x: -1 }]);
   });
 
+  test('its name is in what it tells, and ERROR_PROCEDURE() has it', async () => {
+    await db.rows(`CREATE TRIGGER dbo.telling ON dbo.t AFTER INSERT AS
+      PRINT 'printed';
+      RAISERROR('raised', 16, 1);
+      BEGIN TRY SELECT 1 / 0 AS x END TRY
+      BEGIN CATCH DECLARE @in nvarchar(128) = ERROR_PROCEDURE(); PRINT @in; THROW END CATCH`);
+    const request = (await db.session()).request();
+    const told: { message: string; procName: string }[] = [];
+    request.on('info', ({ message, procName }: { message: string; procName: string }) => told.push({ message, procName }));
+    const refused: unknown = await request.batch('INSERT INTO dbo.t (id) VALUES (1)').catch((error: unknown) => error);
+    expect(told).toEqual(['printed', 'dbo.telling'].map((message) => ({ message, procName: 'dbo.telling' })));
+    expect(refused).toMatchObject({
+      procName: 'dbo.telling',
+      lineNumber: 4,
+      number: 8134,
+      precedingErrors: [{ message: 'raised', procName: 'dbo.telling', lineNumber: 3 }],
+    });
+    const caught =
+      'BEGIN TRY INSERT INTO dbo.t (id) VALUES (1) END TRY BEGIN CATCH SELECT ERROR_PROCEDURE() AS p, ERROR_LINE() AS l END CATCH';
+    expect(await db.rows(caught)).toEqual([{ p: 'dbo.telling', l: 3 }]);
+    expect(await db.rows(caught.replace('INSERT INTO dbo.t (id) VALUES (1)', 'DECLARE @x int = 1 / 0'))).toEqual([{ p: null, l: 1 }]);
+  });
+
   test('RAISERROR alone stops nothing', async () => {
     await db.rows(
       "CREATE TRIGGER dbo.warning ON dbo.t AFTER INSERT AS RAISERROR('careful', 16, 1); INSERT INTO dbo.log (what) VALUES (N'kept')",
