@@ -1475,6 +1475,34 @@ SELECT id, name INTO dbo.copied FROM dbo.band WHERE id = 1; SELECT * FROM dbo.co
 -- columns: id int | name nvarchar(30)
 -- row: 1 | AC/DC
 GO
+-- OUTPUT twice: into a table and to the client
+DECLARE @o TABLE (was int, becomes int);
+DECLARE @t TABLE (id int, v int);
+INSERT @t VALUES (1, 10), (2, 20);
+UPDATE @t SET v += 1 OUTPUT deleted.v, inserted.v INTO @o (was, becomes) OUTPUT inserted.id, inserted.v AS v WHERE id = 2;
+SELECT was, becomes FROM @o;
+-- affected: 2
+-- columns: id int | v int
+-- row: 2 | 21
+-- columns: was int | becomes int
+-- row: 20 | 21
+GO
+-- and of INSERT
+DECLARE @o TABLE (id int);
+DECLARE @t TABLE (id int, v int);
+INSERT @t OUTPUT inserted.id INTO @o OUTPUT inserted.v VALUES (1, 10);
+SELECT id FROM @o;
+-- columns: v int
+-- row: 10
+-- columns: id int
+-- row: 1
+GO
+-- not in the other order
+DECLARE @o TABLE (id int);
+DECLARE @t TABLE (id int, v int);
+DELETE @t OUTPUT deleted.id OUTPUT deleted.v INTO @o;
+-- error 102, 15, 1, line 4
+GO
 -- ## MERGE
 CREATE TABLE dbo.stock (id int NOT NULL PRIMARY KEY, qty int NOT NULL);
 CREATE TABLE dbo.delivery (id int NOT NULL, qty int NOT NULL);
@@ -1773,6 +1801,34 @@ GO
 -- RAISERROR of a fatal severity is logged
 RAISERROR('x', 20, 1);
 -- error 2754, 16, 1, line 2
+GO
+-- sp_executesql takes Unicode texts only
+EXEC sp_executesql 'SELECT 1';
+-- error 214, 16, 2, line 2: Procedure expects parameter '@statement' of type 'ntext/nchar/nvarchar'.
+GO
+-- of its parameter list as well
+EXEC sp_executesql N'SELECT @a', '@a int', 1;
+-- error 214, 16, 3, line 2: Procedure expects parameter '@params' of type 'ntext/nchar/nvarchar'.
+GO
+-- OUTPUT of a parameter that is declared without it
+DECLARE @o int;
+EXEC sp_executesql N'SET @a = 1', N'@a int', @a = @o OUTPUT;
+-- error 8162, 16, 2, line 3: The formal parameter "@a" was not declared as an OUTPUT parameter, but the actual parameter passed in requested output.
+GO
+-- OUTPUT of one of several, the others are values
+DECLARE @o decimal(9,2), @p int = 3;
+EXEC sp_executesql N'SET @a = @b / 4.0; SET @b = 9', N'@b int, @a decimal(9,2) OUT', @a = @o OUTPUT, @b = @p;
+SELECT @o AS o, @p AS p;
+-- columns: o decimal(9,2) | p int
+-- row: 0.75 | 3
+GO
+-- values for parameters that are not declared
+EXEC sp_executesql N'SELECT 1', N'@a int', @a = 1, @b = 2;
+-- error 8145, 16, 1, line 2
+GO
+-- or more of them than parameters
+EXEC sp_executesql N'SELECT 1', N'@a int', 1, 2;
+-- error 8144, 16, 2, line 2
 GO
 -- ## Definitions
 CREATE TABLE dbo.shop (id int NOT NULL IDENTITY(10,10) CONSTRAINT PK_shop PRIMARY KEY, name nvarchar(20) NOT NULL CONSTRAINT UQ_shop UNIQUE, opened date NULL CONSTRAINT DF_shop_opened DEFAULT '2026-01-02', area decimal(7,2) NULL CONSTRAINT CK_shop_area CHECK (area > 0), twice AS area * 2 PERSISTED, mark rowversion);
@@ -2268,6 +2324,14 @@ EXEC sp_helpindex N'dbo.shop';
 GO
 -- both tables go in the right order
 DROP TABLE dbo.offer, dbo.shop;
+GO
+-- a row that no page could hold
+CREATE TABLE dbo.wider (a char(8000), b char(100));
+-- error 1701, 16, 1, line 2: Creating or altering table 'wider' failed because the minimum row size would be 8107, including 7 bytes of internal overhead. This exceeds the maximum allowable table row size of 8060 bytes.
+GO
+-- but one that may be too long
+CREATE TABLE dbo.wider (a char(8000), b varchar(8000));
+DROP TABLE dbo.wider;
 GO
 -- ## Bounds of dates
 -- a date that adding leaves its type is 517

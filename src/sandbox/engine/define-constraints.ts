@@ -4,7 +4,7 @@ import { SqlError } from '../session.ts';
 import type { Column, IndexDefinition, Table } from './catalog.ts';
 import { primaryKey, sameName } from './catalog.ts';
 import type { TableDraft } from './define-table.ts';
-import { checkDefault, refuseSubqueries, requireFreeName, requireKeyType } from './definition-rules.ts';
+import { checkDefault, refuseSubqueries, requireFreeName, requireKeyCount, requireKeyType } from './definition-rules.ts';
 import { conditionOver } from './environment.ts';
 import { describeName, findTable } from './object-names.ts';
 import type { StatementContext } from './statement-context.ts';
@@ -112,6 +112,7 @@ function addKey(
     column: requireColumn(draft, each.name, constraint.line),
     descending: each.descending,
   }));
+  requireKeyCount(draft, constraint.name ?? '', columns.length, constraint.line);
   for (const { column } of columns) {
     requireKeyType(draft, column, constraint.line);
     if (primary && nullable.some((name) => sameName(name, column.name))) {
@@ -140,7 +141,7 @@ function addKey(
   });
 }
 
-/** @throws SqlError 1902, 1911, 1913, 1919, 10609 and what the filter's names and types refuse */
+/** @throws SqlError 1902, 1904, 1911, 1913, 1919, 10609 and what the filter's names and types refuse */
 export function addIndex(context: StatementContext, draft: TableDraft, name: string, statement: IndexShape, line: number): void {
   if (draft.indexes.some((index) => sameName(index.name, name))) {
     throw new SqlError(
@@ -154,6 +155,7 @@ export function addIndex(context: StatementContext, draft: TableDraft, name: str
     throw secondClustered(draft, existing, line);
   }
   const keys = statement.columns.map((each) => ({ column: requireColumn(draft, each.name, line), descending: each.descending }));
+  requireKeyCount(draft, name, keys.length, line);
   keys.forEach(({ column }) => {
     requireKeyType(draft, column, line);
   });

@@ -9,7 +9,7 @@ import type { CheckConstraint, Column, Database, ForeignKey, IdentityCounter, In
 import { objectKey, sameName } from './catalog.ts';
 import { declaredType } from './declarations.ts';
 import { addConstraint, constraintName } from './define-constraints.ts';
-import { checkColumn, checkComputed, checkDefault, notCreated, requireFreeName } from './definition-rules.ts';
+import { checkColumn, checkComputed, checkDefault, notCreated, requireFreeName, requireRowSize } from './definition-rules.ts';
 import { logUndo } from './definition-log.ts';
 import { compileOver } from './environment.ts';
 import { databaseOf } from './object-names.ts';
@@ -129,6 +129,7 @@ export function fillDraft(
       }
     }
     typeComputed(context, draft);
+    requireRowSize(draft, columns[0]?.line ?? 0);
     const nullable = columns.filter((column) => column.nullable === true).map((column) => column.name);
     for (const constraint of [...columns.flatMap((column) => column.constraints), ...constraints]) {
       addConstraint(context, draft, constraint, { owner, nullable });

@@ -8,10 +8,11 @@ import { objectKey, sameName } from './catalog.ts';
 import { namesColumn } from './column-dependents.ts';
 import type { TableDraft } from './define-table.ts';
 import { compileOver } from './environment.ts';
+import { describeType } from './metadata-functions.ts';
 import type { StatementContext } from './statement-context.ts';
 
 /** Errors after which SQL Server sends 1750. */
-const FOLLOWED = new Set([1505, 1752, 1754, 1767, 1769, 1770, 1776, 1778, 1779, 1781, 1785, 1902, 1911, 1919, 2714, 8111]);
+const FOLLOWED = new Set([1505, 1752, 1754, 1767, 1769, 1770, 1776, 1778, 1779, 1781, 1785, 1902, 1904, 1911, 1919, 2714, 8111]);
 
 /** An error about a constraint, with the 1750 that follows it. */
 export function notCreated(error: unknown): unknown {
@@ -70,6 +71,45 @@ export function requireKeyType(draft: TableDraft, column: Column, line: number):
     throw new SqlError(
       1919,
       `Column '${column.name}' in table '${draft.temporary ? draft.name : `${draft.schema.name}.${draft.name}`}' is of a type that is invalid for use as a key column in an index.`,
+      { line },
+    );
+  }
+}
+
+/**
+ * What every row takes: its columns of fixed length, a header of 4 bytes, a count of columns of 2 and a bit for each.
+ * Sources: learn.microsoft.com, "Estimate the size of a heap"; 8060 bytes: "Maximum capacity specifications for SQL Server".
+ * @throws SqlError 1701
+ */
+export function requireRowSize(draft: TableDraft, line: number): void {
+  const stored = draft.columns.filter((column) => column.computed === null || column.computed.persisted);
+  const overhead = 6 + Math.ceil(stored.length / 8);
+  const size = overhead + fixedBytes(stored.map(({ type }) => type));
+  if (size > 8060) {
+    throw new SqlError(
+      1701,
+      `Creating or altering table '${draft.name}' failed because the minimum row size would be ${size}, including ${overhead} bytes of internal overhead. This exceeds the maximum allowable table row size of 8060 bytes.`,
+      { line },
+    );
+  }
+}
+
+const VARIABLE: ReadonlySet<string> = new Set('varchar nvarchar varbinary text ntext image xml sql_variant'.split(' '));
+
+/** Eight bits share a byte. */
+function fixedBytes(types: readonly SqlType[]): number {
+  const bits = types.filter(({ name }) => name === 'bit').length;
+  const others = types.filter(({ name }) => name !== 'bit' && !VARIABLE.has(name));
+  return Math.ceil(bits / 8) + others.reduce((sum, type) => sum + describeType(type).length, 0);
+}
+
+/** Source: learn.microsoft.com, MSSQLSERVER_1904; 32 columns: "Maximum capacity specifications for SQL Server". @throws SqlError 1904 */
+export function requireKeyCount(draft: TableDraft, name: string, count: number, line: number): void {
+  if (count > 32) {
+    const table = draft.temporary ? draft.name : `${draft.schema.name}.${draft.name}`;
+    throw new SqlError(
+      1904,
+      `The index '${name}' on table '${table}' has ${count} column names in index key list. The maximum limit for index or statistics key column list is 32.`,
       { line },
     );
   }

@@ -18,8 +18,28 @@ export interface OutputRows {
   finish(): SqlValue[][];
 }
 
+/** One clause, or one INTO a table with the one after it. See oneOutput(). */
+export function outputRows(...[env, clause, table, statement, others = []]: Parameters<typeof oneOutput>): OutputRows {
+  const first = oneOutput(env, clause, table, statement, others);
+  if (clause.following === null) {
+    return first;
+  }
+  const second = oneOutput(env, clause.following, table, statement, others);
+  return {
+    columns: second.columns,
+    add: (...row) => {
+      first.add(...row);
+      second.add(...row);
+    },
+    finish: () => {
+      first.finish();
+      return second.finish();
+    },
+  };
+}
+
 /** @param statement INSERT knows no `deleted`, DELETE no `inserted`. @param others sources whose current rows may be named too. @throws SqlError 4104 */
-export function outputRows(
+function oneOutput(
   env: PlanEnvironment,
   clause: OutputClause,
   table: Table,

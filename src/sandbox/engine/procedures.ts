@@ -103,7 +103,7 @@ export async function runProcedure(runner: BatchRunner, statement: ExecuteStatem
     const value = await runner.evaluate(arg.value);
     args.push({
       name: arg.name,
-      type: place?.type ?? typeOfLiteral(value),
+      type: place?.type ?? typeOfLiteral(value, arg.value.kind === 'literal' && arg.value.literal === 'string'),
       value,
       output:
         arg.output && place !== undefined
@@ -126,7 +126,7 @@ export async function runProcedure(runner: BatchRunner, statement: ExecuteStatem
   }
 }
 
-function typeOfLiteral(value: SqlValue): SqlType {
+function typeOfLiteral(value: SqlValue, narrow: boolean): SqlType {
   if (typeof value === 'number') {
     return Number.isInteger(value) ? { name: 'int' } : { name: 'float' };
   }
@@ -135,7 +135,7 @@ function typeOfLiteral(value: SqlValue): SqlType {
   }
   return Buffer.isBuffer(value)
     ? { name: 'varbinary', length: 'max' }
-    : { name: 'nvarchar', length: 'max', collation: 'SQL_Latin1_General_CP1_CI_AS' };
+    : { name: narrow ? 'varchar' : 'nvarchar', length: 'max', collation: 'SQL_Latin1_General_CP1_CI_AS' };
 }
 
 /** A table variable as a parameter that cannot be written to; without one it is empty. @throws SqlError 206, 352, 2715 */
@@ -160,14 +160,43 @@ async function passTable(
   frame.tables.set(name.toLowerCase(), arg?.table === undefined ? empty : { ...arg.table, readOnly: true });
 }
 
+function isNationalArgument(arg: ProcedureArgument | undefined): boolean {
+  return arg === undefined || arg.value === null || ['nchar', 'nvarchar', 'ntext'].includes(arg.type.name);
+}
+
+/** The parameters of a list that are declared OUTPUT, in lower case. */
+function declaredOutputs(declared: string): Set<string> {
+  const found = declared.matchAll(/(@[\p{L}\p{N}_@#$]+)([^@]*)/gu);
+  return new Set(
+    Array.from(found).flatMap(([, name = '', rest = '']) => (/\bout(?:put)?\s*,?\s*$/i.test(rest) ? [name.toLowerCase()] : [])),
+  );
+}
+
+/** @throws SqlError 8144, 8145 for values that no declared parameter takes */
+function refuseUndeclared(names: readonly string[], values: readonly ProcedureArgument[]): void {
+  for (const [index, { name }] of values.entries()) {
+    if (name === null && index >= names.length) {
+      throw new SqlError(8144, 'Procedure or function has too many arguments specified.', { state: 2 });
+    }
+    if (name !== null && !names.includes(name.toLowerCase())) {
+      throw new SqlError(8145, `${name} is not a parameter for the statement.`);
+    }
+  }
+}
+
 async function executeSql(call: ProcedureCall): Promise<void> {
   const [statement, declaration, ...values] = call.args;
   const text = textArgument(statement);
-  if (text === null) {
+  if (text === null || !isNationalArgument(statement)) {
     throw new SqlError(214, "Procedure expects parameter '@statement' of type 'ntext/nchar/nvarchar'.", { state: 2 });
+  }
+  if (!isNationalArgument(declaration)) {
+    throw new SqlError(214, "Procedure expects parameter '@params' of type 'ntext/nchar/nvarchar'.", { state: 3 });
   }
   const frame = createFrame();
   const declared = textArgument(declaration) ?? '';
+  const returned = declaredOutputs(declared);
+  const names: string[] = [];
   const outputs: { readonly index: number; readonly type: SqlType; readonly to: ProcedureArgument }[] = [];
   if (declared.trim() !== '') {
     const [parsed] = parse(`DECLARE ${declared.replaceAll(/\s+(?:out(?:put)?|readonly)\b/gi, '')}`).statements;
@@ -178,6 +207,7 @@ async function executeSql(call: ProcedureCall): Promise<void> {
     }
     const taken = new Set(tables.map((table) => table.ordinal - 1));
     const variables = parts.flatMap((part) => (part.kind === 'declare' ? part.variables : []));
+    names.push(...[...tables, ...variables].map(({ name }) => name.toLowerCase()));
     const places = Array.from({ length: variables.length + tables.length }, (_, index) => index).filter((index) => !taken.has(index));
     variables.forEach((variable, position) => {
       const index = places[position] ?? position;
@@ -191,6 +221,13 @@ async function executeSql(call: ProcedureCall): Promise<void> {
           `The parameterized query '(${declared})${text}' expects the parameter '${variable.name}', which was not supplied.`,
         );
       }
+      if (arg.output !== null && !returned.has(variable.name.toLowerCase())) {
+        throw new SqlError(
+          8162,
+          `The formal parameter "${variable.name}" was not declared as an OUTPUT parameter, but the actual parameter passed in requested output.`,
+          { state: 2 },
+        );
+      }
       declareVariable(frame, variable.name, type, converter(arg.type, type)(arg.value));
       const place = frame.variables.get(variable.name.toLowerCase());
       if (arg.output !== null && place !== undefined) {
@@ -198,6 +235,7 @@ async function executeSql(call: ProcedureCall): Promise<void> {
       }
     });
   }
+  refuseUndeclared(names, values);
   await call.runner.nested(text, frame);
   for (const { index, type, to } of outputs) {
     to.output?.(frame.values[index] ?? null, type);

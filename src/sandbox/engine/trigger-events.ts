@@ -47,8 +47,8 @@ export class TriggerEvents {
    * As announce(), for a statement that may have an OUTPUT clause: to the client it excludes triggers of the same action.
    * Source: learn.microsoft.com, OUTPUT clause. @throws SqlError 334
    */
-  expect(table: Table, action: TriggerAction, output: { readonly into: unknown } | null): void {
-    if (this.announce(table, action) !== null && output !== null && output.into === null) {
+  expect(table: Table, action: TriggerAction, output: { readonly into: unknown; readonly following: unknown } | null): void {
+    if (this.announce(table, action) !== null && output !== null && (output.into === null || output.following !== null)) {
       throw new SqlError(
         334,
         `The target table '${table.name}' of the DML statement cannot have any enabled triggers if the statement contains an OUTPUT clause without INTO clause.`,

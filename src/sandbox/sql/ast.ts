@@ -256,11 +256,13 @@ export interface SelectStatement extends Node, WithPrefix {
 /** What INSERT, UPDATE, DELETE and MERGE write to: a name (for UPDATE and DELETE it may be an alias of the FROM) or a table variable. */
 export type DmlTarget = NamedTable | TableVariable;
 
-/** OUTPUT items [INTO target (columns)]. Columns are qualified by `inserted` or `deleted`; MERGE also has the column `$action`. */
+/** OUTPUT items [INTO target (columns) [OUTPUT items]]. Columns are qualified by `inserted` or `deleted`; MERGE also has the column `$action`. */
 export interface OutputClause extends Node {
   readonly items: readonly SelectItem[];
   readonly into: DmlTarget | null;
   readonly intoColumns: readonly string[];
+  /** After one INTO a table, what goes to the client. */
+  readonly following: OutputClause | null;
 }
 
 export interface InsertStatement extends Node, WithPrefix {

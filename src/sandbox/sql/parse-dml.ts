@@ -104,7 +104,7 @@ function parseInsertSource(cursor: Cursor): InsertSource {
   return cursor.fail();
 }
 
-/** OUTPUT items [INTO target [(columns)]]; null without OUTPUT. */
+/** OUTPUT items [INTO target [(columns)] [OUTPUT items]]; null without OUTPUT. */
 function parseOutput(cursor: Cursor): OutputClause | null {
   const at = cursor.here();
   if (!cursor.takeWord('OUTPUT')) {
@@ -112,10 +112,12 @@ function parseOutput(cursor: Cursor): OutputClause | null {
   }
   const items = cursor.list(() => parseSelectItem(cursor));
   if (!cursor.takeWord('INTO')) {
-    return { ...at, items, into: null, intoColumns: [] };
+    return { ...at, items, into: null, intoColumns: [], following: null };
   }
   const into = parseTargetName(cursor);
-  return { ...at, items, into, intoColumns: cursor.isSymbol('(') && !isQueryStart(cursor, 1) ? cursor.nameList() : [] };
+  const intoColumns = cursor.isSymbol('(') && !isQueryStart(cursor, 1) ? cursor.nameList() : [];
+  const following = parseOutput(cursor);
+  return following !== null && following.into !== null ? cursor.fail() : { ...at, items, into, intoColumns, following };
 }
 
 function parseUpdate(cursor: Cursor, at: Node, prefix: WithPrefix): UpdateStatement {

@@ -93,6 +93,17 @@ describe('what is too much of something is refused', () => {
     ['1025 columns', `CREATE TABLE dbo.wide (${numbered(1025, (index) => `c${index} int`)})`, 1702],
     ['4097 items', `SELECT ${numbered(4097, (index) => `${index} AS c${index}`)}`, 1056],
     ['1001 rows of INSERT', `DECLARE @t TABLE (a int); INSERT INTO @t (a) VALUES ${numbered(1001, (index) => `(${index})`)}`, 10_738],
+    ['1000 columns of 9 bytes', `CREATE TABLE dbo.long (${numbered(1000, (index) => `c${index} decimal(19)`)})`, 1701],
+    [
+      'a key of 33 columns',
+      `CREATE TABLE dbo.keyed (${numbered(33, (index) => `c${index} int`)}, CONSTRAINT pk PRIMARY KEY (${numbered(33, (index) => `c${index}`)}))`,
+      1750,
+    ],
+    [
+      'an index of 33 columns',
+      `CREATE TABLE #keyed (${numbered(33, (index) => `c${index} int`)}); CREATE INDEX ix ON #keyed (${numbered(33, (index) => `c${index}`)})`,
+      1904,
+    ],
     ['a name of 129 characters', `SELECT 1 AS ${times('x', 129)}`, 103],
     ['a quoted name of 129 characters', `CREATE TABLE [${times('x', 129)}] (a int)`, 103],
     [
