@@ -1,5 +1,5 @@
 /** What the command line loads before it knows which command it runs: `--help`, completion and mistakes must not wait for drivers. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -15,7 +15,6 @@ function packagesOf(file: string): readonly string[] {
     for (const [, name = ''] of text.matchAll(/^(?:import|export)\s(?!type\b)(?:[^'";]*?\sfrom\s)?'([^']+)';/gmu)) {
       const target = resolve(dirname(path), name);
       if (name.startsWith('.')) {
-        expect(existsSync(target), `${path} imports ${name}`).toBe(true);
         seen.add(target);
       } else if (!name.startsWith('node:')) {
         packages.add(name);
