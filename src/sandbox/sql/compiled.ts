@@ -6,8 +6,9 @@ import { collationConflict, meetCollations } from './collation.ts';
 import type { EvalContext, Scope } from './context.ts';
 import type { ConversionOptions } from './convert.ts';
 import { compileConversion } from './convert.ts';
+import type { DateOrder } from './date-parse.ts';
 import type { DecimalType } from './types.ts';
-import { asDecimal, commonType, decimalType, isCharacter, isDecimal } from './types.ts';
+import { asDecimal, commonType, decimalType, isCharacter, isDateTime, isDecimal } from './types.ts';
 
 /** A value expression, ready to run. `evaluate` may throw SqlError. */
 export interface CompiledExpression {
@@ -50,27 +51,34 @@ export function coerce(expression: CompiledExpression, to: SqlType, options: Con
   }
   const converter = compileConversion(expression.type, to, options);
   const { evaluate } = expression;
+  const orderOf = dateOrder(expression.type, to);
   if (expression.constant) {
-    return compiled(to, cachedConversion(evaluate, converter), { nullable: expression.nullable, label, constant: true });
+    return compiled(to, cachedConversion(evaluate, converter, orderOf), { nullable: expression.nullable, label, constant: true });
   }
   return compiled(
     to,
     (ctx) => {
       const value = evaluate(ctx);
-      return value === null ? null : converter(value, ctx.system.dateFormat());
+      return value === null ? null : converter(value, orderOf(ctx));
     },
     { nullable: expression.nullable || to.name === 'sql_variant', label },
   );
+}
+
+/** SET DATEFORMAT, asked for only where a text may become a date: most statements never make a SystemFunctions for it. */
+function dateOrder(from: SqlType, to: SqlType): (ctx: EvalContext) => DateOrder {
+  return isDateTime(to) && (isCharacter(from) || from.name === 'sql_variant') ? (ctx) => ctx.system.dateFormat() : () => 'mdy';
 }
 
 /** Converts a literal once per SET DATEFORMAT. An error is not kept: it belongs to the row that meets it. */
 function cachedConversion(
   evaluate: (ctx: EvalContext) => SqlValue,
   converter: ReturnType<typeof compileConversion>,
+  orderOf: (ctx: EvalContext) => DateOrder,
 ): (ctx: EvalContext) => SqlValue {
   let known: { readonly order: string; readonly value: SqlValue } | null = null;
   return (ctx) => {
-    const order = ctx.system.dateFormat();
+    const order = orderOf(ctx);
     if (known === null || known.order !== order) {
       const value = evaluate(ctx);
       known = { order, value: value === null ? null : converter(value, order) };

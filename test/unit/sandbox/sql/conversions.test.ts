@@ -1,5 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { CompiledExpression } from '../../../../src/sandbox/sql/compiled.ts';
+import { coerce, compiled } from '../../../../src/sandbox/sql/compiled.ts';
+import type { EvalContext } from '../../../../src/sandbox/sql/context.ts';
 import { convert } from '../../../../src/sandbox/sql/convert.ts';
 import { formatDecimal, parseDecimal, rescale } from '../../../../src/sandbox/sql/decimal.ts';
 import { civilFromDays, daysFromCivil, LAST_DAY, TICKS_PER_DAY } from '../../../../src/sandbox/sql/calendar.ts';
@@ -253,4 +256,45 @@ describe('TRY_CAST and TRY_CONVERT', () => {
   test('a pair of types that never converts is an error all the same', () => {
     expect(failure('try_convert(date, 0)')).toMatch(/^529: /);
   });
+});
+
+test('a conversion asks for SET DATEFORMAT only where a text may become a date: making what answers is dear', () => {
+  const asked = (from: CompiledExpression, to: SqlType): boolean => {
+    let system = false;
+    const ctx = {
+      rows: [],
+      variables: [],
+      get system() {
+        system = true;
+        return { dateFormat: () => 'mdy' };
+      },
+    } as unknown as EvalContext;
+    coerce(from, to).evaluate(ctx);
+    return system;
+  };
+  const text: SqlType = { name: 'varchar', length: 20, collation: 'Latin1_General_CI_AS' };
+  expect(
+    asked(
+      compiled({ name: 'int' }, () => 1),
+      { name: 'bigint' },
+    ),
+  ).toBe(false);
+  expect(
+    asked(
+      compiled({ name: 'int' }, () => 1, { constant: true }),
+      { name: 'int' },
+    ),
+  ).toBe(false);
+  expect(
+    asked(
+      compiled(text, () => '1'),
+      { name: 'int' },
+    ),
+  ).toBe(false);
+  expect(
+    asked(
+      compiled(text, () => '1/2/2026'),
+      { name: 'date' },
+    ),
+  ).toBe(true);
 });
