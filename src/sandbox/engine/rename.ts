@@ -3,7 +3,7 @@ import { UnsupportedError } from '../sql/unsupported.ts';
 import { SqlError } from '../session.ts';
 import type { Table } from './catalog.ts';
 import { columnByName, objectKey, sameName } from './catalog.ts';
-import { logUndo } from './definition-log.ts';
+import { moveObject } from './move-object.ts';
 import { findObject, objectNameOf, splitName } from './object-names.ts';
 import { requireOwner } from './permissions.ts';
 import { draftOf, redefine } from './redefine-table.ts';
@@ -60,33 +60,12 @@ function renameObject(context: StatementContext, from: string, to: string, kind:
   } else {
     requireOwner(context.session, database, 'ALTER');
   }
-  const before = object.name;
-  const oldKey = objectKey(object.schema.name, before);
+  const oldKey = objectKey(object.schema.name, object.name);
   const newKey = objectKey(object.schema.name, to);
   if (newKey !== oldKey && database.objects.has(newKey)) {
     throw nameInUse(to, 'OBJECT');
   }
-  const renamed = object.kind === 'table' ? object : { ...object, name: to };
-  database.objects.delete(oldKey);
-  database.objects.set(newKey, renamed);
-  if (object.kind === 'table') {
-    object.name = to;
-  }
-  logUndo(
-    context.transaction,
-    () => {
-      database.objects.delete(newKey);
-      database.objects.set(oldKey, object);
-      if (object.kind === 'table') {
-        object.name = before;
-      }
-    },
-    (seq) => {
-      if (object.kind === 'table') {
-        object.definedSeq = seq;
-      }
-    },
-  );
+  moveObject(context, object, { schema: object.schema, name: to });
 }
 
 /** A constraint by its own name, which is an object's: [schema.]constraint. */

@@ -26,6 +26,7 @@ import { logUndo } from './definition-log.ts';
 import { dropPrincipal } from './drop-principal.ts';
 import { draftOf, redefine } from './redefine-table.ts';
 import { cannotFindObject } from './errors.ts';
+import { moveObject } from './move-object.ts';
 import { databaseOf, definedTable, describeName, findObject, findTable } from './object-names.ts';
 import { requireAlter, requireOwner } from './permissions.ts';
 import type { StatementContext } from './statement-context.ts';
@@ -230,7 +231,6 @@ function transfer(context: StatementContext, statement: TransferStatement): void
     );
   }
   const from = object.schema;
-  const oldKey = objectKey(from.name, object.name);
   const newKey = objectKey(to.name, object.name);
   if (from === to) {
     return;
@@ -240,26 +240,8 @@ function transfer(context: StatementContext, statement: TransferStatement): void
   }
   if (object.kind === 'table') {
     object.locks.hold(context.transaction, 'schema modification');
-    object.schema = to;
   }
-  const moved = object.kind === 'table' ? object : { ...object, schema: to };
-  database.objects.delete(oldKey);
-  database.objects.set(newKey, moved);
-  logUndo(
-    context.transaction,
-    () => {
-      database.objects.delete(newKey);
-      database.objects.set(oldKey, object);
-      if (object.kind === 'table') {
-        object.schema = from;
-      }
-    },
-    (seq) => {
-      if (object.kind === 'table') {
-        object.definedSeq = seq;
-      }
-    },
-  );
+  moveObject(context, object, { schema: to, name: object.name });
 }
 
 function dropIndex(context: StatementContext, statement: Extract<DefinitionStatement, { kind: 'dropIndex' }>): void {

@@ -1,9 +1,10 @@
 /** Views of a database as a whole: schemas, types, principals, change tracking and its commits. */
+import type { SqlValue } from '../sql-types.ts';
 import { extendedPropertiesOf, variantType } from './extended-properties.ts';
 import { securityOf } from './permissions.ts';
 import { SYSTEM_TYPES } from './metadata-functions.ts';
 import { dateTimeOf } from './system-functions.ts';
-import { tableTypesOf } from './table-types.ts';
+import { type TableType, tableTypesOf } from './table-types.ts';
 import type { SystemView } from './views-columns.ts';
 import { bigint, bit, char, datetime, int, nvarchar, smalldatetime, smallint, sysname, tinyint, variant } from './views-columns.ts';
 import { shownTables } from './shown-objects.ts';
@@ -33,6 +34,29 @@ const CHARACTERS = new Set(['char', 'varchar', 'nchar', 'nvarchar', 'text', 'nte
 /** system_type_id of table types. Source: learn.microsoft.com, sys.types. */
 const TABLE_TYPE_ID = 243;
 
+const TYPE_COLUMNS: SystemView['columns'] = [
+  ['name', sysname, false],
+  ['system_type_id', tinyint, false],
+  ['user_type_id', int, false],
+  ['schema_id', int, false],
+  ['principal_id', int],
+  ['max_length', smallint, false],
+  ['precision', tinyint, false],
+  ['scale', tinyint, false],
+  ['collation_name', sysname],
+  ['is_nullable', bit],
+  ['is_user_defined', bit, false],
+  ['is_assembly_type', bit, false],
+  ['default_object_id', int, false],
+  ['rule_object_id', int, false],
+  ['is_table_type', bit, false],
+];
+
+/** What sys.types and sys.table_types both say of a table type. */
+function tableTypeRow({ name, userTypeId, schema }: TableType): readonly SqlValue[] {
+  return [name, TABLE_TYPE_ID, userTypeId, schema.id, null, -1, 0, 0, null, false, true, false, 0, 0, true];
+}
+
 export const databaseViews: readonly SystemView[] = [
   {
     name: 'sys.schemas',
@@ -49,23 +73,7 @@ export const databaseViews: readonly SystemView[] = [
   },
   {
     name: 'sys.types',
-    columns: [
-      ['name', sysname, false],
-      ['system_type_id', tinyint, false],
-      ['user_type_id', int, false],
-      ['schema_id', int, false],
-      ['principal_id', int],
-      ['max_length', smallint, false],
-      ['precision', tinyint, false],
-      ['scale', tinyint, false],
-      ['collation_name', sysname],
-      ['is_nullable', bit],
-      ['is_user_defined', bit, false],
-      ['is_assembly_type', bit, false],
-      ['default_object_id', int, false],
-      ['rule_object_id', int, false],
-      ['is_table_type', bit, false],
-    ],
+    columns: TYPE_COLUMNS,
     *rows(_, database) {
       for (const type of SYSTEM_TYPES) {
         const collation = CHARACTERS.has(type.name) ? database.collation : null;
@@ -73,36 +81,17 @@ export const databaseViews: readonly SystemView[] = [
         const shape = [type.length, type.precision, type.scale, collation, nullable];
         yield [type.name, type.id, type.userId, 4, null, ...shape, false, false, 0, 0, false];
       }
-      for (const { name, userTypeId, schema } of tableTypesOf(database).values()) {
-        yield [name, TABLE_TYPE_ID, userTypeId, schema.id, null, -1, 0, 0, null, false, true, false, 0, 0, true];
+      for (const type of tableTypesOf(database).values()) {
+        yield tableTypeRow(type);
       }
     },
   },
   {
     name: 'sys.table_types',
-    columns: [
-      ['name', sysname, false],
-      ['system_type_id', tinyint, false],
-      ['user_type_id', int, false],
-      ['schema_id', int, false],
-      ['principal_id', int],
-      ['max_length', smallint, false],
-      ['precision', tinyint, false],
-      ['scale', tinyint, false],
-      ['collation_name', sysname],
-      ['is_nullable', bit],
-      ['is_user_defined', bit, false],
-      ['is_assembly_type', bit, false],
-      ['default_object_id', int, false],
-      ['rule_object_id', int, false],
-      ['is_table_type', bit, false],
-      ['type_table_object_id', int, false],
-      ['is_memory_optimized', bit],
-    ],
+    columns: [...TYPE_COLUMNS, ['type_table_object_id', int, false], ['is_memory_optimized', bit]],
     *rows(_, database) {
-      for (const { name, userTypeId, schema, shape } of tableTypesOf(database).values()) {
-        const type = [name, TABLE_TYPE_ID, userTypeId, schema.id, null, -1, 0, 0, null, false, true, false, 0, 0, true];
-        yield [...type, shape.objectId, false];
+      for (const type of tableTypesOf(database).values()) {
+        yield [...tableTypeRow(type), type.shape.objectId, false];
       }
     },
   },
