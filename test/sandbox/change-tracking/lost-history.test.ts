@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
 import { startServer } from '../../support/sandbox.ts';
+import { bigintOf, CURRENT, minimumOf as minimum, trackingOf } from '../../support/tracking.ts';
 
 let server: TestServer;
 let db: TestDatabase;
@@ -16,20 +17,9 @@ afterAll(async () => {
   await server.close();
 });
 
-async function value(text: string, on: TestDatabase = db): Promise<bigint | null> {
-  const [row] = await on.rows<{ v: string | number | null }>(`SELECT ${text} AS v`);
-  return row === undefined || row.v === null ? null : BigInt(row.v);
-}
+const value = (text: string, on: TestDatabase = db): Promise<bigint | null> => bigintOf(text, on);
 
-const CURRENT = 'CHANGE_TRACKING_CURRENT_VERSION()';
-const minimum = (table: string): string => `CHANGE_TRACKING_MIN_VALID_VERSION(OBJECT_ID(N'${table}'))`;
-
-async function state(table: string, on: TestDatabase = db): Promise<{ begin: bigint; minimum: bigint }> {
-  const [row] = await on.rows<{ begin_version: string; min_valid_version: string }>(
-    `SELECT begin_version, min_valid_version FROM sys.change_tracking_tables WHERE object_id = OBJECT_ID(N'${table}')`,
-  );
-  return { begin: BigInt(row!.begin_version), minimum: BigInt(row!.min_valid_version) };
-}
+const state = (table: string, on: TestDatabase = db): ReturnType<typeof trackingOf> => trackingOf(table, on);
 
 const current = async (on: TestDatabase = db): Promise<bigint> => (await value('CHANGE_TRACKING_CURRENT_VERSION()', on)) ?? -1n;
 

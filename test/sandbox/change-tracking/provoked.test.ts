@@ -3,6 +3,7 @@ import sql from 'mssql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
 import { startServer } from '../../support/sandbox.ts';
+import { bigintOf } from '../../support/tracking.ts';
 
 let server: TestServer;
 let db: TestDatabase;
@@ -28,10 +29,7 @@ async function errorsOf(text: string, on: TestDatabase = db): Promise<number[]> 
   }
 }
 
-async function value(text: string, on: TestDatabase = db): Promise<bigint | null> {
-  const [row] = await on.rows<{ v: string | number | null }>(`SELECT ${text} AS v`);
-  return row === undefined || row.v === null ? null : BigInt(row.v);
-}
+const value = (text: string, on: TestDatabase = db): Promise<bigint | null> => bigintOf(text, on);
 
 const current = async (on: TestDatabase = db): Promise<bigint> => (await value('CHANGE_TRACKING_CURRENT_VERSION()', on)) ?? -1n;
 

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestDatabase, TestServer } from '../../support/sandbox.ts';
 import { startServer } from '../../support/sandbox.ts';
+import { bigintOf, CURRENT, minimumOf as minimum } from '../../support/tracking.ts';
 
 let server: TestServer;
 let db: TestDatabase;
@@ -16,13 +17,7 @@ afterAll(async () => {
   await server.close();
 });
 
-async function value(text: string, on: TestDatabase = db): Promise<bigint | null> {
-  const [row] = await on.rows<{ v: string | number | null }>(`SELECT ${text} AS v`);
-  return row === undefined || row.v === null ? null : BigInt(row.v);
-}
-
-const CURRENT = 'CHANGE_TRACKING_CURRENT_VERSION()';
-const minimum = (table: string): string => `CHANGE_TRACKING_MIN_VALID_VERSION(OBJECT_ID(N'${table}'))`;
+const value = (text: string, on: TestDatabase = db): Promise<bigint | null> => bigintOf(text, on);
 
 describe('3 versions', () => {
   test('3.1-01 one transaction is one version, untracked writes, DDL and TRUNCATE none', async () => {
