@@ -30,8 +30,8 @@ describe.skipIf(skipped)(`FreeTDS${reasonToSkip === null ? '' : ` (${reasonToSki
   });
 
   afterAll(async () => {
-    await tds[Symbol.asyncDispose]();
-    await server.close();
+    await tds?.[Symbol.asyncDispose]();
+    await server?.close();
   });
 
   beforeEach(async () => {
