@@ -151,6 +151,8 @@ export function daemonWorld(options: WorldOptions): DaemonWorld {
       lines.push(...(await sectionDifferences({ pool, redis: raw, partition }, shape)));
       const followed = replicas.get(shape.section);
       if (followed !== undefined) {
+        // What it contains may be whole while it still replays what a cut made it doubt; what does not come is told below.
+        await until('an equal replica', () => followed.replica.state().equal, 20_000).catch(() => null);
         lines.push(...(await replicaDifferences(pool, shape, followed.replica)));
         const { equal, reasons } = followed.replica.state();
         lines.push(...(equal ? [] : [`the replica of ${shape.section} calls itself not equal: ${reasons.join(', ')}`]));
