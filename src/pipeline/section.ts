@@ -3,7 +3,6 @@
  * it, and go on after whatever went wrong by the error's retry class. Opening tracker and manager is the caller's, who shares them.
  */
 import { setMaxListeners } from 'node:events';
-import { backoffDelayMs } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import type { DistributedDataManager, LeadResult, SectionMeta } from '../manager/distributed-data-manager.ts';
@@ -19,7 +18,8 @@ import { runLane, type LaneEnd } from './lane.ts';
 import type { LoadLimits } from './load-pace.ts';
 import { withoutSource } from './pauses.ts';
 import { Ladder, type LadderStep } from './polling.ts';
-import { REQUEST_INTERVAL_MS, RequestDesk } from './requests.ts';
+import { isFinal, Recovery } from './recovery.ts';
+import { RequestDesk } from './requests.ts';
 import { RowCountWatch } from './row-counts.ts';
 
 export interface SectionOptions {
@@ -62,17 +62,7 @@ export async function runSection(options: SectionOptions): Promise<SectionEnd> {
   return new Section(options).run();
 }
 
-/** Waits between tries: minimum and maximum, in ms. A lost connection is tried again sooner than a refusal. */
-const BACKOFF = { reconnect: { minMs: 100, maxMs: 5000 }, backoff: { minMs: 100, maxMs: 30_000 } } as const;
-/** As many tries of class `now` are made without a wait. */
-const AT_ONCE = 3;
-const DEFAULT_FAULTED_RETRY_MS = 60_000;
-
 const ENDED = new Error('the lane has ended');
-
-function isFinal(error: PatchwireError): boolean {
-  return error.retry === 'never' || error.retry === 'resync';
-}
 
 /** Phases as the observer is told them: starting, standby, loading, live, retrying, paused, stopped. */
 class Section {
@@ -80,25 +70,16 @@ class Section {
   readonly #ladder: Ladder;
   readonly #desk: RequestDesk;
   readonly #rowCounts: RowCountWatch;
-  readonly #retry: Alarm;
+  readonly #recovery: Recovery;
   #known = false;
   #standingBy = false;
-  #attempts = 0;
-  #loggedStop: string | null = null;
-  readonly #healthy = (): void => {
-    if (this.#attempts > 0) {
-      this.#options.logger.info({ attempts: this.#attempts }, 'recovered');
-    }
-    this.#attempts = 0;
-    this.#loggedStop = null;
-  };
 
   constructor(options: SectionOptions) {
     this.#options = options;
     this.#ladder = new Ladder({ ...options.ladder, clock: options.clock, random: options.random });
     this.#desk = new RequestDesk(options);
     this.#rowCounts = new RowCountWatch(options.clock);
-    this.#retry = new Alarm(options.clock);
+    this.#recovery = new Recovery({ ...options, desk: this.#desk });
   }
 
   async run(): Promise<SectionEnd> {
@@ -125,7 +106,9 @@ class Section {
         } catch (error) {
           kill.throwIfAborted();
           if (!stop.aborted) {
-            await this.#trouble(error, ending.signal);
+            // What is told of the trouble is over when it stands by again: that is told anew.
+            this.#standingBy = false;
+            await this.#recovery.withoutLead(error, ending.signal);
           }
         }
       }
@@ -159,7 +142,7 @@ class Section {
     const delivery = this.#delivery(led.meta, fail, () => alarm.ring());
     const wake = (): void => {
       this.#ladder.wake();
-      this.#retry.ring();
+      this.#recovery.alarm.ring();
     };
     const beside = [
       keepBeating({ delivery, alarm, clock, intervalMs: heartbeatMs, signal }).catch(fail),
@@ -230,8 +213,8 @@ class Section {
     const { tracker, selection, logger, once = false } = this.#options;
     for (;;) {
       try {
-        const own = { ladder: this.#ladder, desk: this.#desk, rowCounts: this.#rowCounts, onHealthy: this.#healthy };
-        const before = await withoutSource({ ...this.#options, ...own, delivery, alarm: this.#retry, led, once, signal });
+        const own = { ladder: this.#ladder, desk: this.#desk, rowCounts: this.#rowCounts, onHealthy: this.#recovery.healthy };
+        const before = await withoutSource({ ...this.#options, ...own, delivery, alarm: this.#recovery.alarm, led, once, signal });
         if (before.kind !== 'read') {
           return before;
         }
@@ -253,7 +236,7 @@ class Section {
         }
         await delivery.settle();
         delivery.dropUnsent();
-        await this.#retry.wait(this.#nextDelay(error), signal);
+        await this.#recovery.underLead(error, signal);
       }
     }
   }
@@ -289,68 +272,7 @@ class Section {
 
   #delivery(meta: SectionMeta, onRefusal: (error: unknown) => void, onUrgent: () => void): Delivery {
     const limits = this.#options.batch;
-    return new Delivery({ ...this.#options, limits, meta, onRefusal, onUrgent, onAcknowledged: this.#healthy });
-  }
-
-  /** What went wrong outside of the lane, or ended it: waits as its class says. @throws the error itself when it is final and `once` is set */
-  async #trouble(thrown: unknown, signal: AbortSignal): Promise<void> {
-    const error = asPatchwireError(thrown);
-    const { clock, once } = this.#options;
-    // What is told of the trouble is over when it stands by again: that is told anew.
-    this.#standingBy = false;
-    if (!isFinal(error)) {
-      const delayMs = this.#nextDelay(error);
-      await clock.sleep(delayMs, { signal }).catch(() => {});
-      return;
-    }
-    if (once === true) {
-      throw error;
-    }
-    this.#options.observer.error(error.code);
-    await this.#stopped(error, signal).catch((reason: unknown) => {
-      if (!signal.aborted) {
-        throw reason;
-      }
-    });
-  }
-
-  /** Says that it is tried again, and when. */
-  #nextDelay(error: PatchwireError): number {
-    const { observer, logger, random } = this.#options;
-    this.#attempts += 1;
-    const limits = error.retry === 'reconnect' ? BACKOFF.reconnect : BACKOFF.backoff;
-    const atOnce = error.retry === 'now' && this.#attempts <= AT_ONCE;
-    const delayMs = atOnce ? 0 : backoffDelayMs(this.#attempts, { ...limits, random });
-    const { code, message, hint } = error;
-    observer.error(code);
-    observer.phase('retrying', { code, message, hint });
-    const fields = { code, hint, attempt: this.#attempts, delayMs: Math.round(delayMs), err: error };
-    // Told ever more rarely: a long outage is no flood, however many sections there are. The counters tell the phase all the while.
-    if (Number.isInteger(Math.log2(this.#attempts))) {
-      logger.warn(fields, 'trying again');
-    } else {
-      logger.debug(fields, 'trying again');
-    }
-    return delayMs;
-  }
-
-  /** Waits until it is time to try again, or until a request comes. */
-  async #stopped(error: PatchwireError, signal: AbortSignal): Promise<void> {
-    const { observer, logger, clock, faultedRetryMs = DEFAULT_FAULTED_RETRY_MS } = this.#options;
-    const { code, message, hint } = error;
-    observer.phase('stopped', { code, message, hint });
-    if (this.#loggedStop !== message) {
-      this.#loggedStop = message;
-      logger.error({ code, hint, details: error.details, err: error }, 'section stopped');
-    }
-    // Counted, not compared with the clock: that may be set back.
-    for (let waitedMs = 0; waitedMs < faultedRetryMs; waitedMs += REQUEST_INTERVAL_MS) {
-      await clock.sleep(REQUEST_INTERVAL_MS, { signal });
-      // An unreachable Redis is not this wait's trouble: the next try meets it.
-      if (await this.#desk.look().catch(() => false)) {
-        return;
-      }
-    }
+    return new Delivery({ ...this.#options, limits, meta, onRefusal, onUrgent, onAcknowledged: this.#recovery.healthy });
   }
 
   /** Waits for a promise, but not beyond the kill signal. */
