@@ -1,6 +1,6 @@
 /**
  * A process that judges every n-th seed: `shard.ts <first> <histories> <step> <tries>`, or with milliseconds in place of histories when they end in
- * `ms`. Tells its parent the tally, and what was wrong.
+ * `ms`. Tells its parent the tally, and what was wrong; without a parent it prints what was wrong.
  */
 import { judge } from './judge.ts';
 import { Tally } from './tally.ts';
@@ -12,4 +12,8 @@ let wrong: string | null = null;
 for (let n = 0; wrong === null && (until === null ? n < Number(amount) : Date.now() < until); n += 1) {
   wrong = await judge(Number(first) + n * Number(step), tally, Number(tries));
 }
-process.send?.({ tally: tally.toJSON(), wrong }, () => process.disconnect());
+if (process.send === undefined) {
+  process.stdout.write(wrong ?? '');
+} else {
+  process.send({ tally: tally.toJSON(), wrong }, () => process.disconnect());
+}
