@@ -69,6 +69,12 @@ export const CAUSES: Readonly<Record<ErrorCode, string>> = {
   'PW-W403': 'Redis is down, or the network failed.',
   'PW-W404': 'The daemon has not loaded the section yet, it was purged, or partition and section are misspelled.',
   'PW-W405': "The row does not exist, does not pass the filter, or has not been read yet; or the key is another row's.",
+  'PW-W406':
+    'The section was replaced or removed, Redis went back in time, or the subscriber was away for longer than the replay stream reaches.',
+  'PW-W407': 'The schema is narrower than the table, or a column changed its type.',
+  'PW-W408': 'The file was cut short or edited, belongs to another section, or another version of this library wrote it.',
+  'PW-W409': 'The handler threw.',
+  'PW-W410': 'It was closed, its signal fired, or it ended with an error of its own.',
   'PW-I901': 'Something happened that nobody thought of.',
 };
 

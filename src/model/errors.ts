@@ -1,66 +1,10 @@
 /**
- * The one error class and what a supervisor needs to know of an error: its code (see error-catalogue.ts) and how to go on. Driver errors
- * are mapped to it once, in the adapters' errors.ts, by number or code, never by message text. An abort is not an error: rethrow
- * `signal.reason`.
+ * The one error class, with every code of the catalogue. Driver errors are mapped to it once, in the adapters' errors.ts, by number or code,
+ * never by message text. An abort is not an error: rethrow `signal.reason`.
  */
-import { CATALOGUE, type ErrorCode } from './error-catalogue.ts';
+import { CATALOGUE } from './error-catalogue.ts';
+import { learnCodes } from './failure.ts';
 
-export type ErrorKind = 'config' | 'source' | 'manager' | 'wire' | 'internal';
+export { asPatchwireError, type ErrorKind, type ErrorOptions, PatchwireError, type RetryClass } from './failure.ts';
 
-/**
- * now: try again at once, bounded; backoff: wait and try again; reconnect: on a fresh connection after a wait; resync: history is lost,
- * the table must be read anew or stopped; never: until someone acts.
- */
-export type RetryClass = 'now' | 'backoff' | 'reconnect' | 'resync' | 'never';
-
-export interface ErrorOptions {
-  /** What to do, in one sentence. Defaults to the catalogue's action. */
-  readonly hint?: string;
-  /** Names and values for logs and --json; never secrets, never row contents. */
-  readonly details?: Readonly<Record<string, unknown>>;
-  readonly cause?: unknown;
-  /** Overrides the catalogue's class where the cause says more. */
-  readonly retry?: RetryClass;
-}
-
-export class PatchwireError extends Error {
-  readonly code: ErrorCode;
-  readonly kind: ErrorKind;
-  readonly retry: RetryClass;
-  readonly hint: string;
-  readonly details: Readonly<Record<string, unknown>>;
-
-  /** @param message one sentence that names the thing and its value */
-  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = 'PatchwireError';
-    this.code = code;
-    this.kind = kindOf(code);
-    this.retry = options.retry ?? CATALOGUE[code].retry;
-    this.hint = options.hint ?? CATALOGUE[code].action;
-    this.details = options.details ?? {};
-  }
-}
-
-function kindOf(code: ErrorCode): ErrorKind {
-  switch (code.charAt(3)) {
-    case 'C':
-      return 'config';
-    case 'S':
-      return 'source';
-    case 'M':
-      return 'manager';
-    case 'W':
-      return 'wire';
-    default:
-      return 'internal';
-  }
-}
-
-/** Any thrown value as a PatchwireError: itself, or PW-I901 around it. */
-export function asPatchwireError(error: unknown): PatchwireError {
-  if (error instanceof PatchwireError) {
-    return error;
-  }
-  return new PatchwireError('PW-I901', error instanceof Error ? error.message : String(error), { cause: error });
-}
+learnCodes(CATALOGUE);

@@ -61,6 +61,14 @@ export interface KeyColumn extends TableColumn {
   readonly keyCollation: KeyCollation | null;
 }
 
+/** What a reader has to know of a key column to fold a key's value as the section does. */
+export interface KeyColumnForm {
+  /** The type's name in lower case. */
+  readonly type: string;
+  /** The collation's name; null: the values are no characters. */
+  readonly collation: string | null;
+}
+
 /** Who the source is (L5). The first five prove it; the recorded ones are logged and shown, but alone they replace nothing. */
 export interface SourceIdentity {
   readonly serviceBrokerGuid: string;
@@ -68,6 +76,8 @@ export interface SourceIdentity {
   readonly objectId: number;
   readonly beginVersion: string;
   readonly fingerprint: string;
+  /** The primary key in key order, for readers; the fingerprint covers it. Sections that were loaded before it was written are without. */
+  readonly key?: readonly KeyColumnForm[] | undefined;
   readonly recorded: { readonly serverName: string; readonly databaseId: number; readonly createDate: string };
 }
 

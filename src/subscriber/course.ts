@@ -4,7 +4,7 @@
  */
 import { backoffDelayMs } from '../lib/backoff.ts';
 import type { Random } from '../lib/random.ts';
-import type { PatchwireError } from '../model/errors.ts';
+import type { PatchwireError } from '../model/failure.ts';
 import type { HeartbeatMessage } from '../wire/messages.ts';
 import type { Counters, GapReason, ResetReason, Status, SubscriberEvent, Unequal } from './events.ts';
 import { Ledger } from './ledger.ts';

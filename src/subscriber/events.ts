@@ -2,7 +2,7 @@
  * What the subscriber tells its user: the events, where it stands, and whether it can call itself equal to what is published. Types only.
  */
 import type { Document, Patch } from '../model/document.ts';
-import type { PatchwireError } from '../model/errors.ts';
+import type { PatchwireError } from '../model/failure.ts';
 
 /** One document has changed. `before` and `after` are null where there is none. */
 export interface ChangeEvent {

@@ -6,7 +6,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { backoffDelayMs } from '../lib/backoff.ts';
 import type { Random } from '../lib/random.ts';
-import { asPatchwireError } from '../model/errors.ts';
+import { asPatchwireError } from '../model/failure.ts';
 import { parseMessage } from '../wire/codec.ts';
 import type { SectionKeys } from '../wire/keys.ts';
 import { mapSubscriberError } from './redis-errors.ts';

@@ -9,7 +9,7 @@ import type { ConnectionOptions } from './feed.ts';
 import { type Replica, Subscription } from './subscription.ts';
 
 export type { Document, Patch, PatchOperation } from '../model/document.ts';
-export { PatchwireError } from '../model/errors.ts';
+export { PatchwireError } from '../model/failure.ts';
 export type {
   ChangeEvent,
   Counters,

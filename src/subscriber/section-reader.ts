@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { Document } from '../model/document.ts';
-import { PatchwireError } from '../model/errors.ts';
+import { PatchwireError } from '../model/failure.ts';
 import { parseMessage } from '../wire/codec.ts';
 import { decodeIndexEntry, type SectionKeys } from '../wire/keys.ts';
 import { sectionState, STORE_FORMAT } from '../wire/messages.ts';

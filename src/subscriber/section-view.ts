@@ -1,7 +1,7 @@
 /**
  * What the state machine and the feed say to each other: inputs (what was seen in Redis) and effects (what to do next). Types only.
  */
-import type { PatchwireError } from '../model/errors.ts';
+import type { PatchwireError } from '../model/failure.ts';
 import type { ChangesMessage, Message, ResetMessage, SectionState } from '../wire/messages.ts';
 import type { SubscriberEvent } from './events.ts';
 import type { ReplicaEntry } from './replica.ts';

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Document } from '../model/document.ts';
-import { PatchwireError } from '../model/errors.ts';
+import { PatchwireError } from '../model/failure.ts';
 import { compareVersionTexts, formatVersion, parseVersion } from '../model/version.ts';
 import type { MachineOptions } from './course.ts';
 import type { EventOf, Position, ReplicaState, SubscriberEvent } from './events.ts';

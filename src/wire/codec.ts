@@ -2,7 +2,7 @@
  * Reads message texts. Change messages, which come by the thousand, are checked by hand against the same shape as the schema in messages.ts
  * (a property test holds the two together); the rare ones by the schema itself. Fields that are not known are ignored. Writes nothing.
  */
-import { PatchwireError } from '../model/errors.ts';
+import { PatchwireError } from '../model/failure.ts';
 import { type ChangesMessage, MESSAGE_VERSION, type Message, message } from './messages.ts';
 
 const VERSION = /^(0|[1-9][0-9]{0,18})$/;

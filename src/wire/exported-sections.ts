@@ -29,6 +29,10 @@ const exportedSection = z.object({
     objectId: z.int(),
     beginVersion: z.string(),
     fingerprint: z.string(),
+    key: z
+      .array(z.object({ type: z.string(), collation: z.string().nullable() }))
+      .readonly()
+      .optional(),
     recorded: z.object({ serverName: z.string(), databaseId: z.int(), createDate: z.string() }),
   }),
 });

@@ -192,6 +192,7 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
         objectId: facts.objectId,
         beginVersion: beginVersion.toString(),
         fingerprint: fingerprintOf({ columns, key, json, filter, shaped }),
+        key: key.map(({ type, keyCollation }) => ({ type, collation: keyCollation?.name ?? null })),
         recorded: { serverName: database.serverName, databaseId: database.databaseId, createDate: database.createDate },
       },
       columns,
