@@ -10,6 +10,7 @@
 import type { SourceIdentity } from '../model/table.ts';
 import type { Version } from '../model/version.ts';
 import type { SectionState, WireChange } from '../wire/messages.ts';
+import type { DaemonRegistry } from './daemon-registry.ts';
 
 /** How far a load or a sweep has come; stored with the data so that a kill resumes it (L3). */
 export interface LoadCursor {
@@ -24,6 +25,22 @@ export interface LoadCursor {
   readonly startedAtMs: number;
   /** How long its pages took so far, pacing included, pauses and the time without a leader not: for the rate. */
   readonly activeMs?: number;
+  /** Documents when it began, and how many of the rows looked at were not as they were held: kept while documents are resynced. */
+  readonly documents?: number;
+  readonly changed?: number;
+  /** patchwire began it by itself: its sweep first counts what it would remove. */
+  readonly guarded?: boolean;
+  /** What its sweep would remove is more than it may without a confirmation: it waits. */
+  readonly held?: HeldSweep | null;
+}
+
+/** A sweep that waits for an operator. */
+export interface HeldSweep {
+  /** Documents whose rows are not there, of so many. */
+  readonly missing: number;
+  readonly documents: number;
+  /** Since when, ms since 1970. */
+  readonly sinceMs: number;
 }
 
 /** Why a section does not hold every row, or not every row as it is: upTo is not claimed while this is set. */
@@ -109,7 +126,7 @@ export interface Advance {
 export interface Base {
   readonly version: string;
   readonly dataKey: string;
-  /** JSON text; null when only versions were asked for. */
+  /** JSON text; null when only versions were asked for, or when the document that the index names is not there (C8). */
   readonly document: string | null;
 }
 
@@ -136,7 +153,10 @@ export interface Transition {
   readonly state: SectionState;
   /** A new epoch is drawn; its first script deletes the change log first (C4). */
   readonly newEpoch: boolean;
-  /** What subscribers are told by a `reset` message; null: a move of the position only, of which nobody is told: state and epoch stay. */
+  /**
+   * What subscribers are told by a `reset` message. null: nobody loads anew. State and epoch stay, and nobody is told; or a section that is live
+   * is resynced from now on, or has been: told by a change message without changes.
+   */
   readonly reset: { readonly phase: 'begin' | 'end'; readonly reason: string } | null;
   readonly advance: Advance;
   /** Set when a load begins: stored before the first page (L3). */
@@ -174,6 +194,8 @@ export interface DistributedDataManager extends AsyncDisposable {
   /** Random per process; in every message. */
   readonly managerId: string;
   readonly partition: string;
+  /** Who else is alive in the partition, and who leads what. Decides nothing: a lease does. */
+  readonly daemons: DaemonRegistry;
 
   /** Connects and tests every command under the daemon's own user, and the eviction policy (C5, C8). @throws M301 to M304, M310, M315 */
   open(options: { readonly signal: AbortSignal }): Promise<{ readonly warnings: readonly string[] }>;
@@ -184,15 +206,15 @@ export interface DistributedDataManager extends AsyncDisposable {
   /**
    * Takes or keeps the lead: lease, a new random token and the state in one script (C3). Remembers tip and token of the lead before, to tell a
    * rewound Redis from another leader (C4). Call it only when no writing call of this section is outstanding.
-   * `repair`: lead although the pending marker is set (meta says so); then only a transition to a new epoch, or a purge, is accepted, and that
-   * transition puts marker and digest right (C5).
+   * `repair`: the digest of the index as it is is computed, which reads the whole index, and the next transition to a new epoch stores it; lead
+   * although the pending marker is set (meta says so): then only that transition, or a purge, is accepted, and it clears the marker (C5).
    * @throws M307 when the pending marker is set and `repair` is not, M313
    */
   lead(section: string, options?: { readonly repair?: boolean }): Promise<LeadResult>;
   /** Gives the lead up if it is still held; never throws for a lead that is lost. */
   resign(section: string): Promise<void>;
 
-  /** What is stored for these identities, documents included unless told not to. @throws M309 when an index entry has no document */
+  /** What is stored for these identities, documents included unless told not to. @throws M312 when a document's key holds something else */
   bases(section: string, identities: readonly string[], options: { readonly documents: boolean }): Promise<ReadonlyMap<string, Base>>;
   /** Pages through the index (HSCAN): every entry that stays throughout comes at least once. Cursor '0' begins and ends. */
   scan(
@@ -203,6 +225,12 @@ export interface DistributedDataManager extends AsyncDisposable {
     readonly cursor: string;
     readonly entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[];
   }>;
+
+  /** Which of these index entries, as they were scanned, have no document (C8), in this moment. Reads no document. @throws M312 */
+  missing(
+    section: string,
+    entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[],
+  ): Promise<readonly string[]>;
 
   /** One script: guard, documents, index, change log, PUBLISH, position. Moves tip, seq and last. @throws M305, M306, M307, M308, M310, M311 */
   publish(batch: Batch): Promise<void>;

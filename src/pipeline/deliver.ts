@@ -67,6 +67,8 @@ export interface Delivered {
   readonly written: number;
   /** Rows that the section held already. */
   readonly unchanged: number;
+  /** Rows whose document was not there although the index names it: written whole (C8). */
+  readonly mended: number;
 }
 
 /** Modes: sending, from construction; refused, after the first rejection, for ever: every call then throws that rejection. */
@@ -124,7 +126,7 @@ export class Delivery {
    */
   async deliver(found: Read): Promise<Delivered> {
     const read = this.#incomplete ? { ...found, advance: withoutClaim(found.advance) } : found;
-    const { limits, observer } = this.#options;
+    const { limits, observer, logger } = this.#options;
     const batcher = new AutoBatcher<Composed>({
       maxRows: limits.rows,
       maxBytes: limits.bytes,
@@ -136,6 +138,7 @@ export class Delivery {
     let last: ItemBatch<Composed> | null = null;
     let written = 0;
     let unchanged = 0;
+    let mended = 0;
     for await (const rows of this.#withBases(read)) {
       read.signal.throwIfAborted();
       for (const row of rows) {
@@ -150,6 +153,7 @@ export class Delivery {
           continue;
         }
         written += 1;
+        mended += composed.mended ? 1 : 0;
         for (const write of composed.writes) {
           this.#overlay.queue(write);
         }
@@ -183,7 +187,11 @@ export class Delivery {
     } else if (written > 0 && read.mode === 'publish') {
       this.#owesUpTo = true;
     }
-    return { written, unchanged };
+    if (mended > 0) {
+      observer.error('PW-M309');
+      logger.warn({ code: 'PW-M309', documents: mended }, 'documents that the index names were not there: written anew');
+    }
+    return { written, unchanged, mended };
   }
 
   /** Publishes or stores removals that were decided elsewhere (a sweep); their bases must be what is stored now: `settle` first. */
@@ -193,7 +201,11 @@ export class Delivery {
       const part = writes.slice(i, i + limits.rows);
       part.forEach((write) => this.#overlay.queue(write));
       const lastOne = i + limits.rows >= writes.length;
-      await this.#batch({ items: [{ writes: part, bytes: 0 }], rows: part.length, bytes: 0 }, read, lastOne ? read.advance : {});
+      await this.#batch(
+        { items: [{ writes: part, bytes: 0, mended: false }], rows: part.length, bytes: 0 },
+        read,
+        lastOne ? read.advance : {},
+      );
     }
   }
 

@@ -64,20 +64,13 @@ export async function demandRoom(options: RoomOptions, table: TrackedTable, rows
 /** How many documents are asked for at a time: each may be as large as limits.maxDocument. */
 const HELD_AT_A_TIME = 100;
 
-/** What those of the rows that are there take now, on average: another projection may make them larger. Where none is there, or some are damaged: `otherwise`. */
+/** What those of the rows that are there take now, on average: another projection may make them larger. Where none is there: `otherwise`. */
 async function averageHeld({ section, manager }: RoomOptions, rows: readonly RowState[], otherwise: number): Promise<number> {
   const sizes: number[] = [];
-  try {
-    for (let from = 0; from < rows.length; from += HELD_AT_A_TIME) {
-      const identities = rows.slice(from, from + HELD_AT_A_TIME).map(({ identity }) => identity);
-      for (const [identity, { dataKey, document }] of await manager.bases(section, identities, { documents: true })) {
-        sizes.push(bytesOf({ dataKey, identity }, document ?? '', manager.partition, section));
-      }
-    }
-  } catch (error) {
-    // An index entry without its document (C8): just what a reset mends.
-    if (!(error instanceof PatchwireError && error.code === 'PW-M309')) {
-      throw error;
+  for (let from = 0; from < rows.length; from += HELD_AT_A_TIME) {
+    const identities = rows.slice(from, from + HELD_AT_A_TIME).map(({ identity }) => identity);
+    for (const [identity, { dataKey, document }] of await manager.bases(section, identities, { documents: true })) {
+      sizes.push(bytesOf({ dataKey, identity }, document ?? '', manager.partition, section));
     }
   }
   return sizes.length === 0 ? otherwise : sizes.reduce((sum, bytes) => sum + bytes, 0) / sizes.length;

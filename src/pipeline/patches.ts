@@ -15,6 +15,8 @@ export interface Composed {
   readonly writes: readonly RowWrite[];
   /** About what the writes take on the wire, in bytes. */
   readonly bytes: number;
+  /** The document that the index names was not there, or was none: it is written whole (C8). */
+  readonly mended: boolean;
 }
 
 export interface ComposeOptions {
@@ -49,6 +51,7 @@ export function compose(row: RowState, options: ComposeOptions): Composed | null
     }
   }
   const base = options.base(row.identity);
+  let mended = base !== null && base.document === null && options.mode === 'publish';
   if (row.document === null) {
     if (base !== null) {
       writes.push(removal(row.identity, base, version, row, options.mode));
@@ -59,9 +62,10 @@ export function compose(row: RowState, options: ComposeOptions): Composed | null
     if (own !== null) {
       writes.push(own.write);
       bytes += own.bytes;
+      mended ||= own.mended;
     }
   }
-  return writes.length === 0 ? null : { writes, bytes };
+  return writes.length === 0 ? null : { writes, bytes, mended };
 }
 
 /** The removal of what is stored under `base`, as of `version`. */
@@ -89,32 +93,42 @@ function upsert(
   base: Base | null,
   version: string,
   mode: 'publish' | 'store',
-): { readonly write: RowWrite; readonly bytes: number } | null {
+): { readonly write: RowWrite; readonly bytes: number; readonly mended: boolean } | null {
   const text = JSON.stringify(document);
   if (mode === 'store') {
-    return { write: written(row, text, base, version, []), bytes: Buffer.byteLength(text) + CHANGE_BYTES };
+    return { write: written(row, text, base, version, []), bytes: Buffer.byteLength(text) + CHANGE_BYTES, mended: false };
   }
   if (base === null) {
     const changes = [upserted(row, version, null, diff(null, document))];
-    return { write: written(row, text, base, version, changes), bytes: 2 * Buffer.byteLength(text) + CHANGE_BYTES };
+    return { write: written(row, text, base, version, changes), bytes: 2 * Buffer.byteLength(text) + CHANGE_BYTES, mended: false };
   }
   if (spelledAnew(row, base)) {
     const changes = [removed(row.identity, base, version, row.changeVersion), upserted(row, version, null, diff(null, document))];
-    return { write: written(row, text, base, version, changes), bytes: 2 * (Buffer.byteLength(text) + CHANGE_BYTES) };
+    return { write: written(row, text, base, version, changes), bytes: 2 * (Buffer.byteLength(text) + CHANGE_BYTES), mended: false };
   }
   // The common answer to a confirming read, so nothing more is worked out before it.
   if (base.document === text) {
     return null;
   }
-  if (base.document === null) {
-    throw new PatchwireError('PW-I901', `The base of ${row.identity} was read without its document.`);
-  }
-  const patch = diff(JSON.parse(base.document) as Document, document);
+  const before = parsed(base.document);
+  // What cannot be read tells nothing of what subscribers hold: they get the whole.
+  const patch: Patch = before === null ? [{ op: 'replace', path: '', value: document }] : diff(before, document);
   if (patch.length === 0) {
     return null;
   }
   const changes = [upserted(row, version, base.version, patch)];
-  return { write: written(row, text, base, version, changes), bytes: Buffer.byteLength(text) + patchBytes(patch) + CHANGE_BYTES };
+  const bytes = Buffer.byteLength(text) + patchBytes(patch) + CHANGE_BYTES;
+  return { write: written(row, text, base, version, changes), bytes, mended: before === null };
+}
+
+/** The document of a base; null where there is none, or something else. */
+function parsed(text: string | null): Document | null {
+  try {
+    const value: unknown = text === null ? null : JSON.parse(text);
+    return typeof value === 'object' && !Array.isArray(value) ? (value as Document | null) : null;
+  } catch {
+    return null;
+  }
 }
 
 function written(row: RowState, document: string, base: Base | null, version: string, changes: readonly WireChange[]): RowWrite {

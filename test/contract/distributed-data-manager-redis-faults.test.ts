@@ -231,7 +231,19 @@ describe('C5: what can fail is checked before the first write', () => {
     expect(await redis.raw.hexists(keys.index, '2')).toBe(1);
     expect(await redis.raw.exists(`${keys.document}2`)).toBe(0);
     await redis.raw.acl('SETUSER', 'torn', '+hdel');
-    expect(await codeOf(manager.bases(S, ['2'], { documents: true }))).toBe('PW-M309');
+    expect((await manager.bases(S, ['2'], { documents: true })).get('2')).toMatchObject({ document: null });
+  });
+
+  it("C8: a document's key of another type is foreign, not missing", async () => {
+    const manager = make();
+    await live(manager);
+    await manager.publish(batch([upsert('1', '5', null), upsert('2', '5', null)]));
+    const { entries } = await manager.scan(S, '0', 100);
+    await redis.raw.del(`${keys.document}1`);
+    expect(await manager.missing(S, entries)).toEqual(['1']);
+    await redis.raw.hset(`${keys.document}1`, 'a', '1');
+    expect(await codeOf(manager.bases(S, ['1', '2'], { documents: true }))).toBe('PW-M312');
+    expect(await manager.missing(S, entries)).toEqual([]);
   });
 
   it('a purge that is stopped half-way is marked, and the next lead ends it', async () => {

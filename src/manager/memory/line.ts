@@ -11,6 +11,7 @@ export interface CarriedCall {
     | 'readMeta'
     | 'bases'
     | 'scan'
+    | 'missing'
     | 'room'
     | 'request'
     | 'pendingRequests'

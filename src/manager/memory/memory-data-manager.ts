@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { sectionKeys } from '../../wire/keys.ts';
-import type { SectionState } from '../../wire/messages.ts';
+import { type SectionState, STORE_FORMAT } from '../../wire/messages.ts';
 import { changesText, type Envelope, resetText } from '../changes-message.ts';
 import type {
   AdoptResult,
@@ -21,12 +21,14 @@ import type {
   SectionMeta,
   Transition,
 } from '../distributed-data-manager.ts';
+import type { DaemonRegistry } from '../daemon-registry.ts';
 import { LeadMemory } from '../lead-memory.ts';
-import { checkSilence } from '../silent-transition.ts';
+import { checkSilence, resyncs } from '../silent-transition.ts';
 import { adoptSection, digestOf } from './adopt.ts';
+import { MemoryDaemons } from './daemons.ts';
 import type { CarriedCall, Line } from './line.ts';
 import { MemoryStore, type StoredSection, type WritingCall } from './memory-store.ts';
-import { scanIndex, storedBases } from './reads.ts';
+import { missingDocuments, scanIndex, storedBases } from './reads.ts';
 import { pendingRequests, putRequest, readOperation, writeProgress } from './requests.ts';
 import { checkFormat, describe, described, type Writer, writeBatch, writeHeartbeat, writeTransition } from './section-writes.ts';
 import { newId, takeLead } from './take-lead.ts';
@@ -51,6 +53,7 @@ interface Lead {
   last: string;
   epoch: string;
   state: SectionState;
+  fingerprint: string | undefined;
   checkpoint: bigint;
   upTo: bigint | null;
   tornDigest: string | null;
@@ -64,6 +67,7 @@ export function memoryDataManager(options: MemoryDataManagerOptions): MemoryData
 export class MemoryDataManager implements DistributedDataManager {
   readonly managerId: string;
   readonly partition: string;
+  readonly daemons: DaemonRegistry;
   /** What stands for Redis. */
   readonly memory: MemoryStore;
   readonly #options: MemoryDataManagerOptions;
@@ -75,6 +79,7 @@ export class MemoryDataManager implements DistributedDataManager {
     this.managerId = options.managerId ?? randomUUID();
     this.partition = options.partition;
     this.memory = options.store ?? new MemoryStore();
+    this.daemons = new MemoryDaemons({ ...options, store: this.memory, managerId: this.managerId, format: STORE_FORMAT });
   }
 
   async open({ signal }: { readonly signal: AbortSignal }): Promise<{ readonly warnings: readonly string[] }> {
@@ -121,7 +126,7 @@ export class MemoryDataManager implements DistributedDataManager {
       });
     const { result, torn } = await this.#carry('lead', section, () => {
       const led = take();
-      return { result: led, torn: led.kind === 'leading' && led.meta.pending ? digestOf(this.#stored(section)) : null };
+      return { result: led, torn: led.kind === 'leading' && options.repair === true ? digestOf(this.#stored(section)) : null };
     });
     if (fate === 'after') {
       throw lost(section);
@@ -132,7 +137,8 @@ export class MemoryDataManager implements DistributedDataManager {
     const { meta } = result;
     memory.taken(token, meta.tip);
     const { epoch, state, seq, last, checkpoint, upTo } = meta;
-    this.#leads.set(section, { token, tip: meta.tip, epoch, state, seq, last, checkpoint, upTo, tornDigest: torn, failure: null });
+    const fingerprint = meta.source?.fingerprint;
+    this.#leads.set(section, { token, tip: meta.tip, epoch, state, fingerprint, seq, last, checkpoint, upTo, tornDigest: torn, failure: null });
     return result;
   }
 
@@ -160,7 +166,7 @@ export class MemoryDataManager implements DistributedDataManager {
     identities: readonly string[],
     { documents }: { readonly documents: boolean },
   ): Promise<ReadonlyMap<string, Base>> {
-    return await this.#carry('bases', section, () => storedBases(this.#stored(section), section, identities, documents));
+    return await this.#carry('bases', section, () => storedBases(this.#stored(section), identities, documents));
   }
 
   async scan(
@@ -172,6 +178,13 @@ export class MemoryDataManager implements DistributedDataManager {
     readonly entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[];
   }> {
     return await this.#carry('scan', section, () => scanIndex(this.#stored(section), cursor, count));
+  }
+
+  async missing(
+    section: string,
+    entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[],
+  ): Promise<readonly string[]> {
+    return await this.#carry('missing', section, () => missingDocuments(this.#stored(section), entries));
   }
 
   async publish(batch: Batch): Promise<void> {
@@ -217,14 +230,28 @@ export class MemoryDataManager implements DistributedDataManager {
     const { newEpoch, state, reset, advance } = transition;
     checkSilence(transition, lead.state);
     // Without a message no seq is used up.
-    const step = reset === null ? { tip: newId(), id: lead.last, seq: lead.seq } : { tip: newId(), id: newId(), seq: lead.seq + 1 };
+    const silent = reset === null && !resyncs(state, lead.state);
+    const step = silent ? { tip: newId(), id: lead.last, seq: lead.seq } : { tip: newId(), id: newId(), seq: lead.seq + 1 };
     const epoch = newEpoch ? newId() : lead.epoch;
-    const link = { seq: step.seq, id: step.id, prevId: lead.last };
-    const message = reset === null ? null : resetText(this.#envelope(section, epoch), link, { ...reset, state });
+    const fingerprint = transition.source?.fingerprint ?? lead.fingerprint;
     const repair = newEpoch ? lead.tornDigest : null;
-    const forgets = newEpoch || state === 'loading' || (transition.incomplete ?? null) !== null;
+    const forgets = newEpoch || state !== 'live' || (transition.incomplete ?? null) !== null;
     const after = moved({ checkpoint: lead.checkpoint, upTo: forgets ? null : lead.upTo }, advance);
-    Object.assign(lead, after, { tip: step.tip, seq: step.seq, last: step.id, epoch, state }, newEpoch ? { tornDigest: null } : {});
+    const link = { seq: step.seq, id: step.id, prevId: lead.last };
+    const envelope = this.#envelope(section, epoch);
+    const message = silent
+      ? null
+      : reset === null
+        ? changesText(envelope, link, {
+            checkpoint: after.checkpoint.toString(),
+            upTo: after.upTo?.toString() ?? null,
+            changeTimeMs: advance.sourceReadAtMs ?? this.#options.clock.now(),
+            changes: [],
+            state,
+          })
+        : resetText(envelope, link, { ...reset, state, fingerprint });
+    const moving = { tip: step.tip, seq: step.seq, last: step.id, epoch, state, fingerprint };
+    Object.assign(lead, after, moving, newEpoch ? { tornDigest: null } : {});
     return await this.#send('transition', section, lead, step.tip, (stored) => {
       writeTransition(stored, writer, transition, { ...step, message, epoch, repair });
       if (message !== null) {

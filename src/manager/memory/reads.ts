@@ -1,34 +1,30 @@
 /** What is read of a section over plain maps: bases of diffs, and the index page by page. Writes nothing. */
-import { PatchwireError } from '../../model/errors.ts';
 import type { Base } from '../distributed-data-manager.ts';
 import type { StoredSection } from './memory-store.ts';
 
-/** @throws PW-M309 */
-export function storedBases(
-  stored: StoredSection,
-  section: string,
-  identities: readonly string[],
-  documents: boolean,
-): ReadonlyMap<string, Base> {
+/** An index entry without its document has a base without document (C8). */
+export function storedBases(stored: StoredSection, identities: readonly string[], documents: boolean): ReadonlyMap<string, Base> {
   const bases = new Map<string, Base>();
-  let missing = 0;
   for (const identity of identities) {
     const entry = stored.index.get(identity);
-    if (entry === undefined) {
-      continue;
+    if (entry !== undefined) {
+      bases.set(identity, { ...entry, document: documents ? (stored.documents.get(entry.dataKey) ?? null) : null });
     }
-    const document = stored.documents.get(entry.dataKey) ?? null;
-    if (documents && document === null) {
-      missing += 1;
-    }
-    bases.set(identity, { ...entry, document: documents ? document : null });
-  }
-  if (missing > 0) {
-    throw new PatchwireError('PW-M309', `section ${section}: ${missing} index entries have no document`, {
-      details: { identities: missing },
-    });
   }
   return bases;
+}
+
+/** Which of these entries still stand as they were scanned and have no document. */
+export function missingDocuments(
+  { index, documents }: StoredSection,
+  entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[],
+): readonly string[] {
+  return entries
+    .filter(({ identity, dataKey, version }) => {
+      const entry = index.get(identity);
+      return entry?.version === version && entry.dataKey === dataKey && !documents.has(dataKey);
+    })
+    .map(({ identity }) => identity);
 }
 
 /** The cursor is the last identity given out, in the order of characters. */

@@ -6,7 +6,7 @@ import type { Link } from './connection.ts';
 
 const CHUNK = 1000;
 
-/** @throws PW-M309 when an index entry has no document (C8) */
+/** An index entry without its document has a base without document (C8). @throws PW-M312 when the document's key is of another type */
 export async function readBases(
   link: Link,
   keys: SectionKeys,
@@ -30,11 +30,7 @@ export async function readBases(
       }
     }
   }
-  if (missing.length > 0) {
-    throw new PatchwireError('PW-M309', `section ${section}: ${missing.length} index entries have no document`, {
-      details: { identities: missing.length },
-    });
-  }
+  await demandAbsent(link, keys, section, missing);
   return bases;
 }
 
@@ -69,12 +65,61 @@ async function readDocuments(
       const document = documents[i];
       if (stored.dataKey !== dataKey) {
         again.push({ identity, dataKey: stored.dataKey });
-      } else if (typeof document === 'string') {
-        bases.set(identity, { ...stored, document });
       } else {
-        missing.push(identity);
+        bases.set(identity, { ...stored, document: document ?? null });
+        if (typeof document !== 'string') {
+          missing.push(dataKey);
+        }
       }
     }
     open = again;
   }
+}
+
+/** MGET takes a key of any other type for a missing one; a document must not go over it. @throws PW-M312 */
+async function demandAbsent(link: Link, keys: SectionKeys, section: string, dataKeys: readonly string[]): Promise<void> {
+  const types = await Promise.all(dataKeys.map((dataKey) => link.call('TYPE', [keys.document + dataKey], 'read', `bases of ${section}`)));
+  for (const [i, dataKey] of dataKeys.entries()) {
+    // It may have been written meanwhile: only another type is foreign.
+    if (types[i] !== 'none' && types[i] !== 'string') {
+      throw new PatchwireError('PW-M312', `section ${section}: the key of the document ${dataKey} is a ${String(types[i])}, not a string`, {
+        details: { dataKey, type: types[i] },
+      });
+    }
+  }
+}
+
+/** Which of these entries, as they were scanned, have no document in one moment. Counts first: nearly always all are there. @throws PW-M312 */
+export async function missingDocuments(
+  link: Link,
+  keys: SectionKeys,
+  section: string,
+  entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[],
+): Promise<readonly string[]> {
+  const missing: string[] = [];
+  for (let at = 0; at < entries.length; at += CHUNK) {
+    const chunk = entries.slice(at, at + CHUNK);
+    const exists = (dataKeys: readonly string[]): Promise<unknown> =>
+      link.call(
+        'EXISTS',
+        dataKeys.map((dataKey) => keys.document + dataKey),
+        'read',
+        `documents of ${section}`,
+      );
+    if ((await exists(chunk.map(({ dataKey }) => dataKey))) === chunk.length) {
+      continue;
+    }
+    const found = await Promise.all(chunk.map(({ dataKey }) => exists([dataKey])));
+    const absent = chunk.filter((_, i) => found[i] !== 1);
+    const identities = absent.map(({ identity }) => identity);
+    // An entry may have gone with its document, or have got one, since it was scanned.
+    const now = await readBases(link, keys, section, identities, true);
+    for (const { identity, dataKey, version } of absent) {
+      const base = now.get(identity);
+      if (base?.version === version && base.dataKey === dataKey && base.document === null) {
+        missing.push(identity);
+      }
+    }
+  }
+  return missing;
 }

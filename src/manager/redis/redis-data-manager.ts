@@ -8,6 +8,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { decodeIndexEntry, type SectionKeys, sectionKeys } from '../../wire/keys.ts';
+import { STORE_FORMAT } from '../../wire/messages.ts';
 import type {
   AdoptResult,
   Advance,
@@ -21,10 +22,12 @@ import type {
   SectionMeta,
   Transition,
 } from '../distributed-data-manager.ts';
+import type { DaemonRegistry } from '../daemon-registry.ts';
 import { LeadMemory } from '../lead-memory.ts';
 import { adoptSection } from './adopt.ts';
-import { readBases } from './bases.ts';
-import { RedisConnection } from './connection.ts';
+import { missingDocuments, readBases } from './bases.ts';
+import { type Link, RedisConnection } from './connection.ts';
+import { RedisDaemons } from './daemons.ts';
 import { decodeDescription } from './meta.ts';
 import { pendingRequests, putRequest, readOperation } from './requests.ts';
 import type { SectionLead } from './section-lead.ts';
@@ -56,6 +59,7 @@ export function redisDataManager(options: RedisDataManagerOptions): RedisDataMan
 export class RedisDataManager implements DistributedDataManager {
   readonly managerId: string;
   readonly partition: string;
+  readonly daemons: DaemonRegistry;
   readonly #options: RedisDataManagerOptions;
   readonly #connection: RedisConnection;
   readonly #keysBySection = new Map<string, SectionKeys>();
@@ -72,6 +76,8 @@ export class RedisDataManager implements DistributedDataManager {
       commandTimeoutMs: options.commandTimeoutMs,
       connectionName: `patchwire:${options.partition}`,
     });
+    const connect = (): Promise<Link> => this.#connection.connect();
+    this.daemons = new RedisDaemons({ partition: this.partition, managerId: this.managerId, format: STORE_FORMAT, connect });
   }
 
   async open({ signal }: { readonly signal: AbortSignal }): Promise<{ readonly warnings: readonly string[] }> {
@@ -147,6 +153,13 @@ export class RedisDataManager implements DistributedDataManager {
       entries.push({ identity, ...decodeIndexEntry(identity, flat[i + 1] ?? '') });
     }
     return { cursor: next, entries };
+  }
+
+  async missing(
+    section: string,
+    entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[],
+  ): Promise<readonly string[]> {
+    return await missingDocuments(await this.#connection.connect(), this.#keys(section), section, entries);
   }
 
   async publish(batch: Batch): Promise<void> {

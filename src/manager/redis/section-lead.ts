@@ -12,7 +12,7 @@ import { changesText, type Envelope, removedText, resetText } from '../changes-m
 import type { Advance, Batch, OperationProgress, SectionMeta, Transition } from '../distributed-data-manager.ts';
 import type { LeadMemory } from '../lead-memory.ts';
 import { batchArguments } from './batch-arguments.ts';
-import { checkSilence } from '../silent-transition.ts';
+import { checkSilence, resyncs } from '../silent-transition.ts';
 import type { Link, ScriptName } from './connection.ts';
 import { decodeDescription, encodeAdvance, encodeIncomplete, encodePaused } from './meta.ts';
 import { purgeSection } from './purge.ts';
@@ -34,7 +34,7 @@ export interface LeadStart {
   readonly token: string;
   readonly meta: SectionMeta;
   readonly memory: LeadMemory;
-  /** The digest of the index as it is, when a script stopped half-way; else null. */
+  /** The digest of the index as it is, when the section is led to be repaired; else null. */
   readonly tornDigest: string | null;
 }
 
@@ -49,6 +49,7 @@ export class SectionLead {
   readonly #start: LeadStart;
   #epoch: string;
   #state: SectionState;
+  #fingerprint: string | undefined;
   #tip: string;
   #seq: number;
   #last: string;
@@ -63,6 +64,7 @@ export class SectionLead {
     this.#start = start;
     this.#epoch = meta.epoch;
     this.#state = meta.state;
+    this.#fingerprint = meta.source?.fingerprint;
     this.#tip = meta.tip;
     this.#seq = meta.seq;
     this.#last = meta.last;
@@ -128,12 +130,26 @@ export class SectionLead {
     const { clock, replay, managerId, leaseMs } = this.#context;
     const tip = newId();
     // Without a message no seq is used up: whoever sees seq 7 can ask for message 7.
-    const [seq, id] = reset === null ? [this.#seq, this.#last] : [this.#seq + 1, newId()];
+    const silent = reset === null && !resyncs(state, this.#state);
+    const [seq, id] = silent ? [this.#seq, this.#last] : [this.#seq + 1, newId()];
     const epoch = newEpoch ? newId() : this.#epoch;
-    const message = reset === null ? '' : resetText(this.#envelope(epoch), { seq, id, prevId: this.#last }, { ...reset, state });
+    const fingerprint = source?.fingerprint ?? this.#fingerprint;
     const fields = ['state', state];
-    // What a new epoch or a load contains is not known before its end (L3); what is incomplete claims nothing.
-    const forgets = newEpoch || state === 'loading' || (incomplete ?? null) !== null;
+    // What a new epoch, a load or a resync contains is not known before its end (L3); what is incomplete claims nothing.
+    const forgets = newEpoch || state !== 'live' || (incomplete ?? null) !== null;
+    const after = moved(forgets ? { ...this.#position, upTo: '' } : this.#position, advance);
+    const link = { seq, id, prevId: this.#last };
+    const message = silent
+      ? ''
+      : reset === null
+        ? changesText(this.#envelope(epoch), link, {
+            checkpoint: after.checkpoint,
+            upTo: after.upTo === '' ? null : after.upTo,
+            changeTimeMs: advance.sourceReadAtMs ?? clock.now(),
+            changes: [],
+            state,
+          })
+        : resetText(this.#envelope(epoch), link, { ...reset, state, fingerprint });
     if (forgets && advance.upTo === undefined) {
       fields.push('upTo', '');
     }
@@ -165,9 +181,10 @@ export class SectionLead {
       repairs ? '*' : '',
       ...fields,
     ];
-    this.#position = moved(forgets ? { ...this.#position, upTo: '' } : this.#position, advance);
+    this.#position = after;
     this.#epoch = epoch;
     this.#state = state;
+    this.#fingerprint = fingerprint;
     this.#tip = tip;
     this.#seq = seq;
     this.#last = id;

@@ -65,7 +65,7 @@ export async function takeLead(
       throw new PatchwireError('PW-M316', `leading section ${section}: no meta`);
     }
     memory.taken(token, meta.tip);
-    const tornDigest = meta.pending ? await recomputeDigest(link, keys, section) : null;
+    const tornDigest = repair ? await recomputeDigest(link, keys, section) : null;
     return {
       result: { kind: 'leading', meta, created: reply[1] === 1, rewound: reply[2] === 1 },
       lead: new SectionLead(context, { section, keys, link, token, meta, memory, tornDigest }),
