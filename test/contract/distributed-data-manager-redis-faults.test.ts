@@ -297,7 +297,7 @@ describe('C5: what can fail is checked before the first write', () => {
 
 it('a user with only the commands that are tested at start can do all that a leader does', async () => {
   const commands = 'unlink del hset hget hmget hgetall hlen hscan hdel set get pttl pexpire mset mget type exists xadd xrange xrevrange';
-  const rights = [...commands.split(' '), 'xtrim', 'xdel', 'publish', 'evalsha', 'script|load', 'info', 'config|get'];
+  const rights = [...commands.split(' '), 'xtrim', 'xdel', 'publish', 'evalsha', 'script|load', 'time', 'info', 'config|get'];
   await redis.raw.acl('SETUSER', 'least', 'reset', 'on', '>pw', '~*', '&*', '-@all', ...rights.map((right) => `+${right}`));
   const manager = make({ username: 'least', password: 'pw' });
   expect(await manager.open({ signal: signal() })).toEqual({ warnings: [] });
@@ -312,6 +312,10 @@ it('a user with only the commands that are tested at start can do all that a lea
   expect(await manager.pendingRequests(S)).toHaveLength(1);
   await manager.progress(S, { id: 'r', verb: 'poll', state: 'done', message: '', atMs: 1 });
   await manager.operation(S, 'r');
+  const said = { host: 'h', pid: 1, version: '1', startedAtMs: 0, sections: [S], led: {}, busy: [], unable: [] };
+  expect((await manager.daemons.announce(said, { ttlMs: 60_000 })).daemons).toHaveLength(1);
+  expect(await manager.daemons.leases([S])).toHaveLength(1);
+  await manager.daemons.depart();
   await manager.resign(S);
   await manager.lead(S);
   await manager.purge(S, 'done');

@@ -50,6 +50,15 @@ export interface StoredSection {
   readonly operations: Map<string, OperationProgress & { readonly leader: string }>;
 }
 
+/** Who said that it is alive; `text` is what it said. */
+export interface StoredDaemons {
+  revision: number;
+  readonly entries: Map<
+    string,
+    { readonly id: string; readonly format: number; readonly text: string; readonly seenAtMs: number; readonly aliveUntilMs: number }
+  >;
+}
+
 /** A call that writes a section, about to be made; `number` counts all of them in this store, from 1. */
 export interface WritingCall {
   readonly number: number;
@@ -65,6 +74,8 @@ export class MemoryStore {
   intercept: (call: WritingCall) => 'before' | 'after' | null = () => null;
   /** What `room` of the managers answers. */
   room: number | null = null;
+  /** By partition. */
+  readonly #daemons = new Map<string, StoredDaemons>();
   readonly #listeners = new Set<(channel: string, text: string) => void>();
   #calls = 0;
 
@@ -97,6 +108,15 @@ export class MemoryStore {
         operations: new Map(),
       };
       this.sections.set(name, stored);
+    }
+    return stored;
+  }
+
+  daemonsOf(partition: string): StoredDaemons {
+    let stored = this.#daemons.get(partition);
+    if (stored === undefined) {
+      stored = { revision: 0, entries: new Map() };
+      this.#daemons.set(partition, stored);
     }
     return stored;
   }

@@ -10,6 +10,7 @@ import { LargeCommand } from './large-command.ts';
 import { mapRedisError, type Purpose, replyCode } from './errors.ts';
 import { ADOPT } from './scripts/adopt.ts';
 import { BATCH } from './scripts/batch.ts';
+import { ANNOUNCE, DEPART, READ_DAEMONS } from './scripts/daemons.ts';
 import { PURGE_END, PURGE_STEP, RESIGN } from './scripts/ending.ts';
 import { HEARTBEAT } from './scripts/heartbeat.ts';
 import { LEAD } from './scripts/lead.ts';
@@ -29,6 +30,9 @@ const SCRIPTS = {
   progress: PROGRESS,
   readMeta: READ_META,
   readBases: READ_BASES,
+  announce: ANNOUNCE,
+  depart: DEPART,
+  readDaemons: READ_DAEMONS,
 } as const;
 
 export type ScriptName = keyof typeof SCRIPTS;

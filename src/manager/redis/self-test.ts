@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { PatchwireError } from '../../model/errors.ts';
-import { sectionKeys } from '../../wire/keys.ts';
+import { partitionKeys, sectionKeys } from '../../wire/keys.ts';
 import type { Link } from './connection.ts';
 
 /** Every command that scripts and client use, in an order that leaves nothing behind when one of the first two is not allowed. */
@@ -36,6 +36,8 @@ function trials(partition: string): readonly (readonly [string, ...string[]])[] 
     ['XTRIM', changes, 'MINID', '0-1'],
     ['XDEL', changes, '0-1'],
     ['PUBLISH', keys.channel, ''],
+    ['TIME'],
+    ['HDEL', partitionKeys(partition).daemons, keys.index],
     ['UNLINK', index, changes, lease, requests, `${document}a`],
   ];
 }
