@@ -29,6 +29,8 @@ export function changesText(
     readonly upTo: string | null;
     readonly changeTimeMs: number;
     readonly changes: readonly WireChange[];
+    /** Only where the state changes with it. */
+    readonly state?: SectionState;
   },
 ): string {
   return JSON.stringify({
@@ -45,13 +47,19 @@ export function changesText(
     upTo: body.upTo,
     changeTime: new Date(body.changeTimeMs).toISOString(),
     changes: body.changes as WireChange[],
+    ...(body.state === undefined ? {} : { state: body.state }),
   } satisfies ChangesMessage);
 }
 
 export function resetText(
   envelope: Envelope,
   link: ChainLink,
-  body: { readonly phase: 'begin' | 'end'; readonly reason: string; readonly state: SectionState },
+  body: {
+    readonly phase: 'begin' | 'end';
+    readonly reason: string;
+    readonly state: SectionState;
+    readonly fingerprint?: string | undefined;
+  },
 ): string {
   return JSON.stringify({
     v: MESSAGE_VERSION,
@@ -66,6 +74,7 @@ export function resetText(
     phase: body.phase,
     reason: body.reason,
     state: body.state,
+    ...(body.fingerprint === undefined ? {} : { fingerprint: body.fingerprint }),
   } satisfies ResetMessage);
 }
 

@@ -14,8 +14,11 @@ import type { DaemonRegistry } from './daemon-registry.ts';
 
 /** How far a load or a sweep has come; stored with the data so that a kill resumes it (L3). */
 export interface LoadCursor {
-  /** clear: what the section held goes, nothing is loaded (a section that is followed from now). */
-  readonly phase: 'load' | 'clear' | 'sweep' | 'window';
+  /**
+   * clear: what the section held goes, nothing is loaded (a section that is followed from now). check: every document that the index names is
+   * looked for (C8), in a section that is `resyncing`.
+   */
+  readonly phase: 'check' | 'load' | 'clear' | 'sweep' | 'window';
   /** load: the last data key written; null: at the beginning. */
   readonly after: string | null;
   /** Rows written so far, and the table's rows when the load began (an estimate), for progress. */

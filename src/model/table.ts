@@ -78,6 +78,8 @@ export interface SourceIdentity {
   readonly fingerprint: string;
   /** The primary key in key order, for readers; the fingerprint covers it. Sections that were loaded before it was written are without. */
   readonly key?: readonly KeyColumnForm[] | undefined;
+  /** A hash over which columns the key has: under another one no identity is what it was. Absent: stored before it was kept. */
+  readonly keyHash?: string | undefined;
   readonly recorded: { readonly serverName: string; readonly databaseId: number; readonly createDate: string };
 }
 

@@ -3,7 +3,7 @@
  * (a property test holds the two together); the rare ones by the schema itself. Fields that are not known are ignored. Writes nothing.
  */
 import { PatchwireError } from '../model/failure.ts';
-import { type ChangesMessage, MESSAGE_VERSION, type Message, message } from './messages.ts';
+import { type ChangesMessage, MESSAGE_VERSION, type Message, message, sectionState } from './messages.ts';
 
 const VERSION = /^(0|[1-9][0-9]{0,18})$/;
 
@@ -52,7 +52,8 @@ export function isChangesMessage(value: unknown): value is ChangesMessage {
     isVersion(value['checkpoint']) &&
     (value['upTo'] === null || isVersion(value['upTo'])) &&
     Array.isArray(value['changes']) &&
-    value['changes'].every(isChange)
+    value['changes'].every(isChange) &&
+    (value['state'] === undefined || sectionState.safeParse(value['state']).success)
   );
 }
 

@@ -33,6 +33,7 @@ const exportedSection = z.object({
       .array(z.object({ type: z.string(), collation: z.string().nullable() }))
       .readonly()
       .optional(),
+    keyHash: z.string().optional(),
     recorded: z.object({ serverName: z.string(), databaseId: z.int(), createDate: z.string() }),
   }),
 });

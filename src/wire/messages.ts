@@ -55,6 +55,8 @@ export const changesMessage = z.object({
   /** When the source was read, ISO 8601 in UTC. */
   changeTime: z.string(),
   changes: z.array(wireChange),
+  /** The section's state from here on, where this message changes it (to resyncing, and from it to live); it then has no changes. */
+  state: sectionState.optional(),
 });
 
 /** `begin`: documents are being replaced, nothing that a replica holds counts; `end`: load the section now. */
@@ -65,6 +67,8 @@ export const resetMessage = z.object({
   phase: z.enum(['begin', 'end']),
   reason: z.string(),
   state: sectionState,
+  /** Of the projection that the documents have from now on: columns, types, filter, shaping, key. Another one: another shape. */
+  fingerprint: z.string().optional(),
 });
 
 /** Composed inside Redis from `meta` (C7). Moves nothing: `last` is the id of the last message, `tip` of the last script. */
@@ -88,6 +92,10 @@ export const heartbeatMessage = z.object({
   incomplete: z.string().nullable().optional(),
   /** What an operator has paused (`load`, `all`); null or absent: nothing. */
   paused: z.string().nullable().optional(),
+  /** Of the projection that the documents have, or get while they are resynced: another one is another shape; null or absent: not known. */
+  fingerprint: z.string().nullable().optional(),
+  /** How many documents a sweep would remove that waits for an operator's confirmation; null or absent: none waits. */
+  sweepHeld: z.number().int().nullable().optional(),
 });
 
 /** The section is gone: its keys were purged. */

@@ -10,6 +10,7 @@ import { daemonsContract } from './distributed-data-manager-daemons.ts';
 import { logContract } from './distributed-data-manager-log.ts';
 import { holdsContract } from './distributed-data-manager-holds.ts';
 import { requestsContract } from './distributed-data-manager-requests.ts';
+import { resyncContract } from './distributed-data-manager-resync.ts';
 
 export function distributedDataManagerContract(name: string, make: () => Promise<ManagerBench>): void {
   describe(`a distributed data manager (${name})`, () => {
@@ -28,6 +29,7 @@ export function distributedDataManagerContract(name: string, make: () => Promise
     const parsed = async (): Promise<Message[]> => (await bench.messages()).map((text) => message.parse(JSON.parse(text)));
 
     requestsContract(() => ({ bench, manager }));
+    resyncContract(() => ({ bench, manager }));
     daemonsContract(() => ({ bench, manager }));
     holdsContract(() => ({ bench, manager }));
     logContract(() => bench);
@@ -357,19 +359,6 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       expect((await bench.state(S)).changes.map((entry) => entry.seq)).toEqual([1, 2]);
     });
 
-    it('C1: a change of state or epoch is never silent', async () => {
-      await live(manager);
-      const before = await manager.readMeta(S);
-      const silent = (state: 'live' | 'resyncing', newEpoch: boolean): Promise<unknown> =>
-        manager.transition(S, { state, newEpoch, reset: null, advance: {} });
-      expect(await codeOf(silent('resyncing', false))).toBe('PW-I901');
-      expect(await codeOf(silent('live', true))).toBe('PW-I901');
-      expect(await manager.readMeta(S)).toEqual(before);
-      await manager.transition(S, { state: 'resyncing', newEpoch: false, reset: { phase: 'begin', reason: 'x' }, advance: {} });
-      await silent('resyncing', false);
-      expect(await manager.readMeta(S)).toMatchObject({ state: 'resyncing', seq: 2 });
-    });
-
     it('C5: a section with the pending marker is neither led nor written', async () => {
       await live(manager);
       await bench.setMeta(S, 'pending', 'torn');
@@ -455,6 +444,8 @@ export function distributedDataManagerContract(name: string, make: () => Promise
         quarantined: 0,
         incomplete: null,
         paused: null,
+        fingerprint: null,
+        sweepHeld: null,
         sourceReadAt: '2026-05-31T23:59:59.000Z',
         time: '2026-06-01T00:00:00.000Z',
       } satisfies HeartbeatMessage);

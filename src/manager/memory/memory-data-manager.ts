@@ -138,7 +138,19 @@ export class MemoryDataManager implements DistributedDataManager {
     memory.taken(token, meta.tip);
     const { epoch, state, seq, last, checkpoint, upTo } = meta;
     const fingerprint = meta.source?.fingerprint;
-    this.#leads.set(section, { token, tip: meta.tip, epoch, state, fingerprint, seq, last, checkpoint, upTo, tornDigest: torn, failure: null });
+    this.#leads.set(section, {
+      token,
+      tip: meta.tip,
+      epoch,
+      state,
+      fingerprint,
+      seq,
+      last,
+      checkpoint,
+      upTo,
+      tornDigest: torn,
+      failure: null,
+    });
     return result;
   }
 

@@ -121,7 +121,7 @@ export function writeTransition(
   meta.epoch = step.epoch;
   meta.state = transition.state;
   meta.pending = '';
-  if (transition.newEpoch || transition.state === 'loading' || (transition.incomplete ?? null) !== null) {
+  if (transition.newEpoch || transition.state !== 'live' || (transition.incomplete ?? null) !== null) {
     meta.upTo = null;
   }
   if (transition.incomplete !== undefined) {
@@ -178,6 +178,8 @@ export function writeHeartbeat(
     time: new Date(writer.nowMs).toISOString(),
     incomplete: meta.incomplete?.reason ?? null,
     paused: meta.paused?.what ?? null,
+    fingerprint: meta.source?.fingerprint ?? null,
+    sweepHeld: meta.cursor?.held?.missing ?? null,
   } satisfies HeartbeatMessage);
 }
 

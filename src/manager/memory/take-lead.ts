@@ -77,7 +77,7 @@ export function takeLead(take: TakeLead): LeadResult {
     const id = newId();
     const seq = meta.seq + 1;
     const epoch = newId();
-    const body = { phase: meta.state === 'live' ? 'end' : 'begin', reason: 'rewound', state: meta.state } as const;
+    const body = { phase: meta.state === 'loading' ? 'begin' : 'end', reason: 'rewound', state: meta.state } as const;
     const text = resetText({ partition, section, managerId, epoch }, { seq, id, prevId: meta.last }, body);
     stored.changes = [];
     Object.assign(meta, { epoch, seq, last: id, tip });

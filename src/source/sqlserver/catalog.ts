@@ -192,6 +192,7 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
         objectId: facts.objectId,
         beginVersion: beginVersion.toString(),
         fingerprint: fingerprintOf({ columns, key, json, filter, shaped }),
+        keyHash: hashOf(key.map(columnFacts)),
         key: key.map(({ type, keyCollation }) => ({ type, collation: keyCollation?.name ?? null })),
         recorded: { serverName: database.serverName, databaseId: database.databaseId, createDate: database.createDate },
       },
@@ -312,24 +313,22 @@ function fingerprintOf(projection: {
   readonly filter: Filter | null;
   readonly shaped: readonly ShapedColumn[];
 }): string {
-  const column = ({ name, columnId, type, maxLength, precision, scale, collation }: TableColumn): unknown => [
-    name,
-    columnId,
-    type,
-    maxLength,
-    precision,
-    scale,
-    collation,
-  ];
   const shape = projection.shaped.flatMap(({ mark }) => (mark === null ? [] : [mark]));
-  const text = JSON.stringify({
+  return hashOf({
     format: SERIALISER_FORMAT,
-    columns: projection.columns.map(column),
-    key: projection.key.map(column),
+    columns: projection.columns.map(columnFacts),
+    key: projection.key.map(columnFacts),
     json: projection.json.toSorted(),
     filter: projection.filter?.sql ?? null,
     // Left out where there is none: a section that was loaded before there was shaping keeps its fingerprint.
     ...(shape.length === 0 ? {} : { shape }),
   });
-  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
+function columnFacts({ name, columnId, type, maxLength, precision, scale, collation }: TableColumn): unknown {
+  return [name, columnId, type, maxLength, precision, scale, collation];
+}
+
+function hashOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 32);
 }

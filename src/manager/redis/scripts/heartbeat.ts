@@ -28,7 +28,13 @@ if type(reply) == 'table' and reply.err then return reply end
 redis.call('SET', lease, ARGV[4], 'PX', ARGV[5])
 
 local now = redis.call('HMGET', meta, 'epoch', 'seq', 'last', 'tip', 'checkpoint', 'upTo', 'state', 'digest', 'sourceReadAt',
-  'incomplete', 'paused')
+  'incomplete', 'paused', 'source', 'cursor')
+local function inside(value)
+  local ok, decoded = pcall(cjson.decode, value or '')
+  return ok and type(decoded) == 'table' and decoded or {}
+end
+local held = inside(now[13]).held
+local missing = type(held) == 'table' and tonumber(held.missing) or nil
 local function text(value)
   if not value or value == '' then return 'null' end
   return cjson.encode(value)
@@ -39,7 +45,8 @@ local message = '{"v":' .. ARGV[14] .. ',"type":"heartbeat","partitionKey":' .. 
   .. ',"upTo":' .. text(now[6]) .. ',"state":' .. cjson.encode(now[7]) .. ',"digest":' .. cjson.encode(now[8])
   .. ',"count":' .. redis.call('HLEN', index) .. ',"quarantined":' .. redis.call('HLEN', quarantine)
   .. ',"sourceReadAt":' .. text(now[9]) .. ',"time":' .. cjson.encode(ARGV[13])
-  .. ',"incomplete":' .. text(now[10]) .. ',"paused":' .. text(now[11]) .. '}'
+  .. ',"incomplete":' .. text(now[10]) .. ',"paused":' .. text(now[11]) .. ',"fingerprint":' .. text(inside(now[12]).fingerprint)
+  .. ',"sweepHeld":' .. (missing and string.format('%.0f', missing) or 'null') .. '}'
 redis.call('PUBLISH', ARGV[8], message)
 return 1
 `;

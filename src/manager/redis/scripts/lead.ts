@@ -70,7 +70,7 @@ if refused then return refused end
 local seq = whole(tonumber(m[5]) + 1)
 local message = '{"v":' .. ARGV[13] .. ',"type":"reset","partitionKey":' .. cjson.encode(ARGV[10]) .. ',"section":' .. cjson.encode(ARGV[11])
   .. ',"managerId":' .. cjson.encode(ARGV[1]) .. ',"epoch":' .. cjson.encode(ARGV[5]) .. ',"seq":' .. seq .. ',"id":' .. cjson.encode(ARGV[7])
-  .. ',"prevId":' .. cjson.encode(m[6]) .. ',"phase":' .. (m[7] == 'live' and '"end"' or '"begin"')
+  .. ',"prevId":' .. cjson.encode(m[6]) .. ',"phase":' .. (m[7] == 'loading' and '"begin"' or '"end"')
   .. ',"reason":"rewound","state":' .. cjson.encode(m[7]) .. '}'
 redis.call('DEL', changes)
 redis.call('XADD', changes, '0-' .. seq, 'message', message, 'time', ARGV[12])
