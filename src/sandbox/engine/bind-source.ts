@@ -18,7 +18,7 @@ import { joinSource } from './source-join.ts';
 import { functionSource, openJsonSource } from './source-functions.ts';
 import { pivotSource, unpivotSource } from './source-pivot.ts';
 import { renamed } from './source-columns.ts';
-import { computedSource } from './source-rows.ts';
+import { catalogSource, computedSource } from './source-rows.ts';
 import type { StoredSource } from './source-table.ts';
 import { storedSource } from './source-table.ts';
 import type { ReadMode } from './row-store.ts';
@@ -141,7 +141,7 @@ function bindNamed(env: PlanEnvironment, source: NamedTable): Source {
   const view = findSystemView(context, name);
   if (view !== null) {
     const columnsOf = (each: View): readonly PlanColumn[] => env.planView(each, each.name).columns;
-    return computedSource(context, { name: alias, qualifiers, columns: view.columns, lateral: false, rows: () => view.rows(columnsOf) });
+    return catalogSource(context, { name: alias, qualifiers, columns: view.columns, rows: (only) => view.rows(columnsOf, only) });
   }
   const object = findObject(context.session, name);
   if (object === undefined) {

@@ -47,7 +47,7 @@ const ABSENT_INFORMATION =
 
 interface ShownView {
   readonly columns: readonly PlanColumn[];
-  rows(columnsOf: ColumnsOf): Iterable<readonly SqlValue[]>;
+  rows(columnsOf: ColumnsOf, only: number | null): Iterable<readonly SqlValue[]>;
 }
 
 /** Views of SQL Server that the sandbox has not. */
@@ -86,6 +86,6 @@ const DATABASE_STATE = new Set(['sys.dm_tran_commit_table', 'sys.dm_db_partition
 function shown(context: StatementContext, view: SystemView, database: Database): ShownView {
   return {
     columns: view.columns.map(([column, type, nullable]) => ({ name: column, type: type(database.collation), nullable: nullable ?? true })),
-    rows: (columnsOf) => view.rows(context, database, columnsOf),
+    rows: (columnsOf, only) => view.rows(context, database, columnsOf, only),
   };
 }

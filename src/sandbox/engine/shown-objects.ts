@@ -6,11 +6,16 @@ import { SqlError } from '../session.ts';
 import type { StatementContext } from './statement-context.ts';
 import type { ColumnsOf } from './views-columns.ts';
 
-/** The tables whose definition a session may see; one that another transaction is changing is waited for. */
-export function shownTables(context: StatementContext, database: Database): Table[] {
+/**
+ * The tables whose definition a session may see; one that another transaction is changing is waited for.
+ * @param only the object id that a condition asks for: no other table is looked at, or waited for; null: all
+ */
+export function shownTables(context: StatementContext, database: Database, only: number | null = null): Table[] {
   const temps = database.name === 'tempdb' ? [...context.session.tempTables.values()] : [];
+  const object = only === null ? undefined : database.objectById(only);
+  const tables = only === null ? database.tables() : object?.kind === 'table' ? [object] : [];
   return [
-    ...database.tables().filter((table) => {
+    ...tables.filter((table) => {
       context.readDefinition(table);
       return seesDefinition(context.session, table);
     }),

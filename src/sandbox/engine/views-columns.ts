@@ -14,7 +14,8 @@ export interface SystemView {
   readonly name: string;
   /** Name, type, whether NULL may stand there (default: yes). */
   readonly columns: readonly (readonly [name: string, type: TypeOf, nullable?: boolean])[];
-  rows(context: StatementContext, database: Database, columnsOf: ColumnsOf): Iterable<readonly SqlValue[]>;
+  /** @param only an object id that a condition asks for: rows of other objects may be left out; null: there is none */
+  rows(context: StatementContext, database: Database, columnsOf: ColumnsOf, only: number | null): Iterable<readonly SqlValue[]>;
 }
 
 export const int: TypeOf = () => ({ name: 'int' });

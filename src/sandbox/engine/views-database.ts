@@ -171,8 +171,8 @@ export const databaseViews: readonly SystemView[] = [
       ['cleanup_version', bigint],
       ['min_valid_version', bigint],
     ],
-    *rows(context, database) {
-      for (const table of shownTables(context, database)) {
+    *rows(context, database, _, only) {
+      for (const table of shownTables(context, database, only)) {
         if (table.tracker !== null) {
           const state = context.trackingState(database, table.tracker);
           yield [table.objectId, table.tracker.tracksColumns, state.beginVersion, state.cleanupVersion ?? 0n, state.minValidVersion];

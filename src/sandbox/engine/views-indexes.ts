@@ -12,8 +12,8 @@ function indexesWithHeap(table: Table): { readonly id: number; readonly index: I
   return table.indexes.some((index) => index.clustered) ? indexes : [{ id: 0, index: null }, ...indexes];
 }
 
-function* allIndexes(context: StatementContext, database: Database): Generator<readonly [Table, IndexDefinition]> {
-  for (const table of shownTables(context, database)) {
+function* allIndexes(context: StatementContext, database: Database, only: number | null): Generator<readonly [Table, IndexDefinition]> {
+  for (const table of shownTables(context, database, only)) {
     for (const index of table.indexes) {
       yield [table, index];
     }
@@ -57,8 +57,8 @@ export const indexViews: readonly SystemView[] = [
       ['auto_created', bit],
       ['optimize_for_sequential_key', bit],
     ],
-    *rows(context, database) {
-      for (const table of shownTables(context, database)) {
+    *rows(context, database, _, only) {
+      for (const table of shownTables(context, database, only)) {
         for (const { index } of indexesWithHeap(table)) {
           const type = index === null ? [0, 'HEAP'] : index.clustered ? [1, 'CLUSTERED'] : [2, 'NONCLUSTERED'];
           const filter = index?.filter ?? null;
@@ -103,8 +103,8 @@ export const indexViews: readonly SystemView[] = [
       ['is_included_column', bit],
       ['column_store_order_ordinal', tinyint, false],
     ],
-    *rows(context, database) {
-      for (const [table, index] of allIndexes(context, database)) {
+    *rows(context, database, _, only) {
+      for (const [table, index] of allIndexes(context, database, only)) {
         const keys = index.columns.length;
         for (const [position, { columnId, descending }] of index.columns.entries()) {
           yield [table.objectId, index.id, position + 1, columnId, position + 1, 0, descending, false, 0];
@@ -129,8 +129,8 @@ export const indexViews: readonly SystemView[] = [
       ['is_temporary', bit],
       ['is_incremental', bit],
     ],
-    *rows(context, database) {
-      for (const [table, index] of allIndexes(context, database)) {
+    *rows(context, database, _, only) {
+      for (const [table, index] of allIndexes(context, database, only)) {
         const filter = index.filter === null ? null : formatDefinition(index.filter.expression, index.filter.text);
         yield [table.objectId, index.name, index.id, false, false, false, filter !== null, filter, false, false];
       }
@@ -144,8 +144,8 @@ export const indexViews: readonly SystemView[] = [
       ['stats_column_id', int],
       ['column_id', int],
     ],
-    *rows(context, database) {
-      for (const [table, index] of allIndexes(context, database)) {
+    *rows(context, database, _, only) {
+      for (const [table, index] of allIndexes(context, database, only)) {
         for (const [position, { columnId }] of index.columns.entries()) {
           yield [table.objectId, index.id, position + 1, columnId];
         }
@@ -165,8 +165,8 @@ export const indexViews: readonly SystemView[] = [
       ['data_compression', tinyint, false],
       ['data_compression_desc', nvarchar(60)],
     ],
-    *rows(context, database) {
-      for (const table of shownTables(context, database)) {
+    *rows(context, database, _, only) {
+      for (const table of shownTables(context, database, only)) {
         for (const { id } of indexesWithHeap(table)) {
           const partition = partitionId(table, id);
           yield [partition, table.objectId, id, 1, partition, BigInt(table.store.count), 0, 0, 'NONE'];
@@ -188,8 +188,8 @@ export const indexViews: readonly SystemView[] = [
       ['reserved_page_count', bigint],
       ['row_count', bigint],
     ],
-    *rows(context, database) {
-      for (const table of shownTables(context, database)) {
+    *rows(context, database, _, only) {
+      for (const table of shownTables(context, database, only)) {
         for (const { id } of indexesWithHeap(table)) {
           const pages = pagesOf(table);
           yield [partitionId(table, id), table.objectId, id, 1, pages, pages, pages, pages, pages, BigInt(table.store.count)];
@@ -209,8 +209,8 @@ export const indexViews: readonly SystemView[] = [
       ['used_pages', bigint, false],
       ['data_pages', bigint, false],
     ],
-    *rows(context, database) {
-      for (const table of shownTables(context, database)) {
+    *rows(context, database, _, only) {
+      for (const table of shownTables(context, database, only)) {
         for (const { id } of indexesWithHeap(table)) {
           const partition = partitionId(table, id);
           const pages = pagesOf(table);

@@ -202,8 +202,8 @@ export const objectViews: readonly SystemView[] = [
       ['is_edge', bit],
       ['ledger_type', tinyint],
     ],
-    *rows(context, database) {
-      for (const table of shownTables(context, database)) {
+    *rows(context, database, _, only) {
+      for (const table of shownTables(context, database, only)) {
         const object = objectValues(plain(table, 'U ', 'USER_TABLE', table.modifiedAt));
         const first = [0, table.lastColumnId, false, true, false, false, 0, 'TABLE', false, false, 0, 'SCHEMA_AND_DATA'];
         yield [...object, ...first, 0, 'NON_TEMPORAL_TABLE', null, false, false, null, false, false, 0];

@@ -88,16 +88,16 @@ function columnValues(objectId: number, id: number, column: PlanColumn, own: Col
   ];
 }
 
-function* allColumns(context: StatementContext, database: Database): Generator<readonly [Table, Column]> {
-  for (const table of shownTables(context, database)) {
+function* allColumns(context: StatementContext, database: Database, only: number | null): Generator<readonly [Table, Column]> {
+  for (const table of shownTables(context, database, only)) {
     for (const column of table.columns) {
       yield [table, column];
     }
   }
 }
 
-function* columnRows(context: StatementContext, database: Database, columnsOf: ColumnsOf): Generator<SqlValue[]> {
-  for (const [table, column] of allColumns(context, database)) {
+function* columnRows(context: StatementContext, database: Database, columnsOf: ColumnsOf, only: number | null): Generator<SqlValue[]> {
+  for (const [table, column] of allColumns(context, database, only)) {
     yield columnValues(table.objectId, column.id, plain(column), column);
   }
   for (const { shape } of tableTypesOf(database).values()) {
@@ -126,8 +126,8 @@ export const columnViews: readonly SystemView[] = [
   {
     name: 'sys.computed_columns',
     columns: [...COLUMNS, ['definition', nvarchar('max')], ['uses_database_collation', bit, false], ['is_persisted', bit, false]],
-    *rows(context, database) {
-      for (const [table, column] of allColumns(context, database)) {
+    *rows(context, database, _, only) {
+      for (const [table, column] of allColumns(context, database, only)) {
         if (column.computed !== null) {
           const { expression, text, persisted } = column.computed;
           yield [...columnValues(table.objectId, column.id, plain(column), column), formatDefinition(expression, text), true, persisted];
@@ -138,8 +138,8 @@ export const columnViews: readonly SystemView[] = [
   {
     name: 'sys.identity_columns',
     columns: [...COLUMNS, ['seed_value', variant], ['increment_value', variant], ['last_value', variant], ['is_not_for_replication', bit]],
-    *rows(context, database) {
-      for (const [table, column] of allColumns(context, database)) {
+    *rows(context, database, _, only) {
+      for (const [table, column] of allColumns(context, database, only)) {
         if (column.identity !== null) {
           const { seed, increment, last } = column.identity;
           const values = columnValues(table.objectId, column.id, plain(column), column);

@@ -27,6 +27,43 @@ afterAll(async () => {
   await server.close();
 });
 
+describe('an object id in a condition', () => {
+  const names = 'SELECT c.object_id, c.column_id FROM sys.columns AS c';
+
+  test('gives the rows that a look at all objects gives, each once', async () => {
+    const [ids] = await db.rows<Record<string, number>>(
+      "SELECT OBJECT_ID(N'dbo.parent') AS [table], OBJECT_ID(N'dbo.parents') AS [view], OBJECT_ID(N'dbo.child') AS child",
+    );
+    const all = await db.rows<{ object_id: number }>(`${names} ORDER BY c.object_id, c.column_id`);
+    const some = all.filter(({ object_id: id }) => id === ids?.['table'] || id === ids?.['view']);
+    expect(some).toHaveLength(10);
+    const { table, view } = ids as { table: number; view: number };
+    const twice = `c.object_id IN (${table}, ${view}, ${table}, NULL) ORDER BY c.object_id, c.column_id`;
+    expect(await db.rows(`${names} WHERE ${twice}`)).toEqual(some);
+    expect(
+      await db.rows(
+        `SELECT c.object_id, c.column_id FROM (VALUES (${table}), (${view}), (-7)) AS v (id) LEFT JOIN sys.columns AS c ON c.object_id = v.id
+         WHERE c.object_id IS NOT NULL ORDER BY c.object_id, c.column_id`,
+      ),
+    ).toEqual(some);
+  });
+
+  test('asks for many tables in one statement: what tracks, counts and defines each', async () => {
+    const rows = await db.rows(
+      `SELECT o.n, COUNT(i.index_id) AS indexes, (SELECT SUM(pt.rows) FROM sys.partitions AS pt WHERE pt.object_id = o.id AND pt.index_id IN (0, 1)) AS row_count,
+         (SELECT c.name, ic.key_ordinal FROM sys.columns AS c LEFT JOIN sys.index_columns AS ic ON ic.object_id = c.object_id AND ic.index_id = 1 AND ic.column_id = c.column_id
+          WHERE c.object_id = o.id AND c.column_id < 3 ORDER BY c.column_id FOR JSON PATH) AS definition
+       FROM (SELECT v.n, OBJECT_ID(v.name) AS id FROM (VALUES (0, N'[dbo].[parent]'), (1, N'[dbo].[none]'), (2, N'[dbo].[child]')) AS v (n, name)) AS o
+       LEFT JOIN sys.indexes AS i ON i.object_id = o.id GROUP BY o.n, o.id ORDER BY o.n`,
+    );
+    expect(rows).toEqual([
+      { n: 0, indexes: 2, row_count: '2', definition: '[{"name":"id","key_ordinal":1},{"name":"code"}]' },
+      { n: 1, indexes: 0, row_count: null, definition: null },
+      { n: 2, indexes: 3, row_count: '0', definition: '[{"name":"id","key_ordinal":1},{"name":"parent"}]' },
+    ]);
+  });
+});
+
 describe('a mapper asks', () => {
   test('which tables and views there are', async () => {
     expect(
