@@ -13,6 +13,7 @@ import { pauseVerbs } from './pauses.ts';
 import { beginLoad, Load, type LoadOptions } from './load.ts';
 import type { Ladder } from './polling.ts';
 import type { RequestDesk, VerbHandler } from './requests.ts';
+import { Patrol } from './repair.ts';
 import { type RowCountWatch, sweepIsDue } from './row-counts.ts';
 import { Sweep } from './sweep.ts';
 
@@ -23,6 +24,8 @@ export interface LaneOptions extends LoadOptions {
   readonly rowCounts: RowCountWatch;
   /** End when the section is live and a round found nothing more. */
   readonly once: boolean;
+  /** Pause between the pages of the patrol (C8). */
+  readonly heartbeatMs: number;
   /** A round was read and needed no delivery: back-off may begin anew (with delivery, its acknowledgement says so). */
   readonly onHealthy: () => void;
 }
@@ -54,6 +57,7 @@ class Lane {
   #meta: SectionMeta;
   #load: Load | null = null;
   #sweep: Sweep | null = null;
+  #patrol: Patrol | null = null;
   #pages: AsyncIterator<ChangePage> | null = null;
   #ahead: Promise<IteratorResult<ChangePage>> | null = null;
   /** What an operator asked for that ends the lane. */
@@ -169,6 +173,7 @@ class Lane {
     this.#options.observer.phase('loading');
     this.#changed(meta);
     this.#sweep = null;
+    this.#patrol = null;
     this.#load = new Load(this.#options, table, meta.cursor);
     this.#follow(readAgainFrom(meta));
   }
@@ -202,8 +207,17 @@ class Lane {
       this.#options.logger.info({ removed: this.#sweep.removed }, 'sweep ended');
       this.#sweep = null;
     }
+    if (this.#load === null && this.#sweep === null) {
+      await this.#patrolling().step();
+    }
     // A sweep wants its next page at once, and so does a load that is neither held nor slowed down.
-    ladder.want(this.#sweep !== null ? Number.NEGATIVE_INFINITY : this.#load === null || held ? null : this.#load.dueAt);
+    const hurries = this.#sweep !== null || (this.#load === null && this.#patrolling().hurried);
+    ladder.want(hurries ? Number.NEGATIVE_INFINITY : this.#load === null || held ? null : this.#load.dueAt);
+  }
+
+  #patrolling(): Patrol {
+    this.#patrol ??= new Patrol({ ...this.#options, table: this.#table, mode: 'publish' }, this.#options.heartbeatMs);
+    return this.#patrol;
   }
 
   async #next(): Promise<ChangePage> {
@@ -230,11 +244,11 @@ class Lane {
   async #deliver(page: ChangePage): Promise<number> {
     const { tracker, delivery, signal } = this.#options;
     const loading = this.#load !== null;
-    const { written } = await delivery.deliver({
+    const { written, mended } = await delivery.deliver({
       rows: page.rows,
       to: page.to,
       readAtMs: page.readAtMs,
-      mode: loading ? 'store' : 'publish',
+      mode: loading && this.#meta.state === 'loading' ? 'store' : 'publish',
       // While loading nothing is claimed: upTo comes with `live` (L3).
       advance: {
         ...page.position,
@@ -245,6 +259,9 @@ class Lane {
       signal,
     });
     this.#proved = page.upTo ?? this.#proved;
+    if (mended > 0) {
+      this.#patrol?.hurry();
+    }
     return written;
   }
 
@@ -256,7 +273,7 @@ class Lane {
     const meta = await delivery.transition({
       state: 'live',
       newEpoch: false,
-      reset: { phase: 'end', reason: whole ? 'load ended' : 'followed from now on' },
+      reset: this.#meta.state === 'resyncing' ? null : { phase: 'end', reason: whole ? 'load ended' : 'followed from now on' },
       advance: { ...delivery.position, ...(whole ? { upTo } : {}), cursor: null, sourceReadAtMs: page.readAtMs },
     });
     this.#load = null;

@@ -11,6 +11,7 @@ import type { ChangeTracker } from '../source/change-tracker.ts';
 import type { Delivery } from './deliver.ts';
 import { type LoadLimits, LoadPace, progressOf } from './load-pace.ts';
 import { demandRoom } from './load-room.ts';
+import { DocumentCheck } from './repair.ts';
 import { Sweep } from './sweep.ts';
 
 export interface LoadOptions {
@@ -98,6 +99,7 @@ export class Load {
   /** When the page before ended; null: none was, or the load was held. */
   #markedAt: number | null = null;
   #sweep: Sweep | null = null;
+  #check: DocumentCheck | null = null;
   #loggedAtMs: number;
 
   /** Goes on from a stored cursor. A sweep begins anew. */
@@ -139,6 +141,11 @@ export class Load {
       await this.#clear();
     } else if (this.#cursor.phase === 'sweep') {
       await this.#sweepPage();
+    } else if (this.#cursor.phase === 'check') {
+      this.#check ??= new DocumentCheck({ ...this.#options, table: this.#table, mode: 'publish' });
+      if (await this.#check.step()) {
+        this.#cursor = { ...this.#cursor, phase: 'window' };
+      }
     }
     this.#log();
   }

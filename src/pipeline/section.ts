@@ -12,8 +12,10 @@ import type { Logger } from '../observe/logger.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
 import { Alarm } from './alarm.ts';
+import { Damage } from './damage.ts';
 import { Delivery, type BatchLimits } from './deliver.ts';
 import { keepBeating } from './heartbeats.ts';
+import type { BatchHooks } from './hooks.ts';
 import { runLane, type LaneEnd } from './lane.ts';
 import type { LoadLimits } from './load-pace.ts';
 import { withoutSource } from './pauses.ts';
@@ -35,6 +37,8 @@ export interface SectionOptions {
   /** How fast a load may go. */
   readonly load?: LoadLimits;
   readonly batch: BatchLimits;
+  /** What an embedding program does around each batch. */
+  readonly hooks?: BatchHooks | undefined;
   readonly heartbeatMs: number;
   /** How long a lease lives without a heartbeat: the longest that a standby waits before it tries again. */
   readonly leaseMs: number;
@@ -71,6 +75,7 @@ class Section {
   readonly #desk: RequestDesk;
   readonly #rowCounts: RowCountWatch;
   readonly #recovery: Recovery;
+  readonly #damage: Damage;
   #known = false;
   #standingBy = false;
 
@@ -80,6 +85,7 @@ class Section {
     this.#desk = new RequestDesk(options);
     this.#rowCounts = new RowCountWatch(options.clock);
     this.#recovery = new Recovery({ ...options, desk: this.#desk });
+    this.#damage = new Damage(options);
   }
 
   async run(): Promise<SectionEnd> {
@@ -108,7 +114,10 @@ class Section {
           if (!stop.aborted) {
             // What is told of the trouble is over when it stands by again: that is told anew.
             this.#standingBy = false;
-            await this.#recovery.withoutLead(error, ending.signal);
+            const damaged = await this.#damage.takeOn(asPatchwireError(error), ending.signal).catch(() => true);
+            if (!damaged) {
+              await this.#recovery.withoutLead(error, ending.signal);
+            }
           }
         }
       }
@@ -123,7 +132,7 @@ class Section {
     const { observer, clock, heartbeatMs } = this.#options;
     await this.#mustExist(ending);
     this.#desk.forget();
-    const led = await this.#lead();
+    const led = await this.#lead(ending);
     if (led.kind === 'held') {
       await this.#standBy(led.by, led.expiresInMs, ending);
       return null;
@@ -163,14 +172,20 @@ class Section {
     return this.#endReign(end, failure, delivery);
   }
 
-  /** A torn section (C5) is led only to do what was asked of it: reset and purge mend it. @throws PW-M307 when nothing was */
-  async #lead(): Promise<LeadResult> {
+  /** A torn section (C5) that was repaired too often is led only to do what was asked of it: reset and purge mend it. @throws PW-M307 when nothing was */
+  async #lead(signal: AbortSignal): Promise<LeadResult> {
     const { manager, section } = this.#options;
+    if (this.#damage.due !== null) {
+      return await this.#damage.lead(signal);
+    }
     try {
       return await manager.lead(section);
     } catch (error) {
       if (!(error instanceof PatchwireError && error.code === 'PW-M307')) {
         throw error;
+      }
+      if (await this.#damage.takeOn(error, signal)) {
+        return await this.#damage.lead(signal);
       }
       // What the leader before had taken and did not live to end is shown to who leads after it, not before.
       const led = await manager.lead(section, { repair: true });
