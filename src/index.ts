@@ -26,8 +26,10 @@ export { CATALOGUE, type CatalogueEntry, type ErrorCode } from './model/error-ca
 export { PatchwireError, type ErrorKind, type RetryClass } from './model/errors.ts';
 export type { ColumnShape, PublishedColumn, SourceIdentity, TableSelection, TrackedTable } from './model/table.ts';
 export type { Version } from './model/version.ts';
+export type { FaultHooks, SectionFault } from './observe/section-hooks.ts';
 export type { SectionStatus } from './observe/section-record.ts';
 export { AutoBatcher, type AutoBatcherOptions, type ItemBatch } from './pipeline/batches.ts';
+export type { BatchHooks, HookedBatch } from './pipeline/hooks.ts';
 export type { LoadLimits } from './pipeline/load-pace.ts';
 export { runSection, type SectionEnd, type SectionOptions } from './pipeline/section.ts';
 export type {

@@ -14,10 +14,12 @@ import { writeCounterLines } from '../observe/counter-line.ts';
 import { createLogger } from '../observe/create-logger.ts';
 import type { Logger } from '../observe/logger.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
+import { type FaultHooks, hookObserver } from '../observe/section-hooks.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import { combineObservers, SectionRecord, type SectionStatus } from '../observe/section-record.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
 import { secretsOf } from '../config/print.ts';
+import type { BatchHooks } from '../pipeline/hooks.ts';
 import { runSection, type SectionEnd } from '../pipeline/section.ts';
 import { createManager, createTracker, describeManager, describeSource, sectionOptions, silenceMsOf } from './parts.ts';
 import { SharedOpening } from './shared-opening.ts';
@@ -33,6 +35,8 @@ export interface DaemonDependencies {
   readonly random?: Random;
   /** End by itself once every table is caught up, or stopped. */
   readonly once?: boolean;
+  /** Told around each batch and of each section's troubles. Whatever they do, no row is lost for it. */
+  readonly hooks?: BatchHooks & FaultHooks;
   /** What else could follow a source. */
   readonly tracker?: (source: string) => ChangeTracker;
   /** What else could keep the documents. */
@@ -115,9 +119,18 @@ class ComposedDaemon implements Daemon {
     });
     this.#finish = finish;
     this.#silenceMs = new Map(config.tables.map((table) => [table.section, silenceMsOf(config, table)]));
+    const hooks = dependencies.hooks ?? {};
     this.#sections = config.tables.map((table) => {
       const record = new SectionRecord({ section: table.section, table: table.table, source: table.source, clock: this.#clock });
-      return { table, record, observer: combineObservers(record, this.#metrics.observer(table.section, table.table)) };
+      return {
+        table,
+        record,
+        observer: combineObservers(
+          record,
+          this.#metrics.observer(table.section, table.table),
+          hookObserver(hooks, table.section, this.#log),
+        ),
+      };
     });
   }
 
@@ -225,7 +238,19 @@ class ComposedDaemon implements Daemon {
     const run = async (): Promise<SectionEnd> => {
       await Promise.all(openings.map((opening) => opening.opened()));
       const options = sectionOptions(this.#config, table);
-      return await runSection({ ...options, manager, tracker, observer, logger: log, clock, random, stop, kill, once });
+      return await runSection({
+        ...options,
+        hooks: this.#dependencies.hooks,
+        manager,
+        tracker,
+        observer,
+        logger: log,
+        clock,
+        random,
+        stop,
+        kill,
+        once,
+      });
     };
     const progress = (): number => {
       const { windows, batches, unchanged } = record.status().totals;

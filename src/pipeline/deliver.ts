@@ -21,6 +21,8 @@ import type { SectionObserver } from '../observe/section-observer.ts';
 import { AutoBatcher, type ItemBatch } from './batches.ts';
 import { BaseOverlay } from './base-overlay.ts';
 import { forward, moved, moves, type Stored, withoutClaim } from './advances.ts';
+import { aroundBatch, type BatchHooks } from './hooks.ts';
+import { Sending } from './sending.ts';
 import { compose, spelledAnew, type Composed, type ComposeOptions } from './patches.ts';
 
 export interface BatchLimits {
@@ -38,6 +40,7 @@ export interface DeliveryOptions {
   readonly heartbeatMs: number;
   readonly observer: SectionObserver;
   readonly logger: Logger;
+  readonly hooks?: BatchHooks | undefined;
   /** What `lead` returned. */
   readonly meta: SectionMeta;
   /** Called once, with the first refusal. */
@@ -75,9 +78,7 @@ export interface Delivered {
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #overlay = new BaseOverlay();
-  readonly #outstanding = new Set<Promise<void>>();
-  #queue: Promise<void> = Promise.resolve();
-  #refusal: { readonly error: unknown } | null = null;
+  readonly #sending: Sending;
   /** As it will be when everything sent has been executed. */
   #stored: Stored;
   #idle: Advance | null = null;
@@ -92,6 +93,7 @@ export class Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#sending = new Sending({ inFlight: options.limits.inFlight, onRefusal: options.onRefusal });
     this.#stored = options.meta;
     this.#count = options.meta.count;
     this.#current = options.meta.checkpoint;
@@ -107,7 +109,7 @@ export class Delivery {
 
   /** Whether nothing that was sent is unanswered. */
   get quiet(): boolean {
-    return this.#outstanding.size === 0;
+    return this.#sending.quiet;
   }
 
   /** Living documents, by what has been written. */
@@ -215,7 +217,7 @@ export class Delivery {
    */
   async transition(asked: Transition): Promise<SectionMeta> {
     const { manager, section, observer } = this.#options;
-    const { answer } = await this.#send(() => {
+    const { answer } = await this.#sending.send(() => {
       const stays = asked.reset === null && Object.keys(asked.advance).length === 0;
       const transition: Transition = stays ? { ...asked, advance: this.#take({}) } : asked;
       this.#idle = null;
@@ -239,7 +241,7 @@ export class Delivery {
       return;
     }
     const { manager, section, heartbeatMs, observer } = this.#options;
-    const { answer } = await this.#send(() => {
+    const { answer } = await this.#sending.send(() => {
       const believed = { checkpoint: this.#stored.checkpoint, confirmed: this.#stored.confirmed };
       const advance = this.#take({});
       const after = this.#stored;
@@ -253,17 +255,12 @@ export class Delivery {
   /** Waits until everything sent has been answered. @throws the first refusal */
   async settle(): Promise<void> {
     await this.drain();
-    if (this.#refusal !== null) {
-      throw this.#refusal.error;
-    }
+    this.#sending.throwRefusal();
   }
 
   /** The same, but never throws: what must come before the lead is taken again (C2). */
-  async drain(): Promise<void> {
-    await this.#queue;
-    while (this.#outstanding.size > 0) {
-      await Promise.all(this.#outstanding);
-    }
+  drain(): Promise<void> {
+    return this.#sending.drain();
   }
 
   /** Forgets what was composed and never sent, after a read failed half-way through its delivery. Call it only when settled. */
@@ -279,7 +276,7 @@ export class Delivery {
       if (from >= read.rows.length) {
         return null;
       }
-      this.#throwRefusal();
+      this.#sending.throwRefusal();
       const identities = new Set<string>();
       for (const row of read.rows.slice(from, from + size)) {
         identities.add(row.identity);
@@ -321,7 +318,8 @@ export class Delivery {
     const { manager, section, clock, observer, logger } = this.#options;
     const rows = batch.items.flatMap(({ writes }) => writes);
     const sentAt = clock.now();
-    await this.#send(() => {
+    const { before, after: told } = aroundBatch(this.#options, { section, mode: read.mode, rows, readAtMs: read.readAtMs });
+    await this.#sending.send(() => {
       const script: Batch = { section, rows, advance: this.#take(advance), changeTimeMs: read.readAtMs };
       const after = this.#stored;
       for (const { next, expected } of rows) {
@@ -336,8 +334,9 @@ export class Delivery {
         observer.delivered({ rows: rows.length, patches, bytes: batch.bytes, durationMs, message: read.mode === 'publish' });
         logger.debug({ rows: rows.length, patches, bytes: batch.bytes, durationMs }, 'batch delivered');
         this.#tellPosition(after);
+        return told(durationMs);
       });
-    });
+    }, before);
   }
 
   /** What rides on the script that is being sent: what waited idly, and `advance` over it. */
@@ -354,42 +353,6 @@ export class Delivery {
     this.#idle = before;
     if (urgent && changes) {
       this.#options.onUrgent();
-    }
-  }
-
-  /** Sends when there is room, in the order of the calls. Resolves as soon as it is sent; its answer comes wrapped, so that nobody waits for it unasked. */
-  #send<T>(call: () => Promise<T>): Promise<{ readonly answer: Promise<T> }> {
-    const sent = this.#queue.then(async () => {
-      while (this.#outstanding.size >= this.#options.limits.inFlight && this.#refusal === null) {
-        await Promise.race(this.#outstanding);
-      }
-      this.#throwRefusal();
-      const answer = call();
-      const settled = answer.then(
-        () => {},
-        (error: unknown) => this.#refused(error),
-      );
-      this.#outstanding.add(settled);
-      void settled.then(() => this.#outstanding.delete(settled));
-      return { answer };
-    });
-    this.#queue = sent.then(
-      () => {},
-      () => {},
-    );
-    return sent;
-  }
-
-  #refused(error: unknown): void {
-    if (this.#refusal === null) {
-      this.#refusal = { error };
-      this.#options.onRefusal(error);
-    }
-  }
-
-  #throwRefusal(): void {
-    if (this.#refusal !== null) {
-      throw this.#refusal.error;
     }
   }
 
