@@ -12,9 +12,7 @@ export interface Mutant {
   readonly rule: string;
   /** The file of the patch. */
   readonly patch: string;
-  readonly check:
-    | { readonly test: string; readonly title: string }
-    | { readonly histories: number; readonly seed: number };
+  readonly check: { readonly test: string; readonly title: string } | { readonly histories: number; readonly seed: number };
 }
 
 export interface Verdict {
@@ -23,7 +21,7 @@ export interface Verdict {
   readonly says: string;
 }
 
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 90_000;
 
 /** @throws when its first lines name no check */
 export function readMutant(patch: string, name: string): Mutant {
@@ -46,18 +44,18 @@ export async function judgeMutant({ patch, check }: Mutant, copy: string): Promi
   if ((await run('git', ['apply', '-C1', patch], copy)).code !== 0) {
     return { caught: false, says: 'does not apply' };
   }
-  try {
-    const built = await typeCheck(copy);
-    if (built !== null) {
-      return { caught: false, says: `does not build: ${built}` };
-    }
-    return 'test' in check ? await byTest(check, copy) : await byHistories(check, copy);
-  } finally {
-    const taken = await run('git', ['apply', '-C1', '--reverse', patch], copy);
-    if (taken.code !== 0) {
-      throw new Error(`${patch} cannot be taken back: ${taken.output}`);
-    }
+  const built = await typeCheck(copy);
+  const verdict: Verdict =
+    built === null
+      ? 'test' in check
+        ? await byTest(check, copy)
+        : await byHistories(check, copy)
+      : { caught: false, says: `does not build: ${built}` };
+  const taken = await run('git', ['apply', '-C1', '--reverse', patch], copy);
+  if (taken.code !== 0) {
+    throw new Error(`${patch} cannot be taken back: ${taken.output}`);
   }
+  return verdict;
 }
 
 /** @returns the first error; null: there is none */
