@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import type { DistributedDataManager, LeadResult, SectionMeta } from '../manager/distributed-data-manager.ts';
 import { asPatchwireError, PatchwireError } from '../model/errors.ts';
+import { isFinal } from '../model/retry-delay.ts';
 import type { TableSelection } from '../model/table.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
@@ -20,9 +21,10 @@ import { runLane, type LaneEnd } from './lane.ts';
 import type { LoadLimits } from './load-pace.ts';
 import { withoutSource } from './pauses.ts';
 import { Ladder, type LadderStep } from './polling.ts';
-import { isFinal, Recovery } from './recovery.ts';
+import { type Breakers, Recovery } from './recovery.ts';
 import { RequestDesk } from './requests.ts';
 import { RowCountWatch } from './row-counts.ts';
+import { HANDED_OVER, type SectionShare, Turn } from './turn.ts';
 
 export interface SectionOptions {
   readonly section: string;
@@ -42,8 +44,12 @@ export interface SectionOptions {
   readonly heartbeatMs: number;
   /** How long a lease lives without a heartbeat: the longest that a standby waits before it tries again. */
   readonly leaseMs: number;
-  /** How often a stopped section is tried again, since somebody may have mended the cause. Default 60 s. */
+  /** Of the servers behind `tracker` and `manager`, which many sections share: while one is open nothing is tried. Default: none. */
+  readonly breakers?: Breakers;
+  /** How often a stopped or faulted section is tried again, at most: somebody may have mended the cause. Default 60 s. */
   readonly faultedRetryMs?: number;
+  /** Who shares the sections between daemons; without it, it leads whenever it can. */
+  readonly share?: SectionShare;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -76,6 +82,7 @@ class Section {
   readonly #rowCounts: RowCountWatch;
   readonly #recovery: Recovery;
   readonly #damage: Damage;
+  readonly #turn: Turn;
   #known = false;
   #standingBy = false;
 
@@ -86,6 +93,7 @@ class Section {
     this.#rowCounts = new RowCountWatch(options.clock);
     this.#recovery = new Recovery({ ...options, desk: this.#desk });
     this.#damage = new Damage(options);
+    this.#turn = new Turn(options);
   }
 
   async run(): Promise<SectionEnd> {
@@ -124,22 +132,31 @@ class Section {
     } finally {
       stop.removeEventListener('abort', onStop);
       kill.removeEventListener('abort', onKill);
+      this.#turn[Symbol.dispose]();
     }
   }
 
   /** From taking the lead to losing it. @returns null when another daemon leads */
   async #reign(ending: AbortSignal): Promise<SectionEnd | null> {
     const { observer, clock, heartbeatMs } = this.#options;
+    const { patienceMs } = this.#turn;
+    if (patienceMs > 0) {
+      this.#standBy('another daemon goes first');
+      await this.#turn.rest(patienceMs, ending);
+      return null;
+    }
     await this.#mustExist(ending);
     this.#desk.forget();
+    const scope = new AbortController();
     const led = await this.#lead(ending);
+    this.#turn.answered(led, scope);
     if (led.kind === 'held') {
-      await this.#standBy(led.by, led.expiresInMs, ending);
+      this.#standBy('another daemon leads', led.by);
+      await this.#turn.restWhileHeld(led.expiresInMs, ending);
       return null;
     }
     this.#standingBy = false;
     this.#tellLead(led.meta, led.rewound);
-    const scope = new AbortController();
     const onEnding = (): void => scope.abort(ending.reason);
     ending.addEventListener('abort', onEnding);
     if (ending.aborted) {
@@ -169,7 +186,8 @@ class Section {
     ending.removeEventListener('abort', onEnding);
     await this.#orKilled(Promise.all([...beside, delivery.drain()]));
     observer.leading(null);
-    return this.#endReign(end, failure, delivery);
+    this.#turn.over({ released: false });
+    return await this.#endReign(end, failure, delivery);
   }
 
   /** A torn section (C5) that was repaired too often is led only to do what was asked of it: reset and purge mend it. @throws PW-M307 when nothing was */
@@ -198,18 +216,21 @@ class Section {
   }
 
   /** Nothing is outstanding any more and nobody else sends: last words, and the lead goes. */
-  async #endReign(end: LaneEnd | null, failure: unknown, delivery: Delivery): Promise<SectionEnd> {
+  async #endReign(end: LaneEnd | null, failure: unknown, delivery: Delivery): Promise<SectionEnd | null> {
     const { manager, section, stop, logger } = this.#options;
     if (end?.kind === 'purge') {
       const { documents } = await manager.purge(section, `purged by ${end.request.who}`);
       logger.info({ documents, who: end.request.who }, 'section purged');
+      this.#turn.over({ released: true });
       return 'purged';
     }
-    if (end === null && !stop.aborted) {
+    const handedOver = end === null && failure === HANDED_OVER;
+    if (end === null && !stop.aborted && !handedOver) {
       const error = asPatchwireError(failure);
-      if (isFinal(error)) {
+      if (isFinal(error) || this.#recovery.faulted) {
         await this.#orKilled(this.#desk.refuse(error).catch(() => {}));
         await this.#orKilled(manager.resign(section));
+        this.#turn.over({ released: true });
       }
       throw failure;
     }
@@ -220,6 +241,11 @@ class Section {
       logger.debug({ code: asPatchwireError(error).code }, 'no last heartbeat');
     }
     await this.#orKilled(manager.resign(section));
+    this.#turn.over({ released: true });
+    if (handedOver && !stop.aborted) {
+      logger.info('handed over to another daemon');
+      return null;
+    }
     return end === null ? 'stopped' : 'caughtUp';
   }
 
@@ -265,14 +291,13 @@ class Section {
     this.#known = true;
   }
 
-  async #standBy(by: string, expiresInMs: number, signal: AbortSignal): Promise<void> {
-    const { observer, logger, clock, random, leaseMs } = this.#options;
+  #standBy(why: string, by?: string): void {
+    const { observer, logger } = this.#options;
     if (!this.#standingBy) {
       this.#standingBy = true;
       observer.phase('standby');
-      logger.info({ by }, 'standing by: another daemon leads');
+      logger.info(by === undefined ? {} : { by }, `standing by: ${why}`);
     }
-    await clock.sleep(Math.max(100, Math.min(expiresInMs, leaseMs)) * (1 + 0.1 * random()), { signal });
   }
 
   #tellLead(meta: SectionMeta, rewound: boolean): void {
