@@ -4,30 +4,36 @@
  */
 import { backoffDelayMs } from '../lib/backoff.ts';
 import type { Random } from '../lib/random.ts';
-import type { PatchwireError } from '../model/failure.ts';
+import { PatchwireError } from '../model/failure.ts';
 import type { HeartbeatMessage } from '../wire/messages.ts';
-import type { Counters, GapReason, ResetReason, Status, SubscriberEvent, Unequal } from './events.ts';
+import { Backlog, type BacklogLimits } from './backlog.ts';
+import type { Counters, GapReason, Recovery, ResetReason, Status, SubscriberEvent, Unequal } from './events.ts';
+import type { Mode } from './holding.ts';
 import { Ledger } from './ledger.ts';
-import type { Effect, LinkedMessage } from './section-view.ts';
+import { Pulse } from './pulse.ts';
+import { replicaMode } from './replica.ts';
+import type { Effect, SectionView, StoredReplica } from './section-view.ts';
 
 export interface MachineOptions {
+  /** Default: all documents. */
+  readonly mode?: Mode;
+  /** Default: autoReset. */
+  readonly recovery?: Recovery;
+  /** Documents that are older are not called equal. Default: age does not count. */
+  readonly maxAgeMs?: number | undefined;
   readonly random: Random;
   /** The interval of heartbeats until the first one names its own. */
   readonly heartbeatMs: number;
   /** Retries wait between these two. */
   readonly backoff: { readonly minMs: number; readonly maxMs: number };
   /** What may be held back while a load or a replay runs; what goes beyond is fetched from the replay stream later. */
-  readonly buffer: { readonly messages: number; readonly bytes: number };
+  readonly buffer: BacklogLimits;
 }
 
-/** What a heartbeat may say of its interval: beyond it lies nonsense, or what no timer can wait for. */
-const INTERVAL_MS = { least: 100, most: 3_600_000 } as const;
-
-/** The patience with a publisher that does not beat grows to 3 * 2^2 intervals. */
-const MOST_DOUBLINGS = 2;
-
 export class Course {
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger;
+  readonly pulse: Pulse;
+  readonly backlog: Backlog;
   readonly counters: { -readonly [K in keyof Counters]: number } = {
     reloads: 0,
     replays: 0,
@@ -38,6 +44,7 @@ export class Course {
     diverged: 0,
     invalid: 0,
     heartbeats: 0,
+    skipped: 0,
   };
   readonly #options: MachineOptions;
   #effects: Effect[] = [];
@@ -46,24 +53,24 @@ export class Course {
   /** Set while waiting. */
   #wait: { readonly why: Unequal; readonly next: 'load' | 'replay'; readonly untilMs: number } | null = null;
   #request = 0;
-  #buffer: LinkedMessage[] = [];
-  #bufferedBytes = 0;
-  #heardAtMs = 0;
-  /** When the publisher beat last, by its own clock, as far as is known. */
-  #beatAtMs: number | null = null;
-  /** How often in a row silence was found to be the publisher's own. */
-  #silences = 0;
-  #intervalMs: number;
   #loadAttempts = 0;
   #replayAttempts = 0;
   /** The gap that is being closed, once the user has been told. */
   #gap: GapReason | null = null;
-  #everLive = false;
+  /** Something that was shown has counted. */
+  #everCounted = false;
+  /** It has been live since it was opened. */
+  #wasLive = false;
+  /** The consumers of changes are full. */
+  #held = false;
+  #toldTooOld = false;
   #error: PatchwireError | null = null;
 
   constructor(options: MachineOptions) {
     this.#options = options;
-    this.#intervalMs = options.heartbeatMs;
+    this.ledger = new Ledger(options.mode ?? replicaMode);
+    this.pulse = new Pulse(options.heartbeatMs);
+    this.backlog = new Backlog(options.buffer);
   }
 
   get status(): Status {
@@ -92,13 +99,32 @@ export class Course {
     if (this.#status === 'waiting') {
       return this.#wait?.untilMs ?? null;
     }
-    return this.#status === 'live' ? this.#heardAtMs + 3 * this.#intervalMs * 2 ** Math.min(this.#silences, MOST_DOUBLINGS) : null;
+    return this.#status === 'live' ? Math.min(this.pulse.silentAtMs, this.#tooOldAtMs ?? Infinity) : null;
+  }
+
+  /** Whether what is held is older than it may be. */
+  tooOld(nowMs: number): boolean {
+    const { maxAgeMs } = this.#options;
+    return maxAgeMs !== undefined && (this.ledger.standing.ageMs(nowMs) ?? Infinity) > maxAgeMs;
+  }
+
+  /** When what is held will be older than it may be, unless that has been told; null: never, or it is not known. */
+  get #tooOldAtMs(): number | null {
+    const { maxAgeMs } = this.#options;
+    return maxAgeMs === undefined || this.#toldTooOld ? null : this.ledger.standing.tooOldAtMs(maxAgeMs);
+  }
+
+  /** Tells how far behind it is: so many messages are published that are not applied. */
+  lag(messages: number): void {
+    const ageMs = this.ledger.position(this.#nowMs)?.ageMs ?? null;
+    this.#toldTooOld = this.tooOld(this.#nowMs);
+    this.emit({ type: 'lag', messages, ageMs, publisher: this.pulse.publisher });
   }
 
   /** A new input is at hand: its effects go into a new list. A clock that was set back takes along whatever is waited for. */
   open(nowMs: number): readonly Effect[] {
     const back = Math.max(0, this.#nowMs - nowMs);
-    this.#heardAtMs -= back;
+    this.pulse.setBack(back);
     if (this.#wait !== null) {
       this.#wait = { ...this.#wait, untilMs: this.#wait.untilMs - back };
     }
@@ -144,19 +170,58 @@ export class Course {
     this.#pause(why, 'load', this.#loadAttempts++);
   }
 
-  /** What the replica holds no longer counts; the user is told that what was seen may have been rewound. */
-  abandon(reason: ResetReason, text: string): void {
-    if (this.#everLive && this.ledger.counts) {
+  /**
+   * What the replica holds no longer counts; the user is told that what was seen may have been rewound.
+   * @returns false when that is the end, because it is strict
+   */
+  abandon(reason: ResetReason, text: string): boolean {
+    const counted = this.#everCounted && this.ledger.counts;
+    if (counted && this.#options.recovery === 'strict' && reason !== 'asked') {
+      this.close(new PatchwireError('PW-W406', `history is lost: ${text}`, { details: { reason } }));
+      return false;
+    }
+    if (counted) {
       this.counters.reloads++;
       this.emit({ type: 'reset', reason, text });
     }
     this.ledger.abandon();
     this.#gap = null;
+    return true;
   }
 
   restart(reason: ResetReason, text: string): void {
-    this.abandon(reason, text);
-    this.load();
+    if (this.abandon(reason, text)) {
+      this.load();
+    }
+  }
+
+  /** Messages are missing for good: loads anew, or, where gaps are to be skipped, goes on at what was published last. @returns whether it goes on */
+  lose(view: SectionView, text: string): boolean {
+    if (this.#options.recovery !== 'skipGap' || !this.ledger.counts || view.pending) {
+      this.restart('trimmed', text);
+      return false;
+    }
+    const from = this.ledger.chain?.seq ?? 0;
+    this.ledger.skipTo(view);
+    this.#gap = null;
+    this.emit({ type: 'skipped', from, to: view.seq, text });
+    return true;
+  }
+
+  /** The user asks for a load. */
+  reload(): void {
+    this.abandon('asked', 'a load was asked for');
+    this.#loadAttempts = 0;
+    if (this.#status !== 'disconnected') {
+      this.load();
+    }
+  }
+
+  /** Takes up what was stored. Nothing of it counts as seen before: a reset is told. */
+  restore(stored: StoredReplica): void {
+    this.ledger.restore(stored);
+    this.#everCounted = true;
+    this.emit({ type: 'restored', epoch: stored.epoch, seq: stored.seq, size: this.ledger.documents.size });
   }
 
   diverge(detail: string): void {
@@ -167,7 +232,7 @@ export class Course {
 
   /** Tells the user once that messages may be missing, until they are found or given up. */
   reportGap(reason: GapReason): void {
-    if (this.#gap === null && this.#everLive && this.ledger.counts) {
+    if (this.#gap === null && this.#everCounted && this.ledger.counts) {
       this.#gap = reason;
       this.counters.gaps++;
       this.emit({ type: 'gap', reason });
@@ -195,6 +260,10 @@ export class Course {
       this.startLoad();
       return;
     }
+    if (this.#held) {
+      this.fallBehind();
+      return;
+    }
     this.#enter('replaying');
     this.counters.replays++;
     this.effect({ type: 'replay', request: ++this.#request, seq: chain.seq });
@@ -211,12 +280,45 @@ export class Course {
     }
   }
 
-  goLive(): void {
+  /** @returns whether it is the first time */
+  goLive(): boolean {
+    const first = !this.#wasLive;
     this.#status = 'live';
     this.#wait = null;
-    this.#everLive = true;
+    this.#everCounted = true;
+    this.#wasLive = true;
     this.#error = null;
-    this.#heardAtMs = this.#nowMs;
+    this.pulse.listen(this.#nowMs);
+    return first;
+  }
+
+  /** The consumers of changes are full. What comes meanwhile is left to the replay stream. */
+  hold(): void {
+    this.#held = true;
+    if (this.#status === 'live') {
+      this.reportGap('slow');
+      this.fallBehind();
+    }
+  }
+
+  /** @returns whether it was held, and so has fallen behind */
+  fallBehindIfHeld(): boolean {
+    if (this.#held) {
+      this.hold();
+    }
+    return this.#held;
+  }
+
+  fallBehind(): void {
+    this.#enter('behind');
+    this.#request++;
+  }
+
+  release(): void {
+    this.#held = false;
+    if (this.#status === 'behind') {
+      this.startReplay();
+    }
   }
 
   /** The gap is closed. @returns what it was */
@@ -231,21 +333,7 @@ export class Course {
 
   hear(message: HeartbeatMessage): void {
     this.counters.heartbeats++;
-    this.#heardAtMs = this.#nowMs;
-    this.#silences = 0;
-    this.#beatAtMs = Date.parse(message.time);
-    this.#intervalMs = Math.min(INTERVAL_MS.most, Math.max(INTERVAL_MS.least, message.intervalMs));
-  }
-
-  /**
-   * Meta was read. Whether it shows, after a silence, that the publisher beat and was not heard: the channel is deaf. If it did not, the next
-   * silence is waited for longer, so that a publisher which is gone causes no churn.
-   */
-  deaf(beatAtMs: number | null, silent: boolean): boolean {
-    const beaten = beatAtMs !== this.#beatAtMs;
-    this.#beatAtMs = beatAtMs;
-    this.#silences = silent && !beaten ? this.#silences + 1 : 0;
-    return silent && beaten;
+    this.pulse.hear(message, this.#nowMs);
   }
 
   /** Proven right: the next load or replay need not wait. */
@@ -254,23 +342,6 @@ export class Course {
     if (what === 'all') {
       this.#loadAttempts = 0;
     }
-  }
-
-  /** Keeps a message for later; beyond the bound it is dropped, which the chain will show. */
-  keep(message: LinkedMessage, bytes: number): void {
-    const { messages, bytes: limit } = this.#options.buffer;
-    if (this.#buffer.length < messages && this.#bufferedBytes + bytes <= limit) {
-      this.#buffer.push(message);
-      this.#bufferedBytes += bytes;
-    }
-  }
-
-  /** What was kept, taken out. */
-  kept(): readonly LinkedMessage[] {
-    const kept = this.#buffer;
-    this.#buffer = [];
-    this.#bufferedBytes = 0;
-    return kept;
   }
 
   disconnect(): void {
@@ -309,7 +380,7 @@ export class Course {
   #enter(status: Status): void {
     this.#status = status;
     this.#wait = null;
-    this.kept();
+    this.backlog.take();
   }
 
   #pause(why: Unequal, next: 'load' | 'replay', attempt: number): void {

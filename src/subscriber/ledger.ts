@@ -5,13 +5,13 @@
 import type { ChangesMessage, HeartbeatMessage } from '../wire/messages.ts';
 import { Chain } from './chain.ts';
 import type { GapReason, Position } from './events.ts';
-import { type AppliedChange, ReplicaDocuments } from './replica.ts';
-import type { LinkedMessage, LoadedRow, SectionView } from './section-view.ts';
+import type { AppliedChange, ChangeRule, Holding, Mode } from './holding.ts';
+import type { LinkedMessage, LoadedRow, SectionView, StoredReplica } from './section-view.ts';
 import { Stage } from './stage.ts';
 import { Standing, type StandingFacts } from './standing.ts';
 
 export type Outcome =
-  | { readonly kind: 'applied'; readonly applied: readonly AppliedChange[] }
+  | { readonly kind: 'applied'; readonly applied: readonly AppliedChange[]; readonly passedOver: number }
   /** The chain has reached the highest page: the stage has become the documents. */
   | { readonly kind: 'settled' }
   | { readonly kind: 'duplicate' }
@@ -23,15 +23,30 @@ export type Outcome =
   /** The pages and the chain do not belong together: load again. */
   | { readonly kind: 'inconsistent' };
 
+/** After a skipped gap a change counts only for the document that it follows. */
+const lenient = (): ChangeRule => 'lenient';
+
 export class Ledger {
-  #documents = new ReplicaDocuments();
+  readonly #mode: Mode;
+  #documents: Holding;
+  #key: SectionView['key'] = null;
   #standing = new Standing();
   /** The chain of the stage while there is one, else of the documents; null: what is held does not count. */
   #chain: Chain | null = null;
   #stage: Stage | null = null;
 
-  get documents(): ReplicaDocuments {
+  constructor(mode: Mode) {
+    this.#mode = mode;
+    this.#documents = mode.empty();
+  }
+
+  get documents(): Holding {
     return this.#documents;
+  }
+
+  /** The columns of the key, as far as they are known. */
+  get key(): SectionView['key'] {
+    return this.#key;
   }
 
   get standing(): Standing {
@@ -59,6 +74,41 @@ export class Ledger {
     return { epoch, seq, last, ...this.#standing.position(nowMs) };
   }
 
+  /** What is held now, to be stored; null: it does not count, or is not whole. */
+  store(): StoredReplica | null {
+    const at = this.position(0);
+    if (at === null || this.#standing.skipped) {
+      return null;
+    }
+    const { epoch, seq, last, checkpoint, upTo } = at;
+    const entries = [...this.#documents.entries()];
+    return { epoch, seq, last, checkpoint, upTo, incomplete: this.#standing.incomplete, key: this.#key, entries };
+  }
+
+  /** What was stored counts from now on, at its place of the chain: a replay will say whether the chain still goes through it. */
+  restore({ entries, key, ...stored }: StoredReplica): void {
+    this.#documents = this.#mode.empty();
+    entries.forEach((entry) => this.#documents.set(entry.identity, entry));
+    this.#key = key;
+    this.#chain = new Chain(stored);
+    this.#standing = new Standing();
+    this.#standing.adopt({
+      ...stored,
+      state: 'live',
+      digest: this.#documents.digest,
+      pending: false,
+      quarantined: 0,
+      sourceReadAtMs: null,
+    });
+  }
+
+  /** Messages are missing for good: goes on at what was published last, with the documents as they are. */
+  skipTo(view: SectionView): void {
+    this.#chain = new Chain(view);
+    this.#standing.skip();
+    this.adopt(view);
+  }
+
   /** What is held does not count any more. The documents can still be looked at. */
   abandon(): void {
     this.#stage = null;
@@ -67,7 +117,7 @@ export class Ledger {
 
   /** A load begins: the chain starts here. */
   begin(view: SectionView): void {
-    this.#stage = new Stage(view);
+    this.#stage = new Stage(view, this.#mode.empty());
     this.#chain = new Chain(view);
   }
 
@@ -108,7 +158,9 @@ export class Ledger {
   }
 
   #apply(message: ChangesMessage, chain: Chain, nowMs: number): Outcome {
-    const result = this.#stage === null ? this.#documents.apply(message.changes) : this.#stage.apply(message);
+    const { skipped } = this.#standing;
+    const result =
+      this.#stage === null ? this.#documents.apply(message.changes, skipped ? lenient : undefined) : this.#stage.apply(message);
     if (!result.ok) {
       return { kind: 'diverged', detail: result.detail };
     }
@@ -117,20 +169,20 @@ export class Ledger {
       return this.settle();
     }
     this.#standing.apply(message, nowMs);
-    return { kind: 'applied', applied: result.applied };
+    return { kind: 'applied', applied: result.applied, passedOver: skipped ? message.changes.length - result.applied.length : 0 };
   }
 
   /** Makes the stage the documents if the chain has reached its highest page. Without a stage there is nothing to do. */
   settle(): Outcome {
     const [stage, chain] = [this.#stage, this.#chain];
     if (stage === null || chain === null) {
-      return { kind: 'applied', applied: [] };
+      return { kind: 'applied', applied: [], passedOver: 0 };
     }
     if (!stage.agrees(chain)) {
       return { kind: 'inconsistent' };
     }
     if (!stage.complete || !stage.reached(chain)) {
-      return { kind: 'applied', applied: [] };
+      return { kind: 'applied', applied: [], passedOver: 0 };
     }
     if (!stage.target.pending && stage.documents.digest !== stage.target.digest) {
       return { kind: 'diverged', detail: digestDetail(stage.documents.digest, stage.target.digest) };
@@ -138,13 +190,14 @@ export class Ledger {
     this.#documents = stage.documents;
     this.#standing = new Standing();
     this.#standing.adopt(stage.target);
+    this.#key = stage.target.key;
     this.#stage = null;
     return { kind: 'settled' };
   }
 
   /** Takes what was published of the moment of my last message (S4). A text: the digest says that the documents are not the publisher's. */
   adopt(facts: StandingFacts): string | null {
-    if (!facts.pending && facts.digest !== this.#documents.digest) {
+    if (!facts.pending && !this.#standing.skipped && facts.digest !== this.#documents.digest) {
       return digestDetail(this.#documents.digest, facts.digest);
     }
     this.#standing.adopt(facts);

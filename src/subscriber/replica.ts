@@ -6,36 +6,15 @@ import type { Document } from '../model/document.ts';
 import { Digest } from '../wire/digest.ts';
 import { applyPatch } from '../wire/json-patch.ts';
 import type { WireChange } from '../wire/messages.ts';
-
-export interface ReplicaEntry {
-  readonly identity: string;
-  readonly dataKey: string;
-  readonly version: string;
-  readonly document: Document;
-}
-
-/** A change that was applied, with the document before and after it. */
-export interface AppliedChange {
-  readonly change: WireChange;
-  readonly identity: string;
-  readonly before: Document | null;
-  readonly after: Document | null;
-}
-
-/**
- * How a change is held against what is here: strict: prevVersionId must match; lenient: it counts only if prevVersionId matches, else it is
- * passed over; skip: it is contained already.
- */
-export type ChangeRule = 'strict' | 'lenient' | 'skip';
-
-export type ApplyResult =
-  | { readonly ok: true; readonly applied: readonly AppliedChange[] }
-  | { readonly ok: false; readonly detail: string };
+import type { AppliedChange, ApplyResult, ChangeRule, HeldEntry, Holding, Mode } from './holding.ts';
 
 const strict = (): ChangeRule => 'strict';
 
-export class ReplicaDocuments {
-  readonly #entries = new Map<string, ReplicaEntry>();
+/** All documents of the section. */
+export const replicaMode: Mode = { name: 'replica', empty: () => new ReplicaDocuments() };
+
+export class ReplicaDocuments implements Holding {
+  readonly #entries = new Map<string, HeldEntry>();
   /** Only data keys that are spelled differently from their identity. */
   readonly #spellings = new Map<string, string>();
   readonly #digest = new Digest();
@@ -49,16 +28,16 @@ export class ReplicaDocuments {
   }
 
   /** The entry of a data key, by its exact spelling or by its identity. */
-  find(key: string): ReplicaEntry | undefined {
+  find(key: string): HeldEntry | undefined {
     return this.#entries.get(key) ?? this.#entries.get(this.#spellings.get(key) ?? key);
   }
 
-  entries(): IterableIterator<ReplicaEntry> {
+  entries(): IterableIterator<HeldEntry> {
     return this.#entries.values();
   }
 
   /** Puts an entry, or with null takes it out. */
-  set(identity: string, next: ReplicaEntry | null): void {
+  set(identity: string, next: HeldEntry | null): void {
     const old = this.#entries.get(identity);
     if (old !== undefined) {
       this.#digest.toggle(identity, old.version);
@@ -77,7 +56,7 @@ export class ReplicaDocuments {
 
   /** Applies the changes of one message in their order, all or none. */
   apply(changes: readonly WireChange[], rule: (identity: string) => ChangeRule = strict): ApplyResult {
-    const staged = new Map<string, ReplicaEntry | null>();
+    const staged = new Map<string, HeldEntry | null>();
     const applied: AppliedChange[] = [];
     for (const change of changes) {
       const identity = change.identity ?? change.dataKey;

@@ -5,6 +5,7 @@
 import type { Redis } from 'ioredis';
 import type { Document } from '../model/document.ts';
 import { PatchwireError } from '../model/failure.ts';
+import type { KeyColumnForm } from '../model/table.ts';
 import { parseMessage } from '../wire/codec.ts';
 import { decodeIndexEntry, type SectionKeys } from '../wire/keys.ts';
 import { sectionState, STORE_FORMAT } from '../wire/messages.ts';
@@ -42,6 +43,8 @@ const FIELDS = [
   'pending',
   'heartbeatAt',
   'incomplete',
+  'sourceReadAt',
+  'source',
 ] as const;
 
 /** A key that is respelled again and again while it is read is given up; the load begins anew. */
@@ -176,10 +179,8 @@ function decodeDocument(dataKey: string, text: string | null): Document {
 }
 
 function decodeView(meta: unknown, quarantined: unknown): SectionView | null {
-  const [format, epoch, seq, last, tip, checkpoint, upTo, state, digest, pending, heartbeatAt, incomplete] = meta as readonly (
-    | string
-    | null
-  )[];
+  const fields = meta as readonly (string | null)[];
+  const [format, epoch, seq, last, tip, checkpoint, upTo, state, digest, pending, heartbeatAt, incomplete, sourceReadAt, source] = fields;
   if (typeof format !== 'string') {
     return null;
   }
@@ -203,7 +204,24 @@ function decodeView(meta: unknown, quarantined: unknown): SectionView | null {
     quarantined: Number(quarantined),
     incomplete: (incomplete ?? '') !== '',
     heartbeatAtMs: heartbeatAt ? Number(heartbeatAt) : null,
+    sourceReadAtMs: sourceReadAt ? Date.parse(sourceReadAt) : null,
+    key: decodeKey(source ?? ''),
   };
+}
+
+/** The columns of the key, as far as the source's identity has them. What cannot be read is as good as absent: keys are found as spelled. */
+function decodeKey(source: string): SectionView['key'] {
+  try {
+    const { key } = JSON.parse(source || '{}') as { readonly key?: unknown };
+    return Array.isArray(key) && key.every(isKeyColumn) ? key : null;
+  } catch {
+    return null;
+  }
+}
+
+function isKeyColumn(value: unknown): value is KeyColumnForm {
+  const { type, collation } = (value ?? {}) as Partial<Record<keyof KeyColumnForm, unknown>>;
+  return typeof type === 'string' && (collation === null || typeof collation === 'string');
 }
 
 /** The replies of a MULTI or a pipeline. @throws the first error among them */

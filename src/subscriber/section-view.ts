@@ -4,7 +4,8 @@
 import type { PatchwireError } from '../model/failure.ts';
 import type { ChangesMessage, Message, ResetMessage, SectionState } from '../wire/messages.ts';
 import type { SubscriberEvent } from './events.ts';
-import type { ReplicaEntry } from './replica.ts';
+import type { KeyColumnForm } from '../model/table.ts';
+import type { HeldEntry } from './holding.ts';
 
 /** `{p:s}/meta` at one moment, as far as a subscriber needs it. */
 export interface SectionView {
@@ -24,6 +25,10 @@ export interface SectionView {
   readonly incomplete: boolean;
   /** When the publisher beat last, ms since 1970 by its own clock; null: never. */
   readonly heartbeatAtMs: number | null;
+  /** When the source last answered, ms since 1970 by the publisher's clock; null: not yet. */
+  readonly sourceReadAtMs: number | null;
+  /** The columns of the key; null: the section was loaded before they were stored with it. */
+  readonly key: readonly KeyColumnForm[] | null;
 }
 
 /** A message with a place in the chain. */
@@ -32,7 +37,7 @@ export type LinkedMessage = ChangesMessage | ResetMessage;
 /** A key as a page found it; null: it was gone by then. */
 export interface LoadedRow {
   readonly identity: string;
-  readonly entry: ReplicaEntry | null;
+  readonly entry: HeldEntry | null;
 }
 
 /** `request` is the number of the effect that is answered; answers to an earlier request than the last are ignored. */
@@ -62,7 +67,27 @@ export type Input =
     }
   /** A read failed. */
   | { readonly type: 'failed'; readonly request: number; readonly error: PatchwireError }
-  | { readonly type: 'close' };
+  /** What was stored of a replica, before the first connection. */
+  | { readonly type: 'restore'; readonly stored: StoredReplica }
+  /** The consumers of changes are full: take no more. */
+  | { readonly type: 'hold' }
+  /** They have room again. */
+  | { readonly type: 'release' }
+  /** The user asks for a load. */
+  | { readonly type: 'reload' }
+  | { readonly type: 'close'; readonly error: PatchwireError | null };
+
+/** A replica at one place of the chain, as it is stored and taken up again. */
+export interface StoredReplica {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly last: string;
+  readonly checkpoint: string;
+  readonly upTo: string | null;
+  readonly incomplete: boolean;
+  readonly key: readonly KeyColumnForm[] | null;
+  readonly entries: readonly HeldEntry[];
+}
 
 export type InputType = Input['type'];
 export type InputOf<T extends InputType> = Extract<Input, { type: T }>;

@@ -3,7 +3,7 @@
  * chain has reached the highest page. Reads nothing itself.
  */
 import type { Chain } from './chain.ts';
-import { type ApplyResult, type ChangeRule, ReplicaDocuments } from './replica.ts';
+import type { ApplyResult, ChangeRule, Holding } from './holding.ts';
 import type { ChangesMessage } from '../wire/messages.ts';
 import type { LoadedRow, SectionView } from './section-view.ts';
 
@@ -11,7 +11,7 @@ import type { LoadedRow, SectionView } from './section-view.ts';
 export type PageFault = 'epoch' | 'state' | 'rewound' | 'pending';
 
 export class Stage {
-  readonly documents = new ReplicaDocuments();
+  readonly documents: Holding;
   readonly #first: SectionView;
   #newest: SectionView;
   /** The seq of the page that read the key. */
@@ -20,7 +20,8 @@ export class Stage {
   readonly #ids = new Map<number, string>();
   #complete = false;
 
-  constructor(first: SectionView) {
+  constructor(first: SectionView, documents: Holding) {
+    this.documents = documents;
     this.#first = first;
     this.#newest = first;
     this.#ids.set(first.seq, first.last);

@@ -4,7 +4,10 @@ import type { ChangesMessage, HeartbeatMessage, SectionState } from '../wire/mes
 import type { Position, Status, Unequal } from './events.ts';
 import type { SectionView } from './section-view.ts';
 
-export type StandingFacts = Pick<SectionView, 'checkpoint' | 'upTo' | 'state' | 'digest' | 'pending' | 'quarantined' | 'incomplete'>;
+export type StandingFacts = Pick<
+  SectionView,
+  'checkpoint' | 'upTo' | 'state' | 'digest' | 'pending' | 'quarantined' | 'incomplete' | 'sourceReadAtMs'
+>;
 
 export class Standing {
   #checkpoint = '0';
@@ -13,22 +16,45 @@ export class Standing {
   #pending = false;
   #quarantined = 0;
   #incomplete = false;
+  /** Messages are missing for good. */
+  #skipped = false;
   /** When the source last answered, by the clock here. */
   #readAtMs: number | null = null;
+  /** The same by the publisher's clock, as meta has it: it counts until a message says more. */
+  #metaReadAtMs: number | null = null;
+
+  get skipped(): boolean {
+    return this.#skipped;
+  }
+
+  get checkpoint(): string {
+    return this.#checkpoint;
+  }
+
+  get incomplete(): boolean {
+    return this.#incomplete;
+  }
 
   /** Takes what meta, or a heartbeat, says of the moment of my last message. Versions do not go back: a late heartbeat says nothing new. */
   adopt(facts: StandingFacts): void {
     this.#checkpoint = laterVersion(this.#checkpoint, facts.checkpoint) ?? '0';
     this.#incomplete = facts.incomplete;
-    this.#upTo = facts.incomplete ? null : laterVersion(this.#upTo, facts.upTo);
+    this.#upTo = facts.incomplete || this.#skipped ? null : laterVersion(this.#upTo, facts.upTo);
     this.#state = facts.state;
     this.#pending = facts.pending;
     this.#quarantined = facts.quarantined;
+    this.#metaReadAtMs = facts.sourceReadAtMs;
+  }
+
+  /** From here on nothing is claimed of versions, nor that it is equal. */
+  skip(): void {
+    this.#skipped = true;
+    this.#upTo = null;
   }
 
   apply(message: ChangesMessage, nowMs: number): void {
     this.#checkpoint = message.checkpoint;
-    this.#upTo = laterVersion(this.#upTo, message.upTo);
+    this.#upTo = this.#skipped ? null : laterVersion(this.#upTo, message.upTo);
     if (message.changes.some((change) => change.op === 'unavailable')) {
       this.#quarantined = Math.max(1, this.#quarantined);
     }
@@ -43,8 +69,19 @@ export class Standing {
   }
 
   position(nowMs: number): Pick<Position, 'checkpoint' | 'upTo' | 'ageMs'> {
-    const ageMs = this.#readAtMs === null ? null : Math.max(0, nowMs - this.#readAtMs);
-    return { checkpoint: this.#checkpoint, upTo: this.#upTo, ageMs };
+    return { checkpoint: this.#checkpoint, upTo: this.#upTo, ageMs: this.ageMs(nowMs) };
+  }
+
+  /** null: unknown. */
+  ageMs(nowMs: number): number | null {
+    const readAtMs = this.#readAtMs ?? this.#metaReadAtMs;
+    return readAtMs === null ? null : Math.max(0, nowMs - readAtMs);
+  }
+
+  /** When the documents will be older than this; null: unknown. */
+  tooOldAtMs(maxAgeMs: number): number | null {
+    const readAtMs = this.#readAtMs ?? this.#metaReadAtMs;
+    return readAtMs === null ? null : readAtMs + maxAgeMs + 1;
   }
 
   /** Why documents at this standing are not equal to what the source has, by what the publisher itself says. */
@@ -61,6 +98,9 @@ export class Standing {
     }
     if (this.#incomplete) {
       reasons.push('section incomplete');
+    }
+    if (this.#skipped) {
+      reasons.push('gap skipped');
     }
     return reasons;
   }
@@ -82,6 +122,7 @@ export function unequalReasons(status: Status, waitingFor: Unequal | null, stand
     case 'disconnected':
     case 'loading':
     case 'replaying':
+    case 'behind':
     case 'closed':
       return [status];
   }

@@ -145,7 +145,7 @@ export class Subscription implements Replica {
   }
 
   async close(): Promise<void> {
-    this.#take({ type: 'close' });
+    this.#take({ type: 'close', error: null });
     // Called by a handler, it is taken after what is being taken now.
     await Promise.resolve();
     await this.#closing;

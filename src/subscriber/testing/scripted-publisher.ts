@@ -97,8 +97,11 @@ export class ScriptedPublisher implements AsyncDisposable {
     return this.publish([dataKey, null]);
   }
 
-  /** One sign of life: subscribers compare their digest by it. */
+  /** One sign of life: subscribers compare their digest by it. While a script is pending nobody beats. */
   async heartbeat(): Promise<void> {
+    if (this.#script.facts.pending) {
+      return;
+    }
     await this.#step(this.#script.heartbeat(this.#intervalMs, Date.now()));
   }
 

@@ -142,6 +142,8 @@ export class ScriptedPublisher {
       quarantined,
       incomplete: this.incomplete !== null,
       heartbeatAtMs,
+      sourceReadAtMs: null,
+      key: null,
     };
   }
 
