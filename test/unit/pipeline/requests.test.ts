@@ -200,8 +200,8 @@ describe('requests', () => {
 
   it.each(['resume', 'pause', 'set'])('L6: a %s before it does not keep a reset from mending a torn section', async (verb) => {
     await using world = await live();
-    Object.assign(world.stored.meta!, { pending: 'torn', paused: { what: 'load', who: 'x', atMs: 0 } });
-    await world.clock.advance(10_000);
+    await world.tearForGood();
+    world.stored.meta!.paused = { what: 'load', who: 'x', atMs: 0 };
     const before = await world.ask(verb, { to: '1' });
     const reset = await world.ask('reset');
     expect(await answer(world, before)).toMatchObject({ state: 'failed', code: 'PW-M307' });
@@ -223,11 +223,12 @@ describe('requests', () => {
   it('L6: a section that was torn half-way is mended by a reset', async () => {
     await using world = await live();
     await world.stop(world.running[0]!);
-    world.stored.meta!.pending = 'publish';
     world.start({ heartbeatMs: 300 });
-    await world.until(() => world.phases.includes('stopped PW-M307'));
+    await world.untilCaughtUp();
+    await world.tearForGood();
+    const { loads } = world.replica;
     expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'done' });
-    await world.until(() => world.replica.loads === 2);
+    await world.until(() => world.replica.loads === loads + 1);
     expect(world.documents).toEqual(world.expected);
   });
 });

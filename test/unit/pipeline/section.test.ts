@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { digestOf } from '../../../src/manager/memory/adopt.ts';
 import { PatchwireError } from '../../../src/model/errors.ts';
 import { LEASE_MS, slowLine, World } from './world.ts';
 
@@ -74,9 +75,10 @@ describe('section', () => {
     const phases: string[] = [];
     world.start({ observer: { ...world.observer, phase: (phase) => phases.push(phase) } });
     await world.until(() => phases.at(-1) === 'standby');
-    world.stored.meta!.pending = 'torn';
+    const { format } = world.stored.meta!;
+    world.stored.meta!.format = 99;
     await world.until(() => phases.at(-1) === 'stopped');
-    world.stored.meta!.pending = '';
+    world.stored.meta!.format = format;
     world.stored.lease = { holder: 'another', expiresAtMs: world.clock.now() + 1e9 };
     await world.until(() => phases.at(-1) === 'standby');
   });
@@ -149,12 +151,83 @@ describe('section', () => {
     expect(world.replicated).toEqual(world.expected);
   });
 
-  it('a pending marker stops the section with M307', async () => {
+  it('C5: what a script that stopped half-way left is repaired under a new epoch, without a load', async () => {
     await using world = await live();
     await world.stop(world.running[0]!);
+    const { epoch, checkpoint } = world.stored.meta!;
+    world.tracker.commit({ [key(1)]: doc(1, 'torn'), [key(2)]: null, [key(9)]: doc(9, 'torn') });
+    // In this order the script writes: what goes, the index, the documents.
     world.stored.meta!.pending = 'publish';
+    world.stored.documents.delete(key(2));
+    world.stored.index.set(key(9), { version: '99', dataKey: key(9) });
+    world.stored.index.set(key(1), { version: '99', dataKey: key(1) });
+    const calls = world.tracker.calls.length;
     world.start();
-    await world.until(() => world.phases.includes('stopped PW-M307'));
+    await world.untilCaughtUp();
+    await world.until(() => world.replica.live);
+    expect(world.stored.meta).toMatchObject({ pending: '', cursor: null, upTo: world.tracker.version });
+    expect(world.stored.meta!.epoch).not.toBe(epoch);
+    expect(world.stored.meta!.checkpoint).toBeGreaterThan(checkpoint);
+    expect(world.tracker.calls.slice(calls)).not.toContain('readLoadPage');
+    expect(world.documents).toEqual(world.expected);
+    expect(world.stored.meta!.digest).toBe(digestOf(world.stored));
+    expect(world.errors).toContain('PW-M307');
+  });
+
+  it('C5: what is torn again and again stops the section: the fourth time within ten minutes', async () => {
+    await using world = await live();
+    await world.tearForGood();
+    expect(world.errors.filter((code) => code === 'PW-M307')).toHaveLength(4);
+    expect(world.phases.at(-1)).toBe('stopped PW-M307');
+    const { epoch } = world.stored.meta!;
+    // Later it is tried again.
+    await world.until(() => world.stored.meta!.pending === '', 700_000);
+    expect(world.stored.meta!.epoch).not.toBe(epoch);
+    await world.untilCaughtUp();
+    expect(world.documents).toEqual(world.expected);
+  });
+
+  it('C6: a version that is not the delivered one is counted and repaired under a new epoch, and never overridden', async () => {
+    await using world = new World();
+    let tampers = 0;
+    world.wrap = (manager) =>
+      new Proxy(manager, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name, target);
+          if (typeof value !== 'function') {
+            return value;
+          }
+          return (...args: unknown[]): unknown => {
+            if (name === 'publish' && tampers > 0) {
+              // After the bases were read, as a foreign writer would.
+              tampers -= 1;
+              world.stored.index.set(key(1), { version: String(7000 + tampers), dataKey: key(1) });
+            }
+            return Reflect.apply(value, target, args);
+          };
+        },
+      });
+    world.tracker.commit(rows(5, 0));
+    world.start();
+    await world.untilCaughtUp();
+    const { epoch } = world.stored.meta!;
+    tampers = 1;
+    world.tracker.commit({ [key(1)]: doc(1, 'new') });
+    await world.untilCaughtUp();
+    expect(world.stored.meta!.epoch).not.toBe(epoch);
+    expect(world.errors).toEqual(['PW-M308']);
+    expect(world.documents).toEqual(world.expected);
+    expect(world.stored.meta!.digest).toBe(digestOf(world.stored));
+    // Again and again: somebody is at work whom no repair stops.
+    tampers = 1000;
+    for (let n = 0; world.phases.at(-1) !== 'stopped PW-M308'; n += 1) {
+      world.tracker.commit({ [key(1)]: doc(1, n) });
+      await world.until(() => world.phases.at(-1) === 'stopped PW-M308' || world.stored.meta!.upTo === world.tracker.version);
+    }
+    expect(world.errors.length).toBeLessThanOrEqual(5);
+    tampers = 0;
+    await world.until(() => world.stored.meta!.upTo === world.tracker.version, 700_000);
+    expect(world.documents).toEqual(world.expected);
   });
 
   it('C7: heartbeats go on while SQL Server is down, and everything is caught up after it', async () => {

@@ -201,6 +201,18 @@ export class World {
     await this.until(() => this.stored.meta?.state === 'live' && (this.stored.meta.upTo ?? -1n) >= this.tracker.version);
   }
 
+  /** A script stops half-way, more often than the section repairs by itself: it stops with PW-M307. */
+  async tearForGood(): Promise<void> {
+    for (;;) {
+      this.stored.meta!.pending = 'torn';
+      await this.until(() => this.stored.meta!.pending === '' || this.phases.at(-1) === 'stopped PW-M307');
+      if (this.stored.meta!.pending !== '') {
+        return;
+      }
+      await this.untilCaughtUp();
+    }
+  }
+
   async ask(verb: string, args: Record<string, string> = {}): Promise<string> {
     const request: OperatorRequest = { id: `r${Math.random()}`, verb, args, who: 'tester' };
     await this.manager().request(SECTION, request);
