@@ -28,6 +28,8 @@ export interface ErrorOptions {
   readonly cause?: unknown;
   /** Overrides the catalogue's class where the cause says more. */
   readonly retry?: RetryClass;
+  /** The least wait before the next try that whoever refused asks for, ms. Default 0. */
+  readonly waitMs?: number;
 }
 
 export class PatchwireError extends Error {
@@ -35,6 +37,7 @@ export class PatchwireError extends Error {
   readonly kind: ErrorKind;
   readonly retry: RetryClass;
   readonly hint: string;
+  readonly waitMs: number;
   readonly details: Readonly<Record<string, unknown>>;
 
   /** @param message one sentence that names the thing and its value */
@@ -46,6 +49,7 @@ export class PatchwireError extends Error {
     const entry = known[code] ?? READER_ERRORS['PW-I901'];
     this.retry = options.retry ?? entry.retry;
     this.hint = options.hint ?? entry.action;
+    this.waitMs = options.waitMs ?? 0;
     this.details = options.details ?? {};
   }
 }

@@ -44,6 +44,11 @@ export class RequestDesk {
     return this.#due.length > 0;
   }
 
+  /** The ids of what waits that nobody has taken. */
+  get dueIds(): readonly string[] {
+    return this.#due.map(({ id }) => id);
+  }
+
   /**
    * The lead is about to be taken: whether something is still to be done, Redis says. What was taken and not answered (its script or its answer
    * was lost, or Redis went back) comes again; what is kept is answered. Call it when nothing of the lead before is under way.

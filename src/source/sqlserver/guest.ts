@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import type mssql from 'mssql';
 import type { Clock } from '../../lib/clock.ts';
+import { joinedSignal } from '../../lib/joined-signal.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { SingleConnection } from './connection.ts';
@@ -96,7 +97,7 @@ export class Guest implements AsyncDisposable {
    * or failed request has been rolled back, or its connection dropped. An abort takes at most CANCEL_GRACE_MS and ROLLBACK_TIMEOUT_MS.
    */
   async read<T>(work: (run: Run) => Promise<T>, options: { readonly signal: AbortSignal }): Promise<T> {
-    const { signal, release } = either(options.signal, this.#disposed.signal);
+    const { signal, release } = joinedSignal(options.signal, this.#disposed.signal);
     try {
       return await this.#readOnce(work, signal);
     } finally {
@@ -181,18 +182,4 @@ export class Guest implements AsyncDisposable {
       next.take(reader);
     }
   }
-}
-
-/** Fires when one of the two does. Not AbortSignal.any: on Node 20 each one stays referenced by a signal that lives as long as the daemon. */
-function either(a: AbortSignal, b: AbortSignal): { readonly signal: AbortSignal; readonly release: () => void } {
-  const joined = new AbortController();
-  const ends = [a, b].map((signal) => {
-    const abort = (): void => joined.abort(signal.reason);
-    if (signal.aborted) {
-      abort();
-    }
-    signal.addEventListener('abort', abort, { once: true });
-    return (): void => signal.removeEventListener('abort', abort);
-  });
-  return { signal: joined.signal, release: () => ends.forEach((end) => end()) };
 }
