@@ -13,6 +13,8 @@ export interface SectionTrouble {
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string;
+  /** Failures in a row without progress; from ten on the table is faulted. 0: it waits for a server. */
+  readonly failures?: number;
 }
 
 export interface SectionTotals {
