@@ -2,6 +2,7 @@
  * The composition root: makes every part from the configuration, runs one supervised section per table, and releases all of it in reverse
  * order. It knows who is given to whom; what the parts do is theirs. Listens to no signal and ends no process: see life-cycle.ts.
  */
+import { hostname } from 'node:os';
 import type { Config, TableConfig } from '../config/schema.ts';
 import { startHttpServer } from '../http/server.ts';
 import type { HealthStatus } from '../http/health.ts';
@@ -15,7 +16,7 @@ import { createLogger } from '../observe/create-logger.ts';
 import type { Logger } from '../observe/logger.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { type FaultHooks, hookObserver } from '../observe/section-hooks.ts';
-import type { SectionObserver } from '../observe/section-observer.ts';
+import { type SectionObserver, silentObserver } from '../observe/section-observer.ts';
 import { combineObservers, SectionRecord, type SectionStatus } from '../observe/section-record.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
 import { secretsOf } from '../config/print.ts';
@@ -23,6 +24,7 @@ import type { BatchHooks } from '../pipeline/hooks.ts';
 import { runSection, type SectionEnd } from '../pipeline/section.ts';
 import { createManager, createTracker, describeManager, describeSource, sectionOptions, silenceMsOf } from './parts.ts';
 import { SharedOpening } from './shared-opening.ts';
+import { Sharing, type SharingStatus } from './sharing.ts';
 import { type Supervised, supervise } from './supervisor.ts';
 import { packageVersion } from './version.ts';
 import { waitUntilOpen } from './waiting.ts';
@@ -55,6 +57,8 @@ export interface DaemonStatus extends HealthStatus {
   readonly startedAtMs: number | null;
   /** Where /live, /ready and /metrics are; null before the start and after the end. */
   readonly http: { readonly host: string; readonly port: number } | null;
+  /** Which daemons are alive, and how many sections this one leads and stands by for; null: it shares nothing (`once`, or not started). */
+  readonly sharing: SharingStatus | null;
 }
 
 export interface Daemon {
@@ -103,6 +107,7 @@ class ComposedDaemon implements Daemon {
   readonly #silenceMs: ReadonlyMap<string, number>;
   readonly #finish: (outcome: DaemonOutcome) => void;
   #http: DaemonStatus['http'] = null;
+  #sharing: Sharing | null = null;
   #startedAtMs: number | null = null;
   #ending: Promise<void> | null = null;
 
@@ -129,6 +134,7 @@ class ComposedDaemon implements Daemon {
           record,
           this.#metrics.observer(table.section, table.table),
           hookObserver(hooks, table.section, this.#log),
+          { ...silentObserver, phase: (phase) => this.#sharing?.phase(table.section, phase) },
         ),
       };
     });
@@ -188,6 +194,7 @@ class ComposedDaemon implements Daemon {
       http: this.#http,
       stopping: this.#stop.signal.aborted,
       waitingFor,
+      sharing: this.#sharing?.status() ?? null,
       sections: this.#statuses().map((section) => ({ ...section, silenceMs: this.#silenceMs.get(section.section) ?? 0 })),
     };
   }
@@ -200,6 +207,7 @@ class ComposedDaemon implements Daemon {
       const { warnings } = await manager.open({ signal });
       warnings.forEach((warning) => this.#log.warn({ warning }, 'redis warning'));
     });
+    this.#sharing = this.#dependencies.once === true ? null : this.#disposer.use(this.#share(manager));
     // First everything that can be refused: no section runs yet when one of these throws.
     const sources = new Map<string, ChangeTracker>();
     for (const source of new Set(this.#sections.map(({ table }) => table.source))) {
@@ -237,10 +245,13 @@ class ComposedDaemon implements Daemon {
     const log = this.#log.child({ section: table.section });
     const run = async (): Promise<SectionEnd> => {
       await Promise.all(openings.map((opening) => opening.opened()));
+      await this.#sharing?.join();
+      const share = this.#sharing?.share(table.section);
       const options = sectionOptions(this.#config, table);
       return await runSection({
         ...options,
         hooks: this.#dependencies.hooks,
+        ...(share === undefined ? {} : { share }),
         manager,
         tracker,
         observer,
@@ -259,9 +270,27 @@ class ComposedDaemon implements Daemon {
     const end = await supervise(run, { log, clock, random, observer, progress, once, stop });
     if (end.kind === 'purged') {
       this.#purged.add(table.section);
+      this.#sharing?.forget(table.section);
       this.#metrics.forget(table.section, table.table);
     }
     return end;
+  }
+
+  /** Daemons of one partition share its sections; who runs `once` leads what it can, and goes. */
+  #share(manager: DistributedDataManager): Sharing {
+    const sharing = new Sharing({
+      registry: manager.daemons,
+      id: manager.managerId,
+      self: { host: hostname(), pid: process.pid, version: packageVersion(), startedAtMs: this.#startedAtMs ?? 0 },
+      sections: this.#config.tables.map(({ section }) => section),
+      leaseMs: this.#config.manager.lease,
+      clock: this.#clock,
+      random: this.#random,
+      log: this.#log,
+      told: (status) => this.#metrics.sharing(status),
+    });
+    this.#stop.signal.addEventListener('abort', () => sharing.stop(), { once: true });
+    return sharing;
   }
 
   #opening(what: string, sections: readonly Section[], open: () => Promise<void>): SharedOpening {

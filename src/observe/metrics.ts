@@ -20,6 +20,8 @@ export interface Metrics {
   forget(section: string, table: string): void;
   /** A value of a json column stayed text, since nesting it would have changed it. */
   jsonKept(source: string): void;
+  /** What is known of the partition's daemons; null: nothing now. */
+  sharing(status: { readonly daemons: readonly unknown[] | null; readonly led: number; readonly standby: number }): void;
   /** The page of GET /metrics and its content type. */
   page(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
@@ -105,6 +107,18 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     },
   });
 
+  const daemonsAlive = new Gauge({
+    name: 'patchwire_daemons_alive',
+    help: 'Daemons of the partition that are alive, this one included; 0: not known now.',
+    registers,
+  });
+  const sectionsLed = new Gauge({ name: 'patchwire_sections_led', help: 'Sections that this process leads.', registers });
+  const sectionsStandby = new Gauge({
+    name: 'patchwire_sections_standby',
+    help: 'Sections that this process stands by for.',
+    registers,
+  });
+
   const jsonKept = new Counter({
     name: 'patchwire_json_kept_total',
     help: 'Values of json columns that stayed text, since nesting them would have changed them.',
@@ -130,6 +144,11 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
       for (const phase of PHASES) {
         phases.remove({ ...labels, phase });
       }
+    },
+    sharing({ daemons, led, standby }) {
+      daemonsAlive.set(daemons?.length ?? 0);
+      sectionsLed.set(led);
+      sectionsStandby.set(standby);
     },
     jsonKept: (source) => jsonKept.inc({ source }),
     observer(section, table) {
