@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { startPrivateRedis } from '../../src/demo/private-redis.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const run = promisify(execFile);
@@ -32,6 +33,9 @@ describe('the package', () => {
       'sql/enable.sql',
       'docker/Dockerfile',
       'docker/patchwire.service',
+      'src/wire/README.md',
+      'src/wire/messages.schema.json',
+      'src/wire/python/patchwire_subscriber.py',
       'cdc.config.yaml',
       'README.md',
       'LICENSE',
@@ -44,13 +48,14 @@ describe('the package', () => {
     expect((await inFolder('npx', '--no-install', 'patchwire', '--version')).trim()).toBe(version);
   });
 
-  it('has three entries with their types', async () => {
-    const names = 'console.log([typeof a.createDaemon, typeof b.subscribe, typeof c.startSandbox].join())';
-    const imports = "import * as a from 'patchwire'; import * as b from 'patchwire/subscriber'; import * as c from 'patchwire/sandbox';";
-    expect((await inFolder('node', '--input-type=module', '-e', `${imports} ${names}`)).trim()).toBe('function,function,function');
+  it('has four entries with their types', async () => {
+    const names = 'console.log([typeof a.createDaemon, typeof b.subscribe, typeof c.startSandbox, typeof d.scriptedPublisher].join())';
+    const imports =
+      "import * as a from 'patchwire'; import * as b from 'patchwire/subscriber'; import * as c from 'patchwire/sandbox'; import * as d from 'patchwire/subscriber/testing';";
+    expect((await inFolder('node', '--input-type=module', '-e', `${imports} ${names}`)).trim()).toBe('function,function,function,function');
     writeFileSync(
       join(folder, 'use.ts'),
-      `${imports}\nexport const all: readonly unknown[] = [a.createDaemon, b.subscribe, c.startSandbox];\n`,
+      `${imports}\nexport const all: readonly unknown[] = [a.createDaemon, b.subscribe, c.startSandbox, d.scriptedPublisher];\n`,
     );
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023,esnext.disposable'];
     await inFolder(
@@ -63,6 +68,20 @@ describe('the package', () => {
       'node',
       'use.ts',
     );
+  });
+
+  it("runs the README's test with the scripted publisher", async () => {
+    const readme = readFileSync(join(folder, 'node_modules/patchwire/README.md'), 'utf8');
+    const [, example] = /```js\n(\/\/ cache\.test\.mjs[^]*?)```/u.exec(readme) ?? [];
+    mkdirSync(join(folder, 'cache'));
+    writeFileSync(join(folder, 'cache/cache.test.mjs'), example ?? '');
+    await using redis = await startPrivateRedis();
+    const { stdout } = await run('node', ['--test', '--test-reporter=tap', 'cache/cache.test.mjs'], {
+      cwd: folder,
+      timeout: 120_000,
+      env: { ...process.env, TEST_REDIS: redis.url },
+    });
+    expect(stdout).toMatch(/^# pass 1$/mu);
   });
 
   it("runs the README's test against the sandbox", async () => {

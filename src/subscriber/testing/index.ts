@@ -2,9 +2,8 @@
  * patchwire/subscriber/testing: a publisher for tests of programs that subscribe. It writes one section into a real Redis as the daemon would,
  * and misbehaves when told to. Loads neither the daemon nor a SQL Server driver.
  */
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import { sectionKeys } from '../../wire/keys.ts';
-import type { ConnectionOptions } from '../feed.ts';
 import { ScriptedPublisher } from './scripted-publisher.ts';
 import { SectionWrites } from './section-writes.ts';
 
@@ -13,7 +12,7 @@ export type { Write } from './section-script.ts';
 
 export interface ScriptedPublisherOptions {
   /** A redis:// or rediss:// URL, or ioredis options. */
-  readonly redis: string | ConnectionOptions;
+  readonly redis: string | RedisOptions;
   /** A partition of the test's own: a section that a daemon wrote is refused. */
   readonly partition: string;
   readonly section: string;

@@ -309,7 +309,8 @@ class Subscriber:
         elif chain.next(message):
             self.copy.apply(message["changes"], lambda identity: "strict")
             chain.advance(message)
-            facts.update(checkpoint=message["checkpoint"], upTo=later(facts["upTo"], message["upTo"]))
+            facts.update(checkpoint=message["checkpoint"], upTo=later(facts["upTo"], message["upTo"]),
+                         state=message.get("state", facts["state"]))
             if any(change["op"] == "unavailable" for change in message["changes"]):
                 facts["quarantined"] = max(1, facts["quarantined"])
         elif message["epoch"] != chain.epoch or chain.ids.get(message["seq"]) != message["id"]:
@@ -319,8 +320,6 @@ class Subscriber:
         chain, facts, incomplete = self.chain, self.facts, message.get("incomplete") is not None
         self.heard, self.silences, self.interval = time.monotonic(), 0, min(3600.0, max(0.1, message["intervalMs"] / 1000))
         if message["epoch"] != chain.epoch or message["last"] != chain.last:
-            if message["epoch"] == chain.epoch and chain.ids.get(message["seq"]) == message["last"]:
-                return
             raise Gap("heartbeat")
         if message["digest"] != self.copy.digest:
             raise Reset("diverged: the digest is %s, published is %s" % (self.copy.digest, message["digest"]))
