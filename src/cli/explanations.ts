@@ -43,6 +43,10 @@ export const CAUSES: Readonly<Record<ErrorCode, string>> = {
   'PW-S227': 'isolation: snapshot is configured and the database has not been allowed it.',
   'PW-S228': 'columns, exclude or shape of the table name a column of its key.',
   'PW-S229': 'A number is masked, a renamed column takes the name of another, or a hash has no key.',
+  'PW-S230': 'A column was added, dropped, renamed or given another type, or the primary key is another.',
+  'PW-S231':
+    'Many rows were deleted where change tracking does not show it (TRUNCATE, a restore), or the wrong database or filter is read.',
+  'PW-S232': 'History was lost long ago, the table was filled anew, or another projection changed every document.',
   'PW-M301': 'Redis is down, the url is wrong, or the network failed.',
   'PW-M302': 'The password is wrong, or the url has no user where Redis wants one.',
   'PW-M303': 'The ACL of the user lacks a command, or its key or channel patterns do not cover the partition.',

@@ -87,9 +87,9 @@ export const CATALOGUE = {
     'Reset the checkpoint: `patchwire checkpoint reset <table>`.',
   ),
   'PW-S221': entry(
-    'never',
+    'now',
     'Change tracking answered NULL: tracking off, table gone, or permission taken away.',
-    'Check the three causes; then restart or wait: the table is tried again slowly.',
+    'None: the table is described anew at once, which names the cause.',
   ),
   'PW-S222': entry('never', 'The edition, compatibility level or object type does not support change tracking.', 'See the message.'),
   'PW-S223': entry(
@@ -122,6 +122,17 @@ export const CATALOGUE = {
     'never',
     'A column cannot be shaped as asked, or two columns would have one property name.',
     'Correct shape of the table: the message names the column.',
+  ),
+  'PW-S230': entry('now', "The table's definition changed while it was followed.", 'None: it is described anew.'),
+  'PW-S231': entry(
+    'never',
+    'A sweep would remove a greater share of the documents than limits.sweepShare; it removes nothing and waits.',
+    'Find out why the rows are gone; then `patchwire resync <table> --confirm` removes their documents.',
+  ),
+  'PW-S232': entry(
+    'backoff',
+    'More than half of the documents differ from the table: the resync went on as a replacement under a new epoch.',
+    'None: subscribers load the section anew when it ends.',
   ),
 
   'PW-M301': entry('reconnect', 'Redis cannot be reached or the connection was lost.', 'Check the url; the daemon goes on trying.'),

@@ -8,7 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { SectionObserver } from './section-observer.ts';
 import type { SectionPhase } from './section-record.ts';
 
-const PHASES: readonly SectionPhase[] = ['starting', 'standby', 'loading', 'live', 'retrying', 'paused', 'stopped'];
+const PHASES: readonly SectionPhase[] = ['starting', 'standby', 'loading', 'resyncing', 'live', 'retrying', 'paused', 'stopped'];
 
 /** From 0.5 ms to 16 s, doubling. */
 const SECONDS = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8, 16];
@@ -69,6 +69,12 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
   const bytes = counter('delivered_bytes_total', 'Bytes of documents and patches in acknowledged batches.');
   const heartbeats = counter('heartbeats_total', 'Heartbeats that were sent.');
   const resets = counter('resets_total', 'Times that subscribers had to load the section anew.');
+  const resyncs = new Counter({
+    name: 'patchwire_resyncs_total',
+    help: 'Times that a section was read anew, by reason (a code, or asked) and how: resync (patches) or replace (a new epoch).',
+    labelNames: [...labelNames, 'reason', 'how'],
+    registers,
+  });
   const errors = new Counter({
     name: 'patchwire_errors_total',
     help: 'Errors by code.',
@@ -87,6 +93,10 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
   const loadRate = gauge('load_rows_per_second', 'Rows of the load under way per second so far; absent when unknown.');
   const loadLeft = gauge('load_seconds_left', 'About how long the load under way will take; absent when unknown.');
   const paused = gauge('paused', '1 while an operator has paused the section or its load.');
+  const sweepHeld = gauge(
+    'sweep_held_documents',
+    'Documents that a sweep would remove and that wait for `patchwire resync --confirm`; 0: none.',
+  );
   const incomplete = gauge('incomplete', '1 while the section lacks rows: followed without a load, or changes were skipped.');
   const phases = new Gauge({
     name: 'patchwire_phase',
@@ -138,7 +148,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     forget(section, table) {
       const labels = { section, table };
       forgetPosition(labels);
-      for (const metric of [leader, loadRows, loadEstimate, loadRate, loadLeft, paused, incomplete]) {
+      for (const metric of [leader, loadRows, loadEstimate, loadRate, loadLeft, paused, incomplete, sweepHeld]) {
         metric.remove(labels);
       }
       for (const phase of PHASES) {
@@ -167,7 +177,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
           for (const phase of PHASES) {
             phases.set({ ...labels, phase }, phase === now ? 1 : 0);
           }
-          if (now !== 'loading') {
+          if (now !== 'loading' && now !== 'resyncing') {
             [loadRows, loadEstimate, loadRate, loadLeft].forEach((metric) => metric.remove(labels));
           }
         },
@@ -209,9 +219,14 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
           leader.set(labels, meta === null ? 0 : 1);
           paused.set(labels, (meta?.paused ?? null) === null ? 0 : 1);
           incomplete.set(labels, (meta?.incomplete ?? null) === null ? 0 : 1);
+          if (meta === null) {
+            sweepHeld.set(labels, 0);
+          }
         },
         error: (code) => errors.inc({ ...labels, code }),
         reset: () => resets.inc(labels),
+        resync: ({ reason, how }) => resyncs.inc({ ...labels, reason, how }),
+        sweepHeld: (held) => sweepHeld.set(labels, held?.missing ?? 0),
       };
     },
     page: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),

@@ -6,8 +6,14 @@ import type { ErrorCode } from '../model/error-catalogue.ts';
 export interface SectionObserver {
   /** standby: another daemon leads; retrying: an error is waited out; paused: by an operator, as a whole; stopped: until someone acts. */
   phase(
-    phase: 'starting' | 'standby' | 'loading' | 'live' | 'retrying' | 'paused' | 'stopped',
-    detail?: { readonly code: ErrorCode; readonly message: string; readonly hint: string },
+    phase: 'starting' | 'standby' | 'loading' | 'resyncing' | 'live' | 'retrying' | 'paused' | 'stopped',
+    detail?: {
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint: string;
+      /** Failures in a row; ten make it faulted. */
+      readonly failures?: number;
+    },
   ): void;
   /** A poll round ended: the loop advanced. */
   polled(round: {
@@ -49,6 +55,10 @@ export interface SectionObserver {
   error(code: ErrorCode): void;
   /** Subscribers had to load anew: a new epoch or the end of a load. */
   reset(reason: string): void;
+  /** The section is read anew: the code of what was lost, or `asked`. resync: by patches; replace: under a new epoch. */
+  resync(begun: { readonly reason: ErrorCode | 'asked'; readonly how: 'resync' | 'replace' }): void;
+  /** A sweep waits for a confirmation: it would remove `missing` of the documents; null: none waits any more. */
+  sweepHeld(held: { readonly missing: number; readonly documents: number } | null): void;
 }
 
 export const silentObserver: SectionObserver = {
@@ -62,4 +72,6 @@ export const silentObserver: SectionObserver = {
   leading() {},
   error() {},
   reset() {},
+  resync() {},
+  sweepHeld() {},
 };

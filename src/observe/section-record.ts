@@ -27,6 +27,7 @@ export interface SectionTotals {
   readonly bytes: number;
   readonly heartbeats: number;
   readonly resets: number;
+  readonly resyncs: number;
   readonly errors: number;
 }
 
@@ -54,6 +55,8 @@ export interface SectionStatus {
   readonly paused: 'load' | 'all' | null;
   /** Why it lacks rows; null: it lacks none, or this process does not lead. */
   readonly incomplete: 'initial' | 'skipped' | null;
+  /** A sweep waits for a confirmation: it would remove so many of the documents; null: none waits. */
+  readonly sweepHeld: { readonly missing: number; readonly documents: number } | null;
   readonly totals: SectionTotals;
 }
 
@@ -76,6 +79,7 @@ export class SectionRecord implements SectionObserver {
     bytes: 0,
     heartbeats: 0,
     resets: 0,
+    resyncs: 0,
     errors: 0,
   };
   #phase: SectionPhase = 'starting';
@@ -83,6 +87,7 @@ export class SectionRecord implements SectionObserver {
   #leading: SectionMeta | null = null;
   #position: Parameters<SectionObserver['position']>[0] | null = null;
   #load: SectionStatus['load'] = null;
+  #sweepHeld: SectionStatus['sweepHeld'] = null;
   #caughtUpAtMs: number | null = null;
   #progressAtMs: number;
 
@@ -109,9 +114,10 @@ export class SectionRecord implements SectionObserver {
       lagVersions: position === null ? null : Math.max(0, Number(position.current - position.checkpoint)),
       caughtUpAtMs: this.#caughtUpAtMs,
       progressAtMs: this.#progressAtMs,
-      load: this.#phase === 'loading' ? this.#load : null,
+      load: this.#phase === 'loading' || this.#phase === 'resyncing' ? this.#load : null,
       paused: this.#leading?.paused?.what ?? null,
       incomplete: this.#leading?.incomplete?.reason ?? null,
+      sweepHeld: this.#leading === null ? null : this.#sweepHeld,
       totals: { ...this.#totals },
     };
   }
@@ -172,6 +178,14 @@ export class SectionRecord implements SectionObserver {
     this.#totals.resets += 1;
   }
 
+  resync(_begun: Parameters<SectionObserver['resync']>[0]): void {
+    this.#totals.resyncs += 1;
+  }
+
+  sweepHeld(held: SectionStatus['sweepHeld']): void {
+    this.#sweepHeld = held;
+  }
+
   #advanced(): void {
     this.#progressAtMs = this.#options.clock.now();
   }
@@ -191,5 +205,7 @@ export function combineObservers(...observers: readonly SectionObserver[]): Sect
     leading: (meta) => tell((observer) => observer.leading(meta)),
     error: (code) => tell((observer) => observer.error(code)),
     reset: (reason) => tell((observer) => observer.reset(reason)),
+    resync: (begun) => tell((observer) => observer.resync(begun)),
+    sweepHeld: (held) => tell((observer) => observer.sweepHeld(held)),
   };
 }

@@ -3,25 +3,31 @@
  * order in which they were read. One page is read ahead, only while nothing else is due. Knows neither leases nor retries: what goes wrong
  * it throws, and section.ts begins again.
  */
-import type { OperatorRequest, SectionMeta } from '../manager/distributed-data-manager.ts';
+import type { LoadCursor, OperatorRequest, SectionMeta } from '../manager/distributed-data-manager.ts';
 import type { ChangePage, TrackingPosition } from '../model/change.ts';
 import { PatchwireError } from '../model/errors.ts';
 import type { TrackedTable } from '../model/table.ts';
-import { maxVersion, type Version } from '../model/version.ts';
-import { checkSource, readAgainFrom, resetTarget } from './position.ts';
+import type { Version } from '../model/version.ts';
+import type { ErrorCode } from '../model/error-catalogue.ts';
+import type { LostHistory } from './lost-history.ts';
+import { checkSource, isReplaced, readAgainFrom } from './position.ts';
+import { resetTo } from './resets.ts';
+import { Resyncs } from './resyncs.ts';
 import { pauseVerbs } from './pauses.ts';
-import { beginLoad, Load, type LoadOptions } from './load.ts';
+import { beginLoad, type Beginning, Load, type LoadOptions } from './load.ts';
 import type { Ladder } from './polling.ts';
 import type { RequestDesk, VerbHandler } from './requests.ts';
 import { Patrol } from './repair.ts';
 import { type RowCountWatch, sweepIsDue } from './row-counts.ts';
-import { Sweep } from './sweep.ts';
+import { GuardedSweep } from './sweep-guard.ts';
 
 export interface LaneOptions extends LoadOptions {
   readonly ladder: Ladder;
   readonly desk: RequestDesk;
   /** Of the section, not of this lane: a verdict outlives it. */
   readonly rowCounts: RowCountWatch;
+  /** Of the section too: what is lost, and what is done about it. */
+  readonly lost: LostHistory;
   /** End when the section is live and a round found nothing more. */
   readonly once: boolean;
   /** Pause between the pages of the patrol (C8). */
@@ -38,7 +44,8 @@ export type LaneEnd =
 
 /**
  * Runs the lane of a section whose lead is held, from where `meta` says that it stands, until the signal fires. Forgets `table` in the end.
- * @throws the signal's reason; PW-S213, PW-S220 when the data is of another source or projection; PW-S211 when rows are missing (R6); whatever tracker and manager throw
+ * @throws the signal's reason; PW-S211 to PW-S213 and PW-S220 when history is lost, or the data is of another source or projection: by `lost` the
+ * next lane mends that, or stops for it; whatever tracker and manager throw
  */
 export async function runLane(options: LaneOptions, table: TrackedTable, meta: SectionMeta): Promise<LaneEnd> {
   const lane = new Lane(options, table, meta);
@@ -49,14 +56,18 @@ export async function runLane(options: LaneOptions, table: TrackedTable, meta: S
   }
 }
 
-/** Modes: loading (a Load under way, everything stored without messages) and live (everything published, perhaps with a Sweep under way). */
+/**
+ * Modes: loading (a Load under way, everything stored without messages), resyncing (a Load under way, what differs is published) and live (everything
+ * published, perhaps with a sweep under way).
+ */
 class Lane {
   readonly #options: LaneOptions;
   readonly #verbs: ReadonlyMap<string, VerbHandler>;
   #table: TrackedTable;
   #meta: SectionMeta;
   #load: Load | null = null;
-  #sweep: Sweep | null = null;
+  #sweep: GuardedSweep | null = null;
+  readonly #resyncs: Resyncs;
   #patrol: Patrol | null = null;
   #pages: AsyncIterator<ChangePage> | null = null;
   #ahead: Promise<IteratorResult<ChangePage>> | null = null;
@@ -69,7 +80,18 @@ class Lane {
     this.#options = options;
     this.#table = table;
     this.#meta = meta;
+    this.#resyncs = new Resyncs({
+      ...options,
+      meta: () => this.#meta,
+      table: () => this.#table,
+      limits: options.load ?? {},
+      running: () => this.#load,
+      sweep: () => this.#sweep,
+      prepare: () => this.#prepareResync(),
+      begin: (reason, guarded) => this.#readAnew(reason, 'asked', guarded),
+    });
     this.#verbs = new Map<string, VerbHandler>([
+      ['resync', (request) => this.#resyncs.take(request)],
       ['poll', (request) => this.#poll(request)],
       ['reset', (request) => this.#reset(request)],
       ['set', ({ args }) => this.#resetTo(args['to'] ?? '', args['skipChanges'] === 'true')],
@@ -104,8 +126,10 @@ class Lane {
         onHealthy();
       }
       await this.#compareRowCount(page);
-      const idle = this.#load === null && this.#sweep === null && !page.full && written === 0 && !desk.due;
-      const held = this.#load !== null && this.#meta.paused !== null && !page.full;
+      await this.#resyncs.tell();
+      const waits = (this.#load ?? this.#sweep)?.held !== null;
+      const idle = this.#load === null && (this.#sweep === null || waits) && !page.full && written === 0 && !desk.due;
+      const held = this.#load !== null && (this.#meta.paused !== null || waits) && !page.full;
       if (once && (idle || held)) {
         return { kind: 'caughtUp' };
       }
@@ -115,6 +139,7 @@ class Lane {
   /** Ends the reading and lets go of the table. */
   async close(): Promise<void> {
     await this.#stopReading();
+    this.#resyncs.giveBack();
     this.#options.tracker.forget(this.#table);
   }
 
@@ -131,19 +156,28 @@ class Lane {
     if (this.#pages !== null) {
       return;
     }
-    const { observer, rowCounts, delivery, logger, initial = 'full' } = this.#options;
+    const { observer, lost, delivery, logger, initial = 'full' } = this.#options;
     if (this.#meta.pending) {
       throw new PatchwireError('PW-M307', 'A script of this section stopped half-way.');
     }
     if (this.#meta.source === null) {
-      await this.#beginLoad(false, 'first load');
+      await this.#beginLoad({ kind: 'load', newEpoch: false, reason: 'first load', guarded: false });
       return;
     }
-    checkSource(this.#meta.source, this.#table);
-    rowCounts.check(this.#meta.epoch);
+    const loss = this.#loss();
+    if (loss !== null) {
+      if (lost.remedy(loss) === null) {
+        throw loss;
+      }
+      if (lost.error === null) {
+        lost.note(loss);
+      }
+      await this.#readAnew(`lost history: ${loss.code}`, loss.code, true);
+      return;
+    }
     const followed = this.#meta.incomplete?.reason === 'initial';
     if (followed && initial === 'full') {
-      await this.#beginLoad(true, 'initial is full now');
+      await this.#beginLoad({ kind: 'load', newEpoch: true, reason: 'initial is full now', guarded: true });
       return;
     }
     if (!followed && initial === 'none') {
@@ -151,31 +185,105 @@ class Lane {
     }
     if (this.#meta.state === 'live') {
       observer.phase('live');
+      if (this.#meta.cursor?.phase === 'sweep') {
+        this.#sweep ??= this.#guardedSweep(this.#meta.cursor);
+      }
       this.#follow(readAgainFrom(delivery.position));
     } else if (this.#meta.cursor === null) {
-      await this.#beginLoad(true, 'load without a cursor');
+      await this.#beginLoad({ kind: 'load', newEpoch: true, reason: 'load without a cursor', guarded: true });
     } else {
-      observer.phase('loading');
+      observer.phase(this.#meta.state);
       // A load that is under way (a request that stopped the reading came to nothing) is further than `meta` says.
-      this.#load ??= new Load(this.#options, this.#table, this.#meta.cursor);
+      this.#load ??= this.#loadFrom(this.#meta.cursor);
       this.#follow(readAgainFrom(delivery.position));
     }
   }
 
-  async #beginLoad(newEpoch: boolean, reason: string): Promise<void> {
+  /** What is lost of the section, or what of its source differs; null: nothing. */
+  #loss(): PatchwireError | null {
+    const { lost, rowCounts } = this.#options;
+    if (lost.error !== null || this.#meta.source === null) {
+      return lost.error;
+    }
+    try {
+      checkSource(this.#meta.source, this.#table);
+      rowCounts.check(this.#meta.epoch);
+      return null;
+    } catch (error) {
+      return error as PatchwireError;
+    }
+  }
+
+  /** Goes on with what the section needs before an operator's resync is taken; where only that mends it, with nothing. */
+  async #prepareResync(): Promise<void> {
+    const loss = this.#loss();
+    if (loss === null || this.#options.lost.remedy(loss) !== null) {
+      await this.#begin();
+    }
+  }
+
+  /** Reads the section anew: by patches under its epoch where its documents are of this source, else as a replacement (L3, L5). */
+  async #readAnew(reason: string, why: ErrorCode | 'asked', guarded: boolean): Promise<void> {
+    const { lost, delivery, observer, initial = 'full' } = this.#options;
+    const { state, source, incomplete } = this.#meta;
+    // A section that was loaded once goes on as a whole, whatever `initial` says now.
+    const followed = incomplete?.reason === 'initial';
+    const known = lost.error !== null && lost.remedy(lost.error) === 'replace';
+    const decide = (table: TrackedTable): Beginning => {
+      const replaces = known || followed || state === 'loading' || source === null || isReplaced(source, delivery.position.high, table);
+      return { kind: replaces ? 'load' : 'resync', newEpoch: replaces, reason, guarded };
+    };
+    const { kind } = await this.#beginLoad(decide, followed ? initial : 'full');
+    observer.resync({ reason: why, how: kind === 'resync' ? 'resync' : 'replace' });
+  }
+
+  async #beginLoad(how: Beginning | ((table: TrackedTable) => Beginning), initial = this.#options.initial ?? 'full'): Promise<Beginning> {
+    const { observer, lost, rowCounts, delivery } = this.#options;
     await this.#stopReading();
-    const { table, meta } = await beginLoad(this.#options, { newEpoch, reason });
+    const decide = typeof how === 'function' ? how : () => how;
+    const { table, meta, beginning } = await beginLoad({ ...this.#options, initial }, decide);
     this.#options.tracker.forget(this.#table);
     this.#table = table;
     if (meta.cursor === null) {
       throw new PatchwireError('PW-I901', 'The transition to loading stored no cursor.');
     }
-    this.#options.observer.phase('loading');
+    lost.mended();
+    rowCounts.mended();
+    observer.sweepHeld(null);
+    observer.phase(meta.state);
     this.#changed(meta);
     this.#sweep = null;
     this.#patrol = null;
-    this.#load = new Load(this.#options, table, meta.cursor);
+    this.#load = this.#loadFrom(meta.cursor);
     this.#follow(readAgainFrom(meta));
+    if (beginning.kind === 'resync') {
+      await delivery.heartbeat();
+    }
+    return beginning;
+  }
+
+  #loadFrom(cursor: LoadCursor): Load {
+    const replaced = (meta: SectionMeta): void => {
+      this.#changed(meta);
+      this.#options.observer.phase('loading');
+    };
+    const mode = this.#meta.state === 'loading' ? 'store' : 'publish';
+    return new Load({ ...this.#options, mode, keep: (kept) => this.#keep(kept), replaced }, this.#table, cursor);
+  }
+
+  #guardedSweep(cursor: LoadCursor): GuardedSweep {
+    const keep = (kept: LoadCursor): Promise<void> => this.#keep(kept);
+    return new GuardedSweep({ ...this.#options, table: this.#table, cursor, mode: () => 'publish', keep });
+  }
+
+  /** Stores a cursor by itself, and tells of it at once: a sweep that waits, or does so no more. */
+  async #keep(cursor: LoadCursor | null): Promise<void> {
+    const { delivery, clock, signal } = this.#options;
+    const sameKey = (): Promise<boolean> => Promise.resolve(false);
+    const to = delivery.position.high;
+    await delivery.deliver({ rows: [], to, readAtMs: clock.now(), mode: 'store', advance: { cursor }, sameKey, signal });
+    this.#changed({ ...this.#meta, cursor });
+    await delivery.heartbeat();
   }
 
   /** The meta after a transition. */
@@ -203,16 +311,23 @@ class Lane {
       await this.#load?.step();
     }
     if (this.#sweep !== null && (await this.#sweep.step())) {
-      this.#options.rowCounts.swept(this.#sweep.removed);
-      this.#options.logger.info({ removed: this.#sweep.removed }, 'sweep ended');
+      const { removed } = this.#sweep;
+      this.#options.rowCounts.swept(removed);
+      this.#options.logger.info({ removed }, 'sweep ended');
       this.#sweep = null;
+      if (this.#meta.cursor !== null) {
+        await this.#keep(null);
+      }
+      await this.#resyncs.ended(`Swept: ${removed} documents whose rows are gone were removed.`);
     }
-    if (this.#load === null && this.#sweep === null) {
+    await this.#resyncs.step();
+    const sweeps = this.#sweep !== null && this.#sweep.held === null;
+    if (this.#load === null && !sweeps) {
       await this.#patrolling().step();
     }
     // A sweep wants its next page at once, and so does a load that is neither held nor slowed down.
-    const hurries = this.#sweep !== null || (this.#load === null && this.#patrolling().hurried);
-    ladder.want(hurries ? Number.NEGATIVE_INFINITY : this.#load === null || held ? null : this.#load.dueAt);
+    const hurries = sweeps || this.#resyncs.due || (this.#load === null && this.#patrolling().hurried);
+    ladder.want(hurries ? Number.NEGATIVE_INFINITY : held ? null : ((this.#load ?? this.#sweep)?.dueAt ?? null));
   }
 
   #patrolling(): Patrol {
@@ -233,7 +348,7 @@ class Lane {
     const page = result.value;
     const { read, rows, full, to, readAtMs } = page;
     observer.polled({ read, rows: rows.length, full, durationMs: clock.now() - ladder.resumedAtMs, to, readAtMs });
-    if (full && this.#load === null && this.#sweep === null && !desk.due) {
+    if (full && this.#load === null && this.#sweep === null && !this.#resyncs.due && !desk.due) {
       this.#ahead = this.#pages.next();
       this.#ahead.catch(() => {});
     }
@@ -248,7 +363,7 @@ class Lane {
       rows: page.rows,
       to: page.to,
       readAtMs: page.readAtMs,
-      mode: loading && this.#meta.state === 'loading' ? 'store' : 'publish',
+      mode: this.#load?.mode ?? 'publish',
       // While loading nothing is claimed: upTo comes with `live` (L3).
       advance: {
         ...page.position,
@@ -267,13 +382,14 @@ class Lane {
 
   async #goLive(page: ChangePage): Promise<void> {
     const { delivery, observer, logger, clock, ladder } = this.#options;
-    const { rows, startedAtMs } = this.#load?.progress ?? { rows: 0, startedAtMs: clock.now() };
+    const { rows, startedAtMs, changed, removed } = this.#load?.progress ?? { rows: 0, startedAtMs: clock.now(), changed: 0, removed: 0 };
+    const resynced = this.#meta.state === 'resyncing';
     const upTo = this.#proved ?? delivery.position.confirmed;
     const whole = this.#meta.incomplete === null;
     const meta = await delivery.transition({
       state: 'live',
       newEpoch: false,
-      reset: this.#meta.state === 'resyncing' ? null : { phase: 'end', reason: whole ? 'load ended' : 'followed from now on' },
+      reset: resynced ? null : { phase: 'end', reason: whole ? 'load ended' : 'followed from now on' },
       advance: { ...delivery.position, ...(whole ? { upTo } : {}), cursor: null, sourceReadAtMs: page.readAtMs },
     });
     this.#load = null;
@@ -285,7 +401,13 @@ class Lane {
       logger.info({ fromVersion: this.#meta.incomplete?.since.toString() }, 'live: rows are published as they change, upTo is not claimed');
       return;
     }
-    logger.info({ rows, documents: this.#meta.count, upTo: upTo.toString(), durationMs: clock.now() - startedAtMs }, 'load ended: live');
+    const facts = { rows, ...(resynced ? { changed, removed } : {}), documents: this.#meta.count, upTo: upTo.toString() };
+    logger.info({ ...facts, durationMs: clock.now() - startedAtMs }, resynced ? 'resync ended: live' : 'load ended: live');
+    if (resynced) {
+      await delivery.heartbeat();
+    }
+    const how = resynced ? `${changed ?? 0} documents corrected, ${removed} removed` : 'written anew under a new epoch';
+    await this.#resyncs.ended(`Resynced: ${rows} rows read, ${how}; live up to version ${upTo}.`);
   }
 
   /** R6: TRUNCATE and the like move no counter; the number of rows tells. */
@@ -296,7 +418,8 @@ class Lane {
     if (comparable && (await sweepIsDue({ ...this.#options, incomplete }, this.#table, page))) {
       observer.error('PW-S223');
       logger.warn({ code: 'PW-S223', tableRows: page.tableRows, documents: delivery.count }, 'row count differs: sweep begins');
-      this.#sweep = new Sweep({ ...this.#options, table: this.#table, mode: 'publish' });
+      const startedAtMs = this.#options.clock.now();
+      this.#sweep = this.#guardedSweep({ phase: 'sweep', after: null, rows: 0, estimate: null, startedAtMs, guarded: true });
     }
   }
 
@@ -314,7 +437,8 @@ class Lane {
   async #reset(request: OperatorRequest): Promise<string> {
     const text = request.args['to'];
     if (text === undefined) {
-      await this.#beginLoad(true, `checkpoint reset by ${request.who}`);
+      // Whoever resets has confirmed what its sweep removes.
+      await this.#beginLoad({ kind: 'load', newEpoch: true, reason: `checkpoint reset by ${request.who}`, guarded: false });
       const what = this.#meta.incomplete === null ? 'Loading anew' : 'Nothing is loaded (initial: none); following';
       return `${what} from version ${this.#meta.checkpoint}, under the new epoch ${this.#meta.epoch}.`;
     }
@@ -322,38 +446,18 @@ class Lane {
   }
 
   async #resetTo(text: string, skipChanges: boolean): Promise<string> {
-    const { tracker, delivery, logger, signal } = this.#options;
     await this.#begin();
-    const before = delivery.position.checkpoint;
-    const probe = await tracker.probe({ catalog: true, signal });
-    await this.#stopReading();
-    let target: ReturnType<typeof resetTarget>;
-    try {
-      target = resetTarget(text, delivery.position, this.#table, probe, skipChanges);
-      if (target.skips && this.#meta.state !== 'live') {
-        throw new PatchwireError('PW-C109', 'The section is loading, and the load needs the changes since it began.');
-      }
-    } finally {
-      // Where reading is by now, not where it was when the lead was taken.
-      this.#follow(readAgainFrom(delivery.position));
-    }
-    const { checkpoint, confirmed, skips } = target;
-    const { incomplete } = this.#meta;
-    const meta = await delivery.transition({
-      state: this.#meta.state,
-      newEpoch: false,
-      reset: null,
-      advance: { checkpoint, confirmed, high: maxVersion(delivery.position.high, checkpoint) },
-      ...(skips ? { incomplete: { reason: incomplete?.reason ?? 'skipped', since: checkpoint } } : {}),
-    });
-    this.#changed(meta);
-    // A load goes on from its own cursor: only the windows begin again.
-    this.#follow(readAgainFrom(meta));
-    if (!skips) {
-      return `Reading again from version ${checkpoint}.`;
-    }
-    logger.warn({ checkpoint: checkpoint.toString(), before: before.toString() }, 'changes were skipped: upTo is not claimed any more');
-    await delivery.heartbeat();
-    return `Reading from version ${checkpoint}; the changes since ${before} were skipped. upTo is not claimed until the table is loaded anew.`;
+    return await resetTo(
+      {
+        ...this.#options,
+        table: this.#table,
+        meta: () => this.#meta,
+        changed: (meta) => this.#changed(meta),
+        stopReading: () => this.#stopReading(),
+        follow: (from) => this.#follow(from),
+      },
+      text,
+      skipChanges,
+    );
   }
 }

@@ -1,10 +1,12 @@
 /**
- * The first load and the replacement of a section (L3): every row written without messages, page by page by primary key, then the sweep. Each
- * page's cursor is stored by the script that stores its rows, so a kill resumes it. Windows between its pages are the lane's.
+ * The first load, the replacement and the resync of a section (L3): every row read page by page by primary key, then the sweep. A load writes all
+ * of them without messages; a resync publishes those that differ as ordinary patches, and becomes a replacement when too many do. Each page's
+ * cursor is stored by the script that stores its rows, so a kill resumes it. Windows between its pages are the lane's.
  */
 import type { Clock } from '../lib/clock.ts';
-import type { DistributedDataManager, LoadCursor, SectionMeta } from '../manager/distributed-data-manager.ts';
+import type { DistributedDataManager, HeldSweep, LoadCursor, SectionMeta } from '../manager/distributed-data-manager.ts';
 import type { TableSelection, TrackedTable } from '../model/table.ts';
+import { maxVersion } from '../model/version.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
@@ -13,6 +15,7 @@ import { type LoadLimits, LoadPace, progressOf } from './load-pace.ts';
 import { demandRoom } from './load-room.ts';
 import { DocumentCheck } from './repair.ts';
 import { Sweep } from './sweep.ts';
+import { GuardedSweep } from './sweep-guard.ts';
 
 export interface LoadOptions {
   readonly section: string;
@@ -28,33 +31,45 @@ export interface LoadOptions {
   /** none: what is there is cleared, and rows are published as they change from now on. Default full. */
   readonly initial?: 'full' | 'none';
   readonly load?: LoadLimits;
+  /** The greatest share of the documents that a sweep removes by itself. */
+  readonly sweepShare?: number;
   readonly signal: AbortSignal;
 }
 
+/** How a section is read anew. */
+export interface Beginning {
+  /** load: all is written, subscribers wait and load. resync: what differs is published, under the epoch that there is. */
+  readonly kind: 'load' | 'resync';
+  /** Of a load. */
+  readonly newEpoch: boolean;
+  readonly reason: string;
+  /** patchwire began it by itself: its sweep counts first. */
+  readonly guarded: boolean;
+}
+
 /**
- * Stores that a load has begun: state, cursor, source identity, and a version that was current `confirmMs` before the first page as checkpoint
- * and `confirmed`. With `initial: none` no row will be loaded, and upTo is not claimed until one day they are.
+ * Stores that a load or a resync has begun: state, cursor, source identity, and a version that was current `confirmMs` before the first page as
+ * checkpoint and `confirmed`. With `initial: none` no row will be loaded, and upTo is not claimed until one day they are.
+ * @param decide which of the two, by the identity that the table has now (L3)
  * @returns the table as it is now, whose identity the section now has, and the meta
  * @throws PW-M318 before anything is stored, when Redis has no room for the table; what tracker and manager throw
  */
 export async function beginLoad(
   options: LoadOptions,
-  { newEpoch, reason }: { readonly newEpoch: boolean; readonly reason: string },
-): Promise<{ readonly table: TrackedTable; readonly meta: SectionMeta }> {
+  decide: (table: TrackedTable) => Beginning,
+): Promise<{ readonly table: TrackedTable; readonly meta: SectionMeta; readonly beginning: Beginning }> {
   const table = await options.tracker.describe(options.selection, { signal: options.signal });
   try {
-    return { table, meta: await store(options, table, { newEpoch, reason }) };
+    const beginning = decide(table);
+    return { table, meta: await store(options, table, beginning), beginning };
   } catch (error) {
     options.tracker.forget(table);
     throw error;
   }
 }
 
-async function store(
-  options: LoadOptions,
-  table: TrackedTable,
-  { newEpoch, reason }: { readonly newEpoch: boolean; readonly reason: string },
-): Promise<SectionMeta> {
+async function store(options: LoadOptions, table: TrackedTable, beginning: Beginning): Promise<SectionMeta> {
+  const { kind, newEpoch, reason, guarded } = beginning;
   const { tracker, delivery, clock, logger, confirmMs, initial = 'full', load = {}, signal } = options;
   const { version } = table;
   const probe = await tracker.probe({ catalog: true, signal });
@@ -70,41 +85,61 @@ async function store(
     estimate: initial === 'full' ? rowsNow : null,
     startedAtMs: clock.now(),
     activeMs: 0,
+    ...(kind === 'resync' ? { documents: delivery.count, changed: 0 } : {}),
+    ...(guarded ? { guarded } : {}),
   };
+  const { high } = delivery.position;
   const meta = await delivery.transition({
-    state: 'loading',
-    newEpoch,
-    reset: { phase: 'begin', reason },
-    advance: { checkpoint: version, confirmed: version, high: version, cursor },
+    ...(kind === 'load'
+      ? { state: 'loading', newEpoch, reset: { phase: 'begin', reason } }
+      : { state: 'resyncing', newEpoch: false, reset: null }),
+    advance: { checkpoint: version, confirmed: version, high: kind === 'load' ? version : maxVersion(high, version), cursor },
     source: table.identity,
     incomplete: initial === 'full' ? null : { reason: 'initial', since: version },
   });
   const { estimate } = cursor;
   const fields = { table: table.fullName, fromVersion: version.toString(), estimate, epoch: meta.epoch, reason };
-  logger.info(fields, initial === 'full' ? 'load begins' : 'followed from now on: nothing is loaded');
+  const begins = kind === 'resync' ? 'resync begins' : 'load begins';
+  logger.info(fields, initial === 'full' ? begins : 'followed from now on: nothing is loaded');
   return meta;
 }
 
 const LOG_INTERVAL_MS = 10_000;
+
+/** A resync that has looked at this share of the documents, and at so many rows, judges the rest by them. */
+const SAMPLE_SHARE = 0.25;
+const SAMPLE_ROWS = 1000;
+
+export interface LoadRun extends LoadOptions {
+  /** store: nothing is published (loading); publish: what differs is (resyncing). */
+  readonly mode: 'store' | 'publish';
+  /** Stores a cursor by itself, and tells of it at once. */
+  readonly keep: (cursor: LoadCursor) => Promise<void>;
+  /** Told of the meta after a resync became a replacement. */
+  readonly replaced: (meta: SectionMeta) => void;
+}
 
 /**
  * Phases: load (pages by key), then sweep; or clear (of a section that is only followed). Then window: all is read, the first window that is not
  * full makes the section live. They only go forward.
  */
 export class Load {
-  readonly #options: LoadOptions;
+  readonly #options: LoadRun;
   readonly #table: TrackedTable;
   readonly #pace: LoadPace;
+  #mode: LoadRun['mode'];
   #cursor: LoadCursor;
   /** When the page before ended; null: none was, or the load was held. */
   #markedAt: number | null = null;
-  #sweep: Sweep | null = null;
+  #sweep: GuardedSweep | null = null;
+  #removed = 0;
   #check: DocumentCheck | null = null;
   #loggedAtMs: number;
 
   /** Goes on from a stored cursor. A sweep begins anew. */
-  constructor(options: LoadOptions, table: TrackedTable, cursor: LoadCursor) {
+  constructor(options: LoadRun, table: TrackedTable, cursor: LoadCursor) {
     this.#options = options;
+    this.#mode = options.mode;
     this.#table = table;
     this.#cursor = cursor;
     this.#pace = new LoadPace(options.load ?? {});
@@ -117,7 +152,28 @@ export class Load {
 
   /** When its next step is due, in monotonic ms. */
   get dueAt(): number {
-    return this.#cursor.phase === 'load' ? this.#pace.dueAt : Number.NEGATIVE_INFINITY;
+    return this.#cursor.phase === 'load' ? this.#pace.dueAt : (this.#sweep?.dueAt ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** How its pages, and the windows between them, are delivered. */
+  get mode(): LoadRun['mode'] {
+    return this.#mode;
+  }
+
+  /** What its sweep waits for; null: it does not wait. */
+  get held(): HeldSweep | null {
+    return this.#sweep?.held ?? null;
+  }
+
+  /** An operator confirms what its sweep will remove, whether that is known yet or not. */
+  async confirm(): Promise<void> {
+    if (this.#sweep !== null) {
+      await this.#sweep.confirm();
+      this.#cursor = { ...this.#cursor, guarded: false, held: null };
+    } else if (this.#cursor.guarded === true) {
+      this.#cursor = { ...this.#cursor, guarded: false };
+      await this.#options.keep(this.#cursor);
+    }
   }
 
   /** It is paused: the time until its next page does not count. */
@@ -125,9 +181,9 @@ export class Load {
     this.#markedAt = null;
   }
 
-  /** Rows written by its pages, and when it began. */
-  get progress(): { readonly rows: number; readonly startedAtMs: number } {
-    return this.#cursor;
+  /** Rows read by its pages, when it began, how many of them differed (of a resync), and how many documents its sweep removed. */
+  get progress(): Pick<LoadCursor, 'phase' | 'rows' | 'estimate' | 'startedAtMs' | 'changed'> & { readonly removed: number } {
+    return { ...this.#cursor, removed: this.#sweep?.removed ?? this.#removed };
   }
 
   /** One page of the load or of the sweep, delivered, or all that is cleared; nothing while none is due, and once the phase is `window`. */
@@ -157,6 +213,7 @@ export class Load {
     const limit = pageRows === undefined ? {} : { rows: pageRows };
     const page = await tracker.readLoadPage(this.#table, { after: this.#cursor.after, ...limit, signal });
     const until = Math.max(clock.monotonic(), page.end ? beganAt : this.#pace.until(page.rows.length, beganAt));
+    const publishing = this.#mode === 'publish';
     const cursor: LoadCursor = {
       ...this.#cursor,
       phase: page.end ? 'sweep' : 'load',
@@ -164,16 +221,20 @@ export class Load {
       rows: this.#cursor.rows + page.rows.length,
       activeMs: Math.round((this.#cursor.activeMs ?? 0) + until - (this.#markedAt ?? beganAt)),
     };
-    await delivery.deliver({
+    const { written } = await delivery.deliver({
       rows: page.rows,
       to: page.to,
       readAtMs: clock.now(),
-      mode: 'store',
+      mode: this.#mode,
       advance: { cursor },
       sameKey: (a, b) => tracker.sameKey(this.#table, a, b, { signal }),
       signal,
     });
-    this.#cursor = cursor;
+    // What it counts is stored by the page after it: a kill makes it count a page less.
+    this.#cursor = publishing ? { ...cursor, changed: (cursor.changed ?? 0) + written } : cursor;
+    if (publishing && tooMuchDiffers(this.#cursor)) {
+      await this.#replace(this.#cursor.changed ?? 0);
+    }
     const endedAt = clock.monotonic();
     this.#markedAt = Math.max(until, endedAt);
     this.#pace.read(page.rows.length, beganAt, endedAt);
@@ -184,7 +245,7 @@ export class Load {
   async #clear(): Promise<void> {
     const { delivery, clock, signal } = this.#options;
     const clearing = new Sweep({ ...this.#options, table: this.#table, mode: 'store', keeps: 'nothing' });
-    while (!(await clearing.step())) {
+    while ((await clearing.step()) !== 'end') {
       signal.throwIfAborted();
     }
     const cursor: LoadCursor = { ...this.#cursor, phase: 'window' };
@@ -195,10 +256,46 @@ export class Load {
   }
 
   async #sweepPage(): Promise<void> {
-    this.#sweep ??= new Sweep({ ...this.#options, table: this.#table, mode: 'store' });
+    const cursor = this.#cursor;
+    this.#sweep ??= new GuardedSweep({
+      ...this.#options,
+      table: this.#table,
+      cursor,
+      mode: () => this.#mode,
+      keep: async (kept) => {
+        this.#cursor = kept;
+        await this.#options.keep(kept);
+      },
+      onCounted: async (missing) => {
+        const { changed = 0, documents = 0 } = this.#cursor;
+        if (this.#mode === 'publish' && 2 * (changed + missing) > documents) {
+          await this.#replace(changed + missing);
+        }
+      },
+    });
     if (await this.#sweep.step()) {
+      this.#removed = this.#sweep.removed;
       this.#cursor = { ...this.#cursor, phase: 'window' };
     }
+  }
+
+  /** More than half of the documents differ: patches would be more than the documents. The cursor stays, what is left is written anew. */
+  async #replace(differing: number): Promise<void> {
+    const { delivery, logger, observer, replaced } = this.#options;
+    const { documents = 0, rows } = this.#cursor;
+    observer.error('PW-S232');
+    const fields = { code: 'PW-S232', differing, looked: rows, documents };
+    logger.warn(fields, 'too many documents differ: the resync goes on as a replacement under a new epoch');
+    const { documents: _, changed: __, ...cursor } = this.#cursor;
+    this.#cursor = cursor;
+    const meta = await delivery.transition({
+      state: 'loading',
+      newEpoch: true,
+      reset: { phase: 'begin', reason: `resync: ${differing} of ${documents} documents differ` },
+      advance: { cursor },
+    });
+    this.#mode = 'store';
+    replaced(meta);
   }
 
   #log(): void {
@@ -210,4 +307,9 @@ export class Load {
       logger.info({ phase, rows, estimate, ...progressOf(this.#cursor), removed: this.#sweep?.removed ?? 0 }, 'load goes on');
     }
   }
+}
+
+/** Whether more than half of the documents differ, or will as far as a sample tells. */
+function tooMuchDiffers({ changed = 0, documents = 0, rows }: LoadCursor): boolean {
+  return 2 * changed > documents || (rows >= Math.max(SAMPLE_ROWS, SAMPLE_SHARE * documents) && 2 * changed > rows);
 }

@@ -15,12 +15,19 @@ export function readAgainFrom({ confirmed, high }: Pick<SectionMeta, 'confirmed'
 }
 
 /**
- * Refuses a table that is not the one that the section's data came from, or that is projected otherwise (L5).
- * @throws PW-S213, PW-S220
+ * Refuses a table that is not the one that the section's data came from, whose history began anew, or that is projected otherwise (L5).
+ * @throws PW-S213, PW-S211, PW-S220
  */
 export function checkSource(stored: SourceIdentity, table: TrackedTable): void {
   const { identity, fullName } = table;
   const differing = PROVING.filter((field) => stored[field] !== identity[field]);
+  if (differing.join() === 'beginVersion' && BigInt(identity.beginVersion) > BigInt(stored.beginVersion)) {
+    throw new PatchwireError(
+      'PW-S211',
+      `The history of ${fullName} was cut at version ${identity.beginVersion}: TRUNCATE, or tracking was switched off and on.`,
+      { details: { table: fullName, beginVersion: { stored: stored.beginVersion, found: identity.beginVersion } } },
+    );
+  }
   if (differing.length > 0) {
     const details = Object.fromEntries(differing.map((field) => [field, { stored: stored[field], found: identity[field] }]));
     throw new PatchwireError('PW-S213', `${fullName} is not the table that the data came from: ${differing.join(', ')} differs.`, {
@@ -32,6 +39,19 @@ export function checkSource(stored: SourceIdentity, table: TrackedTable): void {
       details: { stored: stored.fingerprint, found: identity.fingerprint },
     });
   }
+}
+
+/**
+ * Whether versions of the table as it is now do not compare with those of the section's data (L5): another table or database, one that was
+ * rewound, or another key. Then patches would not do: what is corrected needs a new epoch.
+ * @param high the greatest version that was written
+ */
+export function isReplaced(stored: SourceIdentity, high: Version, { identity, version }: TrackedTable): boolean {
+  const other = PROVING.some((field) => field !== 'beginVersion' && stored[field] !== identity[field]);
+  const rewound = BigInt(identity.beginVersion) < BigInt(stored.beginVersion) || version < high;
+  // What was stored before keys were kept tells only that nothing of the projection changed.
+  const rekeyed = stored.keyHash === undefined ? stored.fingerprint !== identity.fingerprint : stored.keyHash !== identity.keyHash;
+  return other || rewound || rekeyed;
 }
 
 /**

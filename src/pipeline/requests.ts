@@ -119,6 +119,15 @@ export class RequestDesk {
     this.#later.push(request);
   }
 
+  /** A request that its handler has taken, and that the lane did not live to answer, is due again. */
+  giveBack(request: OperatorRequest): void {
+    this.#taken.delete(request.id);
+    this.#interrupted.set(request.id, request);
+    if (!this.#due.some(({ id }) => id === request.id)) {
+      this.#due = [...this.#due, request];
+    }
+  }
+
   /** Answers what was kept. */
   async answerLater(message: string): Promise<void> {
     for (let request = this.#later[0]; request !== undefined; request = this.#later[0]) {
@@ -136,6 +145,12 @@ export class RequestDesk {
     }
     this.#later = [];
     this.#due = [];
+  }
+
+  /** Writes progress, which is no line in the log. */
+  async tell({ id, verb }: OperatorRequest, message: string): Promise<void> {
+    const { manager, section, clock } = this.#options;
+    await manager.progress(section, { id, verb, state: 'running', message, atMs: clock.now() });
   }
 
   /** Writes progress or result of a request. */

@@ -1,7 +1,7 @@
 /**
  * The number of rows (R6): what change tracking shows nowhere is told by it. sys.partitions only raises the suspicion, since it counts rows
- * that are not committed; a sweep removes what is gone; what is missing only an exact count can tell, and that stops the section. Reads
- * nothing but counts, removes nothing: the sweep is the lane's.
+ * that are not committed; a sweep removes what is gone; what is missing only an exact count can tell, and that is lost history. Reads nothing
+ * but counts, removes nothing: the sweep is the lane's.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
@@ -73,6 +73,14 @@ export class RowCountWatch {
   lost(epoch: string, error: PatchwireError): PatchwireError {
     this.#verdict = { epoch, error };
     return error;
+  }
+
+  /** The section is read anew: what was suspected is over. */
+  mended(): void {
+    this.#verdict = null;
+    this.#differed = false;
+    this.#swept = false;
+    this.#fresh = false;
   }
 
   /** @throws PW-S211 when the section was found lost under this epoch */

@@ -16,6 +16,7 @@ import { Alarm } from './alarm.ts';
 import { Damage } from './damage.ts';
 import { Delivery, type BatchLimits } from './deliver.ts';
 import { keepBeating } from './heartbeats.ts';
+import { LostHistory } from './lost-history.ts';
 import type { BatchHooks } from './hooks.ts';
 import { runLane, type LaneEnd } from './lane.ts';
 import type { LoadLimits } from './load-pace.ts';
@@ -38,6 +39,10 @@ export interface SectionOptions {
   readonly initial?: 'full' | 'none';
   /** How fast a load may go. */
   readonly load?: LoadLimits;
+  /** What is done where history is lost, or the source was replaced. Default resync. */
+  readonly onLostHistory?: 'resync' | 'stop';
+  /** The greatest share of the documents that a sweep removes by itself. Default 0.2. */
+  readonly sweepShare?: number;
   readonly batch: BatchLimits;
   /** What an embedding program does around each batch. */
   readonly hooks?: BatchHooks | undefined;
@@ -80,6 +85,7 @@ class Section {
   readonly #ladder: Ladder;
   readonly #desk: RequestDesk;
   readonly #rowCounts: RowCountWatch;
+  readonly #lost: LostHistory;
   readonly #recovery: Recovery;
   readonly #damage: Damage;
   readonly #turn: Turn;
@@ -91,6 +97,7 @@ class Section {
     this.#ladder = new Ladder({ ...options.ladder, clock: options.clock, random: options.random });
     this.#desk = new RequestDesk(options);
     this.#rowCounts = new RowCountWatch(options.clock);
+    this.#lost = new LostHistory(options);
     this.#recovery = new Recovery({ ...options, desk: this.#desk });
     this.#damage = new Damage(options);
     this.#turn = new Turn(options);
@@ -254,7 +261,8 @@ class Section {
     const { tracker, selection, logger, once = false } = this.#options;
     for (;;) {
       try {
-        const own = { ladder: this.#ladder, desk: this.#desk, rowCounts: this.#rowCounts, onHealthy: this.#recovery.healthy };
+        const section = { ladder: this.#ladder, desk: this.#desk, rowCounts: this.#rowCounts, lost: this.#lost };
+        const own = { ...section, onHealthy: this.#recovery.healthy };
         const before = await withoutSource({ ...this.#options, ...own, delivery, alarm: this.#recovery.alarm, led, once, signal });
         if (before.kind !== 'read') {
           return before;
@@ -272,12 +280,21 @@ class Section {
       } catch (thrown) {
         signal.throwIfAborted();
         const error = asPatchwireError(thrown);
-        if (error.kind !== 'source' || isFinal(error)) {
+        const mends = this.#lost.note(error);
+        if (!mends && (error.kind !== 'source' || isFinal(error))) {
+          if (led.source !== null && (error.code === 'PW-S204' || error.code === 'PW-S205')) {
+            this.#lost.sawTrackingOff(error);
+          }
           throw thrown;
         }
         await delivery.settle();
         delivery.dropUnsent();
-        await this.#recovery.underLead(error, signal);
+        if (!mends) {
+          await this.#recovery.underLead(error, signal);
+        } else if (this.#lost.tries > 1) {
+          // A remedy that cannot begin is no loop: it waits like any other trouble.
+          await this.#recovery.underLead(new PatchwireError(error.code, error.message, { retry: 'backoff', cause: error }), signal);
+        }
       }
     }
   }

@@ -1,6 +1,6 @@
 /**
  * The sweep (L4): pages through the section's index, asks SQL Server which of these keys still exist, and removes the others. Never by age or
- * version. Also when a sweep is due outside of a load: the row count of a caught-up table differs from the index (R6).
+ * version. Whether it may is sweep-guard.ts; it counts first, removing nothing, or removes no more than it is allowed.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
@@ -28,6 +28,10 @@ export interface SweepOptions {
   readonly mode: 'publish' | 'store';
   /** nothing: every entry goes, nobody is asked. Default: what exists. */
   readonly keeps?: 'nothing';
+  /** Removes nothing: only counts. */
+  readonly counts?: boolean;
+  /** The most that it removes. */
+  readonly most?: number;
   readonly signal: AbortSignal;
 }
 
@@ -47,32 +51,44 @@ export class Sweep {
     return this.#removed;
   }
 
-  /** One page of the index. @returns whether it was the last */
-  async step(): Promise<boolean> {
-    const { section, table, tracker, manager, delivery, clock, observer, mode, keeps, signal } = this.#options;
+  /** One page of the index. @returns end: it was the last; over: it would have removed more than it may, and removed nothing of this page */
+  async step(): Promise<'more' | 'end' | 'over'> {
+    const { section, manager, delivery, clock, observer, mode, counts = false, most = Number.POSITIVE_INFINITY } = this.#options;
     // Scanned versions are exact bases only when nothing is in flight.
     await delivery.settle();
     const { cursor, entries } = await manager.scan(section, this.#cursor, PAGE_ENTRIES);
     // HSCAN may return an entry twice.
     const page = [...new Map(entries.map((entry) => [entry.identity, entry])).values()];
     if (page.length > 0) {
-      // The version before the look, as for every read (R1): what is gone was gone as of it.
-      const to = keeps === 'nothing' ? delivery.position.high : (await tracker.probe({ catalog: false, signal })).version;
-      const keys = page.map(({ dataKey }) => dataKey);
-      const exists = keeps === 'nothing' ? keys.map(() => false) : await tracker.existing(table, keys, { signal });
-      const writes = page
-        .filter((_, i) => exists[i] === false)
-        .map(({ identity, dataKey, version }) => {
+      const { to, gone } = await this.#goneOf(page);
+      if (this.#removed + gone.length > most) {
+        return 'over';
+      }
+      if (!counts) {
+        const writes = gone.map(({ identity, dataKey, version }) => {
           const asOf = maxVersion(to, parseVersion(version));
           const base = { version, dataKey, document: null };
           return removal(identity, base, formatVersion(asOf), { changeVersion: asOf }, mode);
         });
-      await delivery.remove(writes, { to, readAtMs: clock.now(), mode, advance: {} });
-      this.#removed += writes.length;
+        await delivery.remove(writes, { to, readAtMs: clock.now(), mode, advance: {} });
+      }
+      this.#removed += gone.length;
     }
     this.#looked += page.length;
     this.#cursor = cursor;
     observer.loadProgress({ phase: 'sweep', rows: this.#looked, estimate: delivery.count, ...NO_PACE });
-    return cursor === '0';
+    return cursor === '0' ? 'end' : 'more';
+  }
+
+  /** Which of the entries have no row, and as of which version: the one before the look, as for every read (R1). */
+  async #goneOf<T extends { readonly dataKey: string }>(page: readonly T[]): Promise<{ readonly to: bigint; readonly gone: readonly T[] }> {
+    const { table, tracker, delivery, keeps, signal } = this.#options;
+    if (keeps === 'nothing') {
+      return { to: delivery.position.high, gone: page };
+    }
+    const { version } = await tracker.probe({ catalog: false, signal });
+    const keys = page.map(({ dataKey }) => dataKey);
+    const exists = await tracker.existing(table, keys, { signal });
+    return { to: version, gone: page.filter((_, i) => exists[i] === false) };
   }
 }

@@ -23,6 +23,8 @@ export interface TableProbe {
   readonly objectId: number | null;
   readonly beginVersion: Version | null;
   readonly minValidVersion: Version | null;
+  /** As TrackedTable.definition. */
+  readonly definition: string | null;
   /** Rows by sys.partitions. */
   readonly rows: number | null;
 }
@@ -40,6 +42,8 @@ export interface WindowPage {
 export interface LoadPageOptions {
   readonly after: string | null;
   readonly rows?: number;
+  /** Only rows that pass this expression, in the grammar of filters, beside the table's own filter. @throws PW-S210 */
+  readonly where?: string;
   readonly signal: AbortSignal;
 }
 
@@ -84,7 +88,7 @@ export interface ChangeTracker extends AsyncDisposable {
   /** One probe round for all described tables; calls that come while one is under way share the next (R6). */
   probe(options: { readonly catalog: boolean; readonly signal: AbortSignal }): Promise<Probe>;
 
-  /** One page of changes with version > `from`, beyond `cursor`, in a transaction of its own (R2), checked (R3). @throws S209, S211 to S217, S221 */
+  /** One page of changes with version > `from`, beyond `cursor`, in a transaction of its own (R2), checked (R3). @throws S209, S211 to S217, S221, S230 */
   readWindow(
     table: TrackedTable,
     options: {
@@ -95,7 +99,10 @@ export interface ChangeTracker extends AsyncDisposable {
     },
   ): Promise<WindowPage>;
 
-  /** The next rows by primary key beyond the data key `after`, in SQL Server's own order; at most `rows`, by default a whole page. */
+  /**
+   * The next rows by primary key beyond the data key `after`, in SQL Server's own order; at most `rows`, by default a whole page. Like every read
+   * of rows it is checked before and after: what was read under another definition than the described one is never returned. @throws S230 then
+   */
   readLoadPage(table: TrackedTable, options: LoadPageOptions): Promise<LoadPage>;
 
   /**

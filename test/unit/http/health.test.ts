@@ -23,6 +23,7 @@ function section(phase: SectionPhase, more: Partial<SectionStatus> = {}): Health
     load: null,
     paused: null,
     incomplete: null,
+    sweepHeld: null,
     totals: {
       windows: 0,
       rowsRead: 0,
@@ -33,6 +34,7 @@ function section(phase: SectionPhase, more: Partial<SectionStatus> = {}): Health
       bytes: 0,
       heartbeats: 0,
       resets: 0,
+      resyncs: 0,
       errors: 0,
     },
     silenceMs: 5000,
