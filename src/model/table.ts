@@ -102,6 +102,8 @@ export interface TrackedTable {
   readonly columns: readonly PublishedColumn[];
   /** The primary key in key order, whether published or not. */
   readonly key: readonly KeyColumn[];
+  /** All columns and the key, published or not, as one value that is only compared: what every read is checked against (R3). */
+  readonly definition: string;
   /** The version that was current when identity was read: identity, version, identity again, equal (L3). */
   readonly version: bigint;
   /** The isolation that reads will use, and what the operator should know of it. */

@@ -12,12 +12,14 @@ export interface TableFacts {
   readonly objectId: number | null;
   readonly beginVersion: Version | null;
   readonly minValidVersion: Version | null;
+  /** How the table is defined, as one value that is only compared; null where it cannot be seen. */
+  readonly definition: string | null;
 }
 
 /**
- * Table and history: object id and begin version are those of the description, and min valid is at most `reach`.
+ * Table and history: object id, begin version and definition are those of the description, and min valid is at most `reach`.
  * @param reach the lowest version that a read will begin from; null: only the identity is checked
- * @throws PatchwireError PW-S211 (history), PW-S213 (another table), PW-S221 (NULL)
+ * @throws PatchwireError PW-S211 (history), PW-S213 (another table), PW-S221 (NULL), PW-S230 (columns or key)
  */
 export function checkTable(table: TrackedTable, facts: TableFacts, reach: Version | null): void {
   const { objectId, beginVersion, minValidVersion } = facts;
@@ -55,6 +57,9 @@ export function checkTable(table: TrackedTable, facts: TableFacts, reach: Versio
       { details },
     );
   }
+  if (facts.definition !== table.definition) {
+    throw definitionChanged(table);
+  }
   if (minValidVersion < 0n || (reach !== null && minValidVersion > reach)) {
     throw new PatchwireError(
       'PW-S211',
@@ -62,6 +67,14 @@ export function checkTable(table: TrackedTable, facts: TableFacts, reach: Versio
       { details },
     );
   }
+}
+
+/** What was read, or would be, is not what the plan of the description means: it has to be described anew. */
+export function definitionChanged(table: TrackedTable, cause?: unknown): PatchwireError {
+  return new PatchwireError('PW-S230', `The definition of ${table.fullName} changed: it is described anew.`, {
+    details: { table: table.fullName },
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 /**

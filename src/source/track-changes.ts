@@ -7,7 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { ChangePage, PageCursor, TrackingPosition } from '../model/change.ts';
 import type { TrackedTable } from '../model/table.ts';
 import { maxVersion, type Version } from '../model/version.ts';
-import type { ChangeTracker, Probe, TrackChangesOptions, WindowPage } from './change-tracker.ts';
+import type { ChangeTracker, Probe, TableProbe, TrackChangesOptions, WindowPage } from './change-tracker.ts';
 import { checkTable, checkVersion } from './checks.ts';
 
 export interface TrackOptions extends TrackChangesOptions {
@@ -109,13 +109,15 @@ export async function* trackChanges(tracker: TrackerReads, options: TrackOptions
   }
 }
 
+const NOTHING: TableProbe = { objectId: null, beginVersion: null, minValidVersion: null, definition: null, rows: null };
+
 /** What a probe round shows of the table: checked before anything is claimed or read (R3, R6). @returns the table's rows, if asked */
 function checkProbe(table: TrackedTable, probe: Probe, position: TrackingPosition): number | null {
   checkVersion(probe.version, position, { table: table.fullName });
   if (probe.tables === null) {
     return null;
   }
-  const facts = probe.tables.get(table.fullName) ?? { objectId: null, beginVersion: null, minValidVersion: null, rows: null };
+  const facts = probe.tables.get(table.fullName) ?? NOTHING;
   checkTable(table, facts, position.confirmed);
   return facts.rows;
 }

@@ -185,6 +185,7 @@ export function changeTrackerSuite(server: () => SqlServerConnection): void {
         objectId: table.identity.objectId,
         beginVersion: BigInt(table.identity.beginVersion),
         minValidVersion: 0n,
+        definition: table.definition,
         rows: 2,
       });
       tracker.forget(table);

@@ -153,13 +153,11 @@ export class ModelServer {
 
 const STATEMENTS: readonly (readonly [RegExp, Statement])[] = [
   [/^SELECT CHANGE_TRACKING_CURRENT_VERSION/, currentVersion],
-  [/^SELECT OBJECT_ID/, checks],
-  [/^SELECT ct\.begin_version/, beginVersion],
+  [/^SELECT o\.n, o\.id AS object_id/, checks],
   [/^SELECT DB_NAME/, databaseRow],
   [/^SELECT s\.name AS schema_name/, () => [{ schema_name: 'dbo', table_name: 'Items' }]],
   [/^SELECT HAS_PERMS_BY_NAME/, ({ options: { database } }) => [{ may_track: database.allowed ? 1 : 0 }]],
   [/^SELECT c\.name, c\.column_id/, columnRows],
-  [/^SELECT SUM\(pt\.rows\)/, ({ options: { database } }) => [{ row_count: String(database.partitionRows) }]],
   [/^SELECT COUNT_BIG/, async (server, session) => [{ row_count: String((await server.see(session)).rows.size) }]],
   [/^SELECT v\.n FROM/, existing],
   [/^SELECT CASE WHEN .* THEN 1 ELSE 0 END AS same/, sameKey],
@@ -179,17 +177,23 @@ function currentVersion({ options: { database, profile } }: ModelServer, session
 }
 
 function checks({ options: { database, profile } }: ModelServer, session: Session): readonly DriverRow[] {
-  if (session.snapshot && profile !== 'live') {
+  const bound = session.snapshot && profile !== 'live';
+  if (bound) {
     session.view ??= database.view;
   }
-  const tracking = session.snapshot && profile !== 'live' ? (session.view?.tracking ?? null) : database.tracking;
+  const tracking = bound ? (session.view?.tracking ?? null) : database.tracking;
   const shown = database.allowed && database.databaseTracking ? tracking : null;
-  return [{ object_id: database.objectId, min_valid: shown?.minValid.toString() ?? null }];
-}
-
-function beginVersion({ options: { database, profile } }: ModelServer, session: Session): readonly DriverRow[] {
-  const tracking = session.snapshot && profile !== 'live' ? (session.view?.tracking ?? null) : database.tracking;
-  return tracking === null || !database.allowed || !database.databaseTracking ? [] : [{ begin_version: tracking.begin.toString() }];
+  return [
+    {
+      n: 0,
+      object_id: database.objectId,
+      min_valid: shown?.minValid.toString() ?? null,
+      begin_version: shown?.begin.toString() ?? null,
+      modified: String((bound ? session.view : database.view)?.definition),
+      definition: JSON.stringify(database.columns),
+      row_count: String(database.partitionRows),
+    },
+  ];
 }
 
 function databaseRow({ options: { database, isolation } }: ModelServer): readonly DriverRow[] {

@@ -54,6 +54,7 @@ export class ScriptedTracker implements ChangeTracker {
   beginVersion = 0n;
   minValid = 0n;
   fingerprint = 'f1';
+  definition = 'd1';
   /** Added to what sys.partitions says. */
   uncommittedRows = 0;
   readonly #options: Required<Omit<ScriptedTrackerOptions, 'filter'>> & Pick<ScriptedTrackerOptions, 'filter'>;
@@ -143,6 +144,7 @@ export class ScriptedTracker implements ChangeTracker {
       },
       columns: [],
       key: [],
+      definition: this.definition,
       version: this.#version,
       isolation: 'snapshot' as const,
       warnings: [],
@@ -163,6 +165,7 @@ export class ScriptedTracker implements ChangeTracker {
             objectId: this.objectId,
             beginVersion: this.beginVersion,
             minValidVersion: this.minValid,
+            definition: this.definition,
             rows: this.#rows.size + this.uncommittedRows,
           },
         ],

@@ -33,18 +33,7 @@ export interface Description {
   readonly name: string;
 }
 
-const SETS = [
-  'database',
-  'object',
-  'tracking',
-  'version',
-  'name',
-  'rights',
-  'columns',
-  'databaseAgain',
-  'objectAgain',
-  'trackingAgain',
-] as const;
+const SETS = ['database', 'table', 'version', 'name', 'rights', 'columns', 'databaseAgain', 'tableAgain'] as const;
 
 interface Reading {
   readonly database: DatabaseFacts;
@@ -82,8 +71,8 @@ async function readCatalog(run: Run, selection: TableSelection, options: Describ
   const { sets, onRow } = collector(SETS);
   await run({ text: describeQuery(tableName(selection.schema, selection.name), options.request), onRow });
   const database = databaseFacts(sets.get('database'));
-  const facts = tableFacts(sets, 'object', 'tracking');
-  const again = tableFacts(sets, 'objectAgain', 'trackingAgain');
+  const facts = tableFacts(sets.get('table')?.[0]);
+  const again = tableFacts(sets.get('tableAgain')?.[0]);
   const name = sets.get('name')?.[0];
   return {
     database,
@@ -95,7 +84,9 @@ async function readCatalog(run: Run, selection: TableSelection, options: Describ
     steady:
       databaseFacts(sets.get('databaseAgain')).serviceBrokerGuid === database.serviceBrokerGuid &&
       again.objectId === facts.objectId &&
-      again.beginVersion === facts.beginVersion,
+      again.beginVersion === facts.beginVersion &&
+      again.definition === facts.definition &&
+      again.modified === facts.modified,
   };
 }
 
@@ -198,6 +189,7 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
       },
       columns,
       key,
+      definition: facts.definition ?? '',
       version,
       isolation,
       warnings: [...warnings, ...published.filter(({ computed }) => computed).map(computedWarning)],

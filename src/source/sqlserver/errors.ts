@@ -65,7 +65,7 @@ export function sourceError(thrown: unknown, context: ErrorContext): PatchwireEr
   const error = withoutValue(thrown);
   const chain = [...causesOf(error)];
   const code = codeOf(chain);
-  const number = chain.map(numberOf).find((each) => each !== null) ?? null;
+  const number = numberOfChain(error);
   const where = context.table === undefined ? `source ${context.source}` : `${context.table} of source ${context.source}`;
   const said = error instanceof Error ? error.message : String(error);
   return new PatchwireError(
@@ -82,10 +82,28 @@ export function sourceError(thrown: unknown, context: ErrorContext): PatchwireEr
   );
 }
 
+/** The number that decided how an error is classified; null: it has none. */
+function numberOfChain(error: unknown): number | null {
+  return [...causesOf(error)].map(numberOf).find((each) => each !== null) ?? null;
+}
+
+/** A column or a table that the statement names is not there: what it was built from is not what is there. */
+export function isMissingName(error: unknown): boolean {
+  return !(error instanceof PatchwireError) && [207, 208].includes(numberOfChain(error) ?? 0);
+}
+
+/** Whether another definition of the table could be behind it: a statement refused for good, or a value that is none of its column's type. */
+export function mayBeDefinition(error: unknown): boolean {
+  const code = error instanceof PatchwireError ? error.code : codeOf([...causesOf(error)]);
+  return MAY_BE_DEFINITION.has(code);
+}
+
+const MAY_BE_DEFINITION: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PW-S209', 'PW-S222', 'PW-S224', 'PW-S225', 'PW-I901']);
+
 /** The same error without the value in its text: row contents are in no message and in no stack trace. */
 function withoutValue(error: unknown): unknown {
-  const number = [...causesOf(error)].map(numberOf).find((each) => each !== null);
-  if (!(error instanceof Error) || number === undefined || number === null || !QUOTES_VALUE.has(number)) {
+  const number = numberOfChain(error);
+  if (!(error instanceof Error) || number === null || !QUOTES_VALUE.has(number)) {
     return error;
   }
   const told = error.message.replace(/(value:?\s*)'.*'/su, "$1'…'").replace(/(value = )\S+?(?=[.,]?(?:\s|$))/gu, '$1…');

@@ -37,12 +37,26 @@ export function versionOf(rows: readonly DriverRow[] | undefined, column: string
   return value === null ? null : parseVersion(textOf(value));
 }
 
-export function tableFacts(sets: Sets, object: string, tracking: string): TableFacts {
-  const id = sets.get(object)?.[0]?.['object_id'] ?? null;
+/** What one row of the checks says. */
+export interface TableRow extends TableFacts {
+  /** When the table was last altered; compared within one read only: indexes move it too. Source: learn.microsoft.com, sys.objects. */
+  readonly modified: string | null;
+  /** Rows by sys.partitions; null also where they were not asked for. */
+  readonly rows: number | null;
+}
+
+/** No row is a table that is not there. */
+export function tableFacts(row: DriverRow | undefined): TableRow {
+  const number = (column: string): number | null => ((row?.[column] ?? null) === null ? null : Number(row?.[column]));
+  const text = (column: string): string | null => ((row?.[column] ?? null) === null ? null : textOf(row?.[column]));
+  const rows = row === undefined ? [] : [row];
   return {
-    objectId: id === null ? null : Number(id),
-    minValidVersion: versionOf(sets.get(object), 'min_valid'),
-    beginVersion: versionOf(sets.get(tracking), 'begin_version'),
+    objectId: number('object_id'),
+    minValidVersion: versionOf(rows, 'min_valid'),
+    beginVersion: versionOf(rows, 'begin_version'),
+    definition: text('definition'),
+    modified: text('modified'),
+    rows: number('row_count'),
   };
 }
 

@@ -6,8 +6,9 @@ import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import type { Probe, TableProbe } from '../change-tracker.ts';
 import { collector, databaseFacts, tableFacts, versionOf, type DatabaseFacts } from './facts.ts';
+import type { DriverRow } from './plan.ts';
 import type { Guest } from './guest.ts';
-import { probeQuery, type RequestSettings } from './queries.ts';
+import { probeChunks, probeQuery, type RequestSettings } from './queries.ts';
 
 export interface ProberOptions {
   /** Of its own, so that no slow page holds a probe up. */
@@ -115,8 +116,7 @@ export class Prober {
     round.begun = true;
     const startedAt = clock.monotonic();
     const wanted = round.catalog || startedAt - this.#catalogAt >= CATALOG_EVERY_MS ? tables() : null;
-    const names = wanted?.flatMap((_, i) => [`object${i}`, `tracking${i}`, `rows${i}`]) ?? [];
-    const { sets, onRow } = collector(['version', 'database', ...names]);
+    const { sets, onRow } = collector(['version', 'database', ...Array.from({ length: probeChunks(wanted?.length ?? 0) }, () => 'tables')]);
     const text = probeQuery(wanted?.map(({ name }) => name) ?? null, request);
     await guest.read((run) => run({ text, onRow }), { signal });
     const atMs = clock.now();
@@ -129,15 +129,12 @@ export class Prober {
     }
     onDatabase(databaseFacts(sets.get('database')));
     this.#catalogAt = startedAt;
-    return {
-      version,
-      atMs,
-      tables: new Map(
-        wanted.map(({ fullName }, i): [string, TableProbe] => {
-          const count = sets.get(`rows${i}`)?.[0]?.['row_count'] ?? null;
-          return [fullName, { ...tableFacts(sets, `object${i}`, `tracking${i}`), rows: count === null ? null : Number(count) }];
-        }),
-      ),
-    };
+    const byNumber = new Map<number, DriverRow>(sets.get('tables')?.map((row) => [Number(row['n']), row]));
+    return { version, atMs, tables: new Map(wanted.map(({ fullName }, i) => [fullName, tableProbe(byNumber.get(i))])) };
   }
+}
+
+function tableProbe(row: DriverRow | undefined): TableProbe {
+  const { objectId, beginVersion, minValidVersion, definition, rows } = tableFacts(row);
+  return { objectId, beginVersion, minValidVersion, definition, rows };
 }

@@ -16,18 +16,9 @@ export interface RequestSettings {
 }
 
 /** The result sets of a page in their order; `after…` are read when the transaction has ended. */
-export const PAGE_SETS = [
-  'version',
-  'object',
-  'tracking',
-  'rows',
-  'afterVersion',
-  'afterObject',
-  'afterTracking',
-  'afterDatabase',
-] as const;
+export const PAGE_SETS = ['version', 'table', 'rows', 'afterVersion', 'afterTable', 'afterDatabase'] as const;
 /** Those of the check that follows a page which was cut short. */
-export const CHECK_SETS = ['afterVersion', 'afterObject', 'afterTracking', 'afterDatabase'] as const;
+export const CHECK_SETS = ['afterVersion', 'afterTable', 'afterDatabase'] as const;
 
 const CURRENT_VERSION = 'SELECT CHANGE_TRACKING_CURRENT_VERSION() AS version;';
 
@@ -46,11 +37,38 @@ const DATABASE = `SELECT DB_NAME() AS name, d.database_id, CONVERT(nvarchar(23),
   CONVERT(nvarchar(256), SERVERPROPERTY('ServerName')) AS server_name
 FROM sys.databases AS d WHERE d.database_id = DB_ID();`;
 
-/** object id and min valid version; begin version. NULL and no row mean: off, gone or not allowed. */
+/** How many tables one statement asks for: its text and its plan stay small. */
+export const TABLES_AT_A_TIME = 200;
+
+/**
+ * How a table is defined, as one value: every column with its id, name, type and collation, and the primary key. Ids are never given again
+ * (sys.tables: max_column_id_used is the greatest ever used), so a column that was dropped and added, as a computed one has to be for
+ * another expression, is another. Compared, never read. Renaming a column is not documented to move modify_date: so the columns themselves.
+ */
+const DEFINITION = `HASHBYTES('SHA2_256', (SELECT c.column_id, c.name, c.system_type_id, c.user_type_id, c.max_length, c.precision, c.scale, c.collation_name, c.is_nullable, c.is_computed, ic.key_ordinal
+    FROM sys.columns AS c
+    LEFT OUTER JOIN sys.indexes AS i ON i.object_id = c.object_id AND i.is_primary_key = 1
+    LEFT OUTER JOIN sys.index_columns AS ic ON ic.object_id = c.object_id AND ic.index_id = i.index_id AND ic.column_id = c.column_id
+    WHERE c.object_id = o.id ORDER BY c.column_id FOR JSON PATH))`;
+
+const ROW_COUNT = '(SELECT SUM(pt.rows) FROM sys.partitions AS pt WHERE pt.object_id = o.id AND pt.index_id IN (0, 1))';
+
+/**
+ * One row for each of the tables, whose number is n: object id, begin and min valid version, definition and when it was last altered. NULL
+ * means: off, gone or not allowed. One statement for at most TABLES_AT_A_TIME of them.
+ */
+function factsQuery(tables: readonly string[], { rows, first = 0 }: { readonly rows: boolean; readonly first?: number }): string {
+  const names = tables.map((table, i) => `(${first + i}, ${quoteText(table)})`).join(', ');
+  return `SELECT o.n, o.id AS object_id, CHANGE_TRACKING_MIN_VALID_VERSION(o.id) AS min_valid, ct.begin_version, CONVERT(nvarchar(33), tb.modify_date, 126) AS modified,
+  ${DEFINITION} AS definition${rows ? `,\n  ${ROW_COUNT} AS row_count` : ''}
+FROM (SELECT v.n, OBJECT_ID(v.name) AS id FROM (VALUES ${names}) AS v (n, name)) AS o
+LEFT OUTER JOIN sys.change_tracking_tables AS ct ON ct.object_id = o.id
+LEFT OUTER JOIN sys.tables AS tb ON tb.object_id = o.id;`;
+}
+
+/** What R3 compares of one table. */
 function checks(table: string): string {
-  const id = `OBJECT_ID(${quoteText(table)})`;
-  return `SELECT ${id} AS object_id, CHANGE_TRACKING_MIN_VALID_VERSION(${id}) AS min_valid;
-SELECT ct.begin_version FROM sys.change_tracking_tables AS ct WHERE ct.object_id = ${id};`;
+  return factsQuery([table], { rows: false });
 }
 
 /** A name as OBJECT_ID and FROM take it. */
@@ -64,16 +82,24 @@ export function openQuery(): string {
 }
 
 /**
- * The probe of R6. Result sets: version; with the catalog also database, then per table object, tracking and rows.
+ * The probe of R6. Result sets: version; with the catalog also database, then the tables', one for each TABLES_AT_A_TIME of them.
  * @param tables quoted names; null: without the catalog
  */
 export function probeQuery(tables: readonly string[] | null, request: RequestSettings): string {
-  const catalog = tables === null ? [] : [DATABASE, ...tables.map((table) => `${checks(table)}\n${rowCount(table)}`)];
+  const catalog = tables === null ? [] : [DATABASE, ...chunks(tables)];
   return [settings(request), CURRENT_VERSION, ...catalog].join('\n');
 }
 
-function rowCount(table: string): string {
-  return `SELECT SUM(pt.rows) AS row_count FROM sys.partitions AS pt WHERE pt.index_id IN (0, 1) AND pt.object_id = OBJECT_ID(${quoteText(table)});`;
+/** How many result sets follow the database's. */
+export function probeChunks(tables: number): number {
+  return Math.ceil(tables / TABLES_AT_A_TIME);
+}
+
+function chunks(tables: readonly string[]): readonly string[] {
+  return Array.from({ length: probeChunks(tables.length) }, (_, i) => {
+    const first = i * TABLES_AT_A_TIME;
+    return factsQuery(tables.slice(first, first + TABLES_AT_A_TIME), { rows: true, first });
+  });
 }
 
 /** Identity, version, identity again (L3), with the catalog of the table between. Parameter: none, the name is the operator's, quoted. */
@@ -117,7 +143,7 @@ ${checks(plan.name)}
 ${DATABASE}`;
 }
 
-/** The check after a page that was cut short at pageBytes. The request that was cancelled is rolled back first. */
+/** The check after a page that was cut short at pageBytes, or refused. The request that was cancelled is rolled back first. */
 export function checkQuery(plan: TablePlan, request: RequestSettings): string {
   return `${ROLLBACK}\n${settings(request)}\n${CURRENT_VERSION}\n${checks(plan.name)}\n${DATABASE}`;
 }
@@ -192,18 +218,23 @@ export function existingSizes(keyColumns: number): readonly number[] {
   return [1, 16, 128, 1024].filter((size) => size < largest).concat(largest);
 }
 
-/** Which of `size` keys exist and pass the filter (L4). Parameters: @p<row>_<column>. Rows: n, the number of a key that does. */
+/** The result sets of a look for keys in their order. */
+export const EXISTING_SETS = ['table', 'rows', 'afterTable'] as const;
+
+/** Which of `size` keys exist and pass the filter (L4), checked before and after. Parameters: @p<row>_<column>. Rows: n, the number of a key that does. */
 export function existingQuery(plan: TablePlan, request: RequestSettings, size: number): string {
   const columns = plan.key.map((_, i) => `k${i}`);
   const values = Array.from({ length: size }, (_, row) => `(${[row, ...plan.key.map((__, i) => `@p${row}_${i}`)].join(', ')})`);
   const join = plan.key.map((part, i) => `t.${quoteName(part.column.name)} = ${collated(part, `v.k${i}`)}`);
   const filter = plan.filter === null ? '' : ` AND (${plan.filter.sql})`;
   return `${settings(request)}
+${checks(plan.name)}
 SELECT v.n FROM (VALUES ${values.join(', ')}) AS v (${['n', ...columns].join(', ')})
-WHERE EXISTS (SELECT 1 FROM ${plan.name} AS t WHERE ${join.join(' AND ')}${filter});`;
+WHERE EXISTS (SELECT 1 FROM ${plan.name} AS t WHERE ${join.join(' AND ')}${filter});
+${checks(plan.name)}`;
 }
 
-/** Whether two spellings are one key. Parameters: @a<column>, @b<column>. */
+/** Whether two spellings are one key, under the collations that were described: no table is read. Parameters: @a<column>, @b<column>. */
 export function sameKeyQuery(plan: TablePlan, request: RequestSettings): string {
   const equal = plan.key.map((part, i) => `${collated(part, `@a${i}`)} = ${collated(part, `@b${i}`)}`);
   return `${settings(request)}\nSELECT CASE WHEN ${equal.join(' AND ')} THEN 1 ELSE 0 END AS same;`;

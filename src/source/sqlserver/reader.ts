@@ -9,7 +9,8 @@ import { PatchwireError } from '../../model/errors.ts';
 import type { TrackedTable } from '../../model/table.ts';
 import type { Version } from '../../model/version.ts';
 import type { RowCount, WindowPage } from '../change-tracker.ts';
-import { checkTable, checkVersion } from '../checks.ts';
+import { checkTable, checkVersion, definitionChanged } from '../checks.ts';
+import { mayBeDefinition, isMissingName } from './errors.ts';
 import { checkDatabase, collector, databaseFacts, tableFacts, versionOf, type Sets } from './facts.ts';
 import type { Run } from './guest.ts';
 import { cursorParameter } from './key-parameters.ts';
@@ -20,6 +21,7 @@ import {
   COUNT_SETS,
   countQuery,
   existingQuery,
+  EXISTING_SETS,
   existingSizes,
   loadQuery,
   PAGE_SETS,
@@ -148,18 +150,18 @@ export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLi
         const chunk = dataKeys.slice(start, start + largest);
         const size = sizes.find((each) => each >= chunk.length) ?? largest;
         const text = existingText(size);
-        await run({
-          text,
-          parameters: existingParameters(plan, chunk, size),
-          onRow(_, row) {
-            const n = Number(row['n']);
-            // The numbers beyond the chunk repeat its last key, to keep the texts few.
-            if (n < chunk.length) {
-              found[start + n] = true;
-            }
-            return 'more';
-          },
-        });
+        const { sets, onRow } = collector(EXISTING_SETS);
+        await refusedOrChanged(run, { table, check: texts.check }, () =>
+          run({ text, parameters: existingParameters(plan, chunk, size), onRow }),
+        );
+        checkSteady(table, sets, sets, null);
+        for (const row of sets.get('rows') ?? []) {
+          const n = Number(row['n']);
+          // The numbers beyond the chunk repeat its last key, to keep the texts few.
+          if (n < chunk.length) {
+            found[start + n] = true;
+          }
+        }
       }
       return found;
     },
@@ -174,7 +176,7 @@ export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLi
 
     async count(run) {
       const { sets, onRow } = collector(COUNT_SETS);
-      await run({ text: texts.count, onRow });
+      await refusedOrChanged(run, { table, check: texts.check }, () => run({ text: texts.count, onRow }));
       const version = versionOf(sets.get('version'));
       const rows = sets.get('count')?.[0]?.['row_count'] ?? null;
       return version === null || rows === null || version !== versionOf(sets.get('afterVersion')) ? null : { rows: Number(rows), version };
@@ -207,21 +209,23 @@ async function readPage(run: Run, options: PageOptions): Promise<Page> {
 
   const begin = (): RowReader => {
     to = checkVersion(versionOf(sets.get('version')), position, about);
-    checkTable(table, tableFacts(sets, 'object', 'tracking'), reach);
+    checkTable(table, tableFacts(sets.get('table')?.[0]), reach);
     return options.reader(to);
   };
-  const { cut } = await run({
-    text: options.text,
-    parameters: options.parameters,
-    onRow(set: number, row: DriverRow) {
-      if (set !== ROWS_SET) {
-        return onRow(set, row);
-      }
-      reader ??= begin();
-      rows.push(reader.read(row, size));
-      return size.bytes >= limits.pageBytes ? 'cut' : 'more';
-    },
-  });
+  const { cut } = await refusedOrChanged(run, options, () =>
+    run({
+      text: options.text,
+      parameters: options.parameters,
+      onRow(set: number, row: DriverRow) {
+        if (set !== ROWS_SET) {
+          return onRow(set, row);
+        }
+        reader ??= begin();
+        rows.push(reader.read(row, size));
+        return size.bytes >= limits.pageBytes ? 'cut' : 'more';
+      },
+    }),
+  );
   reader ??= begin();
 
   let after: Sets = sets;
@@ -231,9 +235,53 @@ async function readPage(run: Run, options: PageOptions): Promise<Page> {
     after = check.sets;
   }
   checkVersion(versionOf(after.get('afterVersion')), { ...position, last: rows.at(-1)?.changeVersion, checkpoint: to }, about);
-  checkTable(table, tableFacts(after, 'afterObject', 'afterTracking'), reach);
+  checkSteady(table, sets, after, reach);
   checkDatabase(databaseFacts(after.get('afterDatabase')), table.identity);
   return { rows, to, full: cut || rows.length >= options.pageRows };
+}
+
+/**
+ * R3 after a read. The definition is the described one before and after; what was altered between and back again moved modify_date, where it
+ * was more than a name. So no row is given back that was read under another definition.
+ */
+function checkSteady(table: TrackedTable, before: Sets, after: Sets, reach: Version | null): void {
+  const first = tableFacts(before.get('table')?.[0]);
+  const last = tableFacts(after.get('afterTable')?.[0]);
+  checkTable(table, first, reach);
+  checkTable(table, last, reach);
+  if (first.modified !== last.modified) {
+    throw definitionChanged(table);
+  }
+}
+
+/**
+ * A statement that SQL Server refuses, or a value that is none of the described type, may be what a changed definition looks like: it is asked
+ * for. @throws PW-S230 and the other errors of the check; else what `read` threw
+ */
+async function refusedOrChanged<T>(
+  run: Run,
+  { table, check }: { readonly table: TrackedTable; readonly check: string },
+  read: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isMissingName(error)) {
+      throw definitionChanged(table, error);
+    }
+    if (!mayBeDefinition(error)) {
+      throw error;
+    }
+    const { sets, onRow } = collector(CHECK_SETS);
+    const asked = await run({ text: check, onRow }).catch(() => null);
+    if (asked !== null) {
+      const facts = tableFacts(sets.get('afterTable')?.[0]);
+      if (facts.objectId === table.identity.objectId && facts.definition !== table.definition) {
+        throw definitionChanged(table, error);
+      }
+    }
+    throw error;
+  }
 }
 
 function valuesOf(plan: TablePlan, dataKey: string): string[] {

@@ -24,6 +24,7 @@ export const TABLE: TrackedTable = {
   },
   columns: [],
   key: [],
+  definition: 'd',
   version: BASE,
   isolation: 'snapshot',
   warnings: [],
@@ -50,6 +51,7 @@ export class GappySource implements TrackerReads {
   minValid = 0n;
   beginVersion = 0n;
   objectId: number | null = 7;
+  definition = TABLE.definition;
   pageRows = 3;
   catalogAlways = false;
   /** Runs between the version of a window and its view (R1). */
@@ -82,11 +84,14 @@ export class GappySource implements TrackerReads {
 
   probe({ catalog }: { readonly catalog: boolean }): Promise<Probe> {
     this.probes.push({ atMs: this.#clock.now(), catalog });
-    const { objectId, beginVersion, minValid: minValidVersion } = this;
+    const { objectId, beginVersion, minValid: minValidVersion, definition } = this;
     return Promise.resolve({
       version: this.current,
       atMs: this.#clock.now(),
-      tables: catalog || this.catalogAlways ? new Map([[TABLE.fullName, { objectId, beginVersion, minValidVersion, rows: 0 }]]) : null,
+      tables:
+        catalog || this.catalogAlways
+          ? new Map([[TABLE.fullName, { objectId, beginVersion, minValidVersion, definition, rows: 0 }]])
+          : null,
     });
   }
 

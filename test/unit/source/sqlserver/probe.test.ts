@@ -35,9 +35,16 @@ function setUp() {
                   request.onRow(0, { version: '9007199254740993' });
                   if (catalog) {
                     request.onRow(1, { name: 'd', updateability: 'READ_WRITE', service_broker_guid: 'g' });
-                    request.onRow(2, { object_id: 7, min_valid: '3' });
-                    request.onRow(3, { begin_version: '2' });
-                    request.onRow(4, { row_count: '11' });
+                    const definition = Buffer.from('d1', 'hex');
+                    request.onRow(2, {
+                      n: 0,
+                      object_id: 7,
+                      min_valid: '3',
+                      begin_version: '2',
+                      modified: 'm',
+                      definition,
+                      row_count: '11',
+                    });
                   }
                   resolve({ cut: false });
                 },
@@ -65,7 +72,7 @@ describe('probe rounds', () => {
     held[1]!.answer();
     const [a, b] = await Promise.all(second);
     expect(a).toBe(b);
-    expect(a!.tables?.get('dbo.T')).toEqual({ objectId: 7, beginVersion: 2n, minValidVersion: 3n, rows: 11 });
+    expect(a!.tables?.get('dbo.T')).toEqual({ objectId: 7, beginVersion: 2n, minValidVersion: 3n, definition: 'd1', rows: 11 });
     expect(a!.version).toBe(9_007_199_254_740_993n);
   });
 

@@ -13,7 +13,7 @@ describe('every statement', () => {
     const literals = text.match(/'(?:[^']|'')*'/g) ?? [];
     expect(
       literals.every((literal) =>
-        /^'(Updateability|ServerName|OBJECT|VIEW CHANGE TRACKING|SELECT|COLUMN|x|\[dbo\]\.\[Order \]\]Lines\])'$/.test(literal),
+        /^'(Updateability|ServerName|OBJECT|VIEW CHANGE TRACKING|SELECT|COLUMN|SHA2_256|x|\[dbo\]\.\[Order \]\]Lines\])'$/.test(literal),
       ),
     ).toBe(true);
   });

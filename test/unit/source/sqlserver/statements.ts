@@ -75,7 +75,7 @@ export function allStatements(plan: TablePlan = samplePlan()): Readonly<Record<s
     rollback: ROLLBACK,
     open: openQuery(),
     probe: probeQuery(null, REQUEST),
-    probeCatalog: probeQuery([plan.name], REQUEST),
+    probeCatalog: probeQuery([plan.name, plan.name], REQUEST),
     describe: describeQuery(plan.name, REQUEST),
     windowFirst: windowQuery(plan, REQUEST, false),
     windowNext: windowQuery(plan, REQUEST, true),
