@@ -12,7 +12,7 @@ export type { Write } from './section-script.ts';
 
 export interface ScriptedPublisherOptions {
   /** A redis:// or rediss:// URL, or ioredis options. */
-  readonly redis: string | RedisOptions;
+  readonly redis: string | Omit<RedisOptions, 'protocol' | 'replyMapping'>;
   /** A partition of the test's own: a section that a daemon wrote is refused. */
   readonly partition: string;
   readonly section: string;
