@@ -1,39 +1,27 @@
 /**
- * The thin Redis end of a subscriber: one connection is subscribed to the section's channel, one reads. Reports what it sees as inputs of the
- * state machine and does what it is told; decides nothing. Both connections reconnect by themselves, after a back-off with jitter; nothing is
- * re-sent.
+ * The thin Redis end of one subscription: reports what it sees of its section as inputs of the state machine and does what it is told; decides
+ * nothing. The connections may be shared with others.
  */
-import { Redis, type RedisOptions } from 'ioredis';
-import { backoffDelayMs } from '../lib/backoff.ts';
-import type { Random } from '../lib/random.ts';
 import { asPatchwireError } from '../model/failure.ts';
 import { parseMessage } from '../wire/codec.ts';
 import type { SectionKeys } from '../wire/keys.ts';
+import type { ConnectionPair } from './connection.ts';
 import { mapSubscriberError } from './redis-errors.ts';
 import { type PageLimits, readPages, readStream, readView } from './section-reader.ts';
 import type { Input } from './section-view.ts';
 
-/** ioredis options; those that decide about protocol, re-sending and reconnecting are set here. */
-export type ConnectionOptions = Omit<RedisOptions, 'protocol' | 'replyMapping'>;
-
 export interface FeedOptions {
-  /** A redis:// or rediss:// URL, or ioredis options. */
-  readonly redis: string | ConnectionOptions;
+  readonly pair: ConnectionPair;
   readonly keys: SectionKeys;
-  readonly name: string;
-  readonly random: Random;
-  readonly reconnect: { readonly minMs: number; readonly maxMs: number };
-  readonly commandTimeoutMs: number;
   readonly pages: PageLimits;
   readonly input: (input: Input) => void;
+  /** The connections were closed by somebody else. */
+  readonly closed: () => void;
 }
 
 export class Feed implements AsyncDisposable {
   readonly #options: FeedOptions;
-  readonly #subscriber: Redis;
-  readonly #reader: Redis;
-  readonly #up = { subscriber: false, reader: false };
-  #connected = false;
+  #leave: (() => void) | null = null;
   #disposed = false;
   /** The request that is being answered; an earlier one is given up at its next step. */
   #request = 0;
@@ -41,27 +29,31 @@ export class Feed implements AsyncDisposable {
 
   constructor(options: FeedOptions) {
     this.#options = options;
-    this.#subscriber = this.#client('subscriber');
-    this.#reader = this.#client('reader');
-    this.#subscriber.on('message', (_channel: string, text: string) => this.#onText(text));
   }
 
   /** Begins to connect; `connected` follows when the channel is subscribed and Redis can be read. */
   start(): void {
-    // What connect() rejects with comes as an event too, and the client tries again.
-    this.#subscriber.connect().catch(() => {});
-    this.#reader.connect().catch(() => {});
+    const { pair, keys, closed } = this.#options;
+    this.#leave = pair.join({
+      channel: keys.channel,
+      up: () => this.#send({ type: 'connected' }),
+      down: (error) => this.#send({ type: 'disconnected', error }),
+      text: (text) => this.#onText(text),
+      closed,
+    });
   }
 
   load(request: number): void {
+    const { pair, keys } = this.#options;
     this.#run(request, 'reading meta', async () => {
-      this.#answer(request, { type: 'meta', request, view: await readView(this.#reader, this.#options.keys) });
+      this.#answer(request, { type: 'meta', request, view: await readView(pair.reader, keys) });
     });
   }
 
   scan(request: number): void {
+    const { pair, keys, pages } = this.#options;
     this.#run(request, 'loading documents', async () => {
-      for await (const page of readPages(this.#reader, this.#options.keys, this.#options.pages)) {
+      for await (const page of readPages(pair.reader, keys, pages)) {
         if (!this.#answer(request, { type: 'page', request, ...page })) {
           return;
         }
@@ -71,85 +63,22 @@ export class Feed implements AsyncDisposable {
   }
 
   replay(request: number, seq: number): void {
+    const { pair, keys } = this.#options;
     this.#run(request, 'reading the replay stream', async () => {
-      this.#answer(request, { type: 'replayed', request, ...(await readStream(this.#reader, this.#options.keys, seq)) });
+      this.#answer(request, { type: 'replayed', request, ...(await readStream(pair.reader, keys, seq)) });
     });
   }
 
-  /** Drops the subscribing connection and makes a new one. */
+  /** Drops the subscribing connection and makes a new one, for all who share it. */
   resubscribe(): void {
-    this.#subscriber.disconnect(true);
+    this.#options.pair.resubscribe();
   }
 
-  /** Closes both connections; no input follows. */
+  /** Leaves the connections; no input follows. What is being read is waited for: it ends with its command, or its time-out. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
-    this.#subscriber.disconnect();
-    this.#reader.disconnect();
+    this.#leave?.();
     await Promise.all(this.#running);
-  }
-
-  #client(role: 'subscriber' | 'reader'): Redis {
-    const { redis, name, random, reconnect, commandTimeoutMs } = this.#options;
-    const settings: ConnectionOptions & { readonly protocol: 2 } = {
-      connectTimeout: commandTimeoutMs,
-      ...(typeof redis === 'string' ? {} : redis),
-      connectionName: `${name}:${role}`,
-      protocol: 2,
-      lazyConnect: true,
-      autoResubscribe: false,
-      autoResendUnfulfilledCommands: false,
-      enableOfflineQueue: false,
-      enableAutoPipelining: false,
-      enableReadyCheck: false,
-      disableClientInfo: true,
-      maxRetriesPerRequest: 0,
-      commandTimeout: commandTimeoutMs,
-      retryStrategy: (attempt) => backoffDelayMs(attempt, { ...reconnect, random }),
-      reconnectOnError: null,
-    };
-    const client = typeof redis === 'string' ? new Redis(redis, settings) : new Redis(settings);
-    let failure: unknown = null;
-    client.on('error', (error: unknown) => {
-      failure = error;
-    });
-    client.on('close', () => {
-      this.#lost(role, failure);
-      failure = null;
-    });
-    client.on('ready', () => this.#ready(role));
-    return client;
-  }
-
-  #ready(role: 'subscriber' | 'reader'): void {
-    if (role === 'reader') {
-      this.#opened(role);
-      return;
-    }
-    this.#subscriber.subscribe(this.#options.keys.channel).then(
-      () => this.#opened(role),
-      (error: unknown) => {
-        this.#lost(role, error);
-        // Tried again on a fresh connection, after the client's back-off.
-        this.#subscriber.disconnect(true);
-      },
-    );
-  }
-
-  #opened(role: 'subscriber' | 'reader'): void {
-    this.#up[role] = true;
-    if (this.#up.subscriber && this.#up.reader && !this.#connected) {
-      this.#connected = true;
-      this.#send({ type: 'connected' });
-    }
-  }
-
-  #lost(role: 'subscriber' | 'reader', error: unknown): void {
-    this.#up[role] = false;
-    if (this.#connected || error !== null) {
-      this.#connected = false;
-      this.#send({ type: 'disconnected', error: error === null ? null : mapSubscriberError(error, `connecting as ${role}`) });
-    }
   }
 
   #onText(text: string): void {
@@ -167,9 +96,9 @@ export class Feed implements AsyncDisposable {
     const running = work()
       .catch((error: unknown) => {
         const mapped = mapSubscriberError(error, what);
-        if (mapped.code === 'PW-W403') {
+        if (mapped.code === 'PW-W403' && !this.#disposed) {
           // No reply: the connection is lost, or only seems to be there.
-          this.#reader.disconnect(true);
+          this.#options.pair.reread();
         }
         this.#answer(request, { type: 'failed', request, error: mapped });
       })

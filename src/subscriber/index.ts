@@ -3,71 +3,118 @@
  * the daemon nor a SQL Server driver is loaded.
  */
 import { systemClock } from '../lib/clock.ts';
+import type { Document } from '../model/document.ts';
 import { sectionKeys } from '../wire/keys.ts';
-import type { SubscriberEvent } from './events.ts';
-import type { ConnectionOptions } from './feed.ts';
-import { type Replica, Subscription } from './subscription.ts';
+import { type ConnectionOptions, ConnectionPair } from './connection.ts';
+import { DocumentReplica } from './document-replica.ts';
+import type { Recovery, SubscriberEvent } from './events.ts';
+import type { OnInvalid, Parser } from './parsing.ts';
+import type { Replica as ReplicaOf } from './replica-interface.ts';
+import type { ReplicaStore } from './subscription.ts';
 
-export type { Document, Patch, PatchOperation } from '../model/document.ts';
+export type { Document, JsonValue, Patch, PatchOperation } from '../model/document.ts';
 export { PatchwireError } from '../model/failure.ts';
+export type { DroppedChanges, FlowItem, FlowLimits, WhenFull } from './change-flow.ts';
+export type { ConnectionOptions } from './connection.ts';
 export type {
   ChangeEvent,
   Counters,
   EventOf,
   GapReason,
+  LiveEvent,
   Position,
+  Publisher,
+  Recovery,
   ReplicaState,
+  ResetEvent,
   ResetReason,
   Status,
   SubscriberEvent,
   Unequal,
 } from './events.ts';
-export type { ConnectionOptions } from './feed.ts';
-export type { Replica, WaitOptions } from './subscription.ts';
+export type { HandleOptions, Handling, OnError } from './handling.ts';
+export type { Index, KeyOf, UniqueIndex } from './indexes.ts';
+export type { Key, KeyValue } from './keys.ts';
+export type { OnInvalid, Parser, StandardResult, StandardSchema } from './parsing.ts';
+export type { ChangesOptions } from './replica-interface.ts';
+export type { ReplicaStore, WaitOptions } from './subscription.ts';
 
-export interface SubscribeOptions {
-  /** A redis:// or rediss:// URL, or ioredis options. */
+/** A replica of the documents of one section, each of them a T. */
+export type Replica<T extends object = Document> = ReplicaOf<T>;
+
+/** A pair of Redis connections that several subscriptions share. */
+export type Connection = ConnectionPair;
+
+export interface ConnectOptions {
+  /** A redis:// or rediss:// URL, or ioredis options (host, port, username, password, tls, …). */
   readonly redis: string | ConnectionOptions;
+  /** A Redis command without an answer after so many ms counts as failed. Default 10,000. */
+  readonly commandTimeoutMs?: number | undefined;
+  /** The name in Redis's CLIENT LIST, before `:subscriber` and `:reader`. Default: patchwire. */
+  readonly name?: string | undefined;
+}
+
+export interface SubscribeOptions<T extends object = Document> {
+  /** A redis:// or rediss:// URL, ioredis options, or what `connect` returned: then the connections are shared, and stay open when it closes. */
+  readonly redis: string | ConnectionOptions | Connection;
   readonly partition: string;
   readonly section: string;
+  /** Makes documents of what is published: a zod schema, any other Standard Schema, or a function. Default: they are as published. */
+  readonly parse?: Parser<T> | undefined;
+  /** What becomes of a document that the parser refuses. Default: stop. */
+  readonly onInvalid?: OnInvalid | undefined;
+  /** What happens when history is lost. Default: autoReset. */
+  readonly recovery?: Recovery | undefined;
+  /** Documents whose source was last read longer ago, or nobody knows when, are not called equal (`too old`). Default: age does not count. */
+  readonly maxAgeMs?: number | undefined;
+  /** Keeps the replica while the process is away: it goes on from there if the replay stream still reaches back, else it loads. */
+  readonly store?: ReplicaStore | undefined;
   /** Closes the replica when it fires. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called for every event, in order, from the first one on. */
-  readonly onEvent?: (event: SubscriberEvent) => void;
-  /** A Redis command without an answer after so many ms counts as failed. Default 10,000. */
-  readonly commandTimeoutMs?: number;
+  readonly onEvent?: ((event: SubscriberEvent<T>) => void) | undefined;
+  /** Messages kept while a load or a replay runs; what goes beyond is fetched from the replay stream. Default 10,000 messages, 16 MiB. */
+  readonly buffer?: { readonly messages?: number; readonly bytes?: number } | undefined;
   /** Documents read in one go, in bytes. Default 8 MiB. */
-  readonly pageBytes?: number;
+  readonly pageBytes?: number | undefined;
+  /** As for `connect`; not for shared connections. */
+  readonly commandTimeoutMs?: number | undefined;
 }
 
 const MIB = 1024 * 1024;
+
+/**
+ * Connections for several subscriptions: `subscribe({ redis: connection, … })`. They are made at the first one. Closing it (`await using`, or
+ * `[Symbol.asyncDispose]()`) closes all that share it.
+ */
+export function connect(options: string | ConnectOptions): Connection {
+  const { redis, commandTimeoutMs = 10_000, name = 'patchwire' } = typeof options === 'string' ? { redis: options } : options;
+  return new ConnectionPair({
+    ...{ redis, commandTimeoutMs, name, clock: systemClock, random: Math.random },
+    reconnect: { minMs: 50, maxMs: 2000 },
+  });
+}
 
 /**
  * A replica of all documents of a section. It returns at once and connects, loads and catches up by itself, also when the section or Redis is
  * not there yet: `state()` says what it waits for, `waitUntilLive()` waits.
  * @throws RangeError when partition or section are no names
  */
-export function subscribe(options: SubscribeOptions): Replica {
-  const { redis, partition, section, signal, onEvent, commandTimeoutMs = 10_000, pageBytes = 8 * MIB } = options;
+export function subscribe<T extends object = Document>(options: SubscribeOptions<T>): Replica<T> {
+  const { redis, partition, section, recovery = 'autoReset', maxAgeMs, store, signal, buffer, pageBytes = 8 * MIB } = options;
+  const { parse, onInvalid, onEvent, commandTimeoutMs } = options;
   const random = Math.random;
-  return new Subscription({
-    clock: systemClock,
-    machine: {
-      random,
-      heartbeatMs: 5000,
-      backoff: { minMs: 50, maxMs: 5000 },
-      buffer: { messages: 10_000, bytes: 16 * MIB },
+  const keys = sectionKeys(partition, section);
+  const shared = redis instanceof ConnectionPair;
+  const pair = shared ? redis : connect({ redis, commandTimeoutMs, name: `patchwire:${partition}:${section}` });
+  return new DocumentReplica({
+    ...{ clock: systemClock, random, parse, onInvalid, onEvent },
+    subscription: {
+      ...{ pair, ownsPair: !shared, of: { partition, section }, keys, pages: { rows: 1000, bytes: pageBytes }, store, signal },
+      machine: {
+        ...{ random, recovery, maxAgeMs, heartbeatMs: 5000, backoff: { minMs: 50, maxMs: 5000 } },
+        buffer: { messages: 10_000, bytes: 16 * MIB, ...buffer },
+      },
     },
-    feed: {
-      redis,
-      keys: sectionKeys(partition, section),
-      name: `patchwire:${partition}:${section}`,
-      random,
-      reconnect: { minMs: 50, maxMs: 2000 },
-      commandTimeoutMs,
-      pages: { rows: 1000, bytes: pageBytes },
-    },
-    ...(signal === undefined ? {} : { signal }),
-    ...(onEvent === undefined ? {} : { onEvent }),
   });
 }

@@ -1,56 +1,50 @@
 /**
- * A running replica: joins the state machine to its feed, to the clock and to its user. Inputs are taken one after another, also those that a
- * user's handler causes. Owns the connections and one timer; closing releases both.
+ * A running subscription: joins the state machine to its feed, to the clock, to what is stored, and to whoever looks at its events. Inputs are
+ * taken one after another, also those that a user's handler causes. Owns one timer; closing releases it, and the connections that are its own.
  */
 import type { Clock } from '../lib/clock.ts';
-import type { Document } from '../model/document.ts';
-import { PatchwireError } from '../model/failure.ts';
+import { asPatchwireError, PatchwireError } from '../model/failure.ts';
 import { compareVersionTexts, formatVersion, parseVersion } from '../model/version.ts';
+import type { SectionKeys } from '../wire/keys.ts';
+import type { ConnectionPair } from './connection.ts';
 import type { MachineOptions } from './course.ts';
-import type { EventOf, Position, ReplicaState, SubscriberEvent } from './events.ts';
-import { Feed, type FeedOptions } from './feed.ts';
-import type { Effect, Input } from './section-view.ts';
+import type { Position, ReplicaState, SubscriberEvent } from './events.ts';
+import { Feed } from './feed.ts';
+import type { Holding } from './holding.ts';
+import type { PageLimits } from './section-reader.ts';
+import type { Effect, Input, SectionView } from './section-view.ts';
+import { decodeSnapshot, encodeSnapshot, type SnapshotOf } from './snapshot.ts';
 import { SubscriberMachine } from './state.ts';
 
 export interface WaitOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Default: as long as it takes. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
-/** All documents of a section, kept in step with what is published. Open until it is closed, its signal fires, or `closed` is emitted. */
-export interface Replica extends AsyncDisposable, Iterable<readonly [string, Document]> {
-  /** The document of a data key, by its exact spelling or by its identity. Not to be changed: patches apply to it. */
-  get(dataKey: string): Document | undefined;
-  has(dataKey: string): boolean;
-  /** The source version as of which the document is known to be current. */
-  versionOf(dataKey: string): string | undefined;
-  readonly size: number;
-  /** Data keys as their rows spell them, with their documents. While the replica goes on, what was not yet visited may change. */
-  entries(): IterableIterator<readonly [string, Document]>;
-  /** Calls `handler` for every event of a type until the returned function is called. What it throws is thrown again outside. */
-  on<T extends SubscriberEvent['type']>(type: T, handler: (event: EventOf<T>) => void): () => void;
-  /** What it is doing, and whether it is equal to what is published. */
-  state(): ReplicaState;
-  /** Where the documents stand; null: they do not count (yet, or any more). */
-  position(): Position | null;
-  /**
-   * Resolves when the replica is live and contains every change up to `version` (upTo >= version). Versions compare only within an epoch.
-   * @throws the signal's reason, a TimeoutError, or PW-W403 when it is closed before
-   */
-  waitForVersion(version: bigint | string, options?: WaitOptions): Promise<void>;
-  /** Resolves when the replica is live. @throws as waitForVersion */
-  waitUntilLive(options?: WaitOptions): Promise<void>;
-  /** Closes the connections; the documents stay readable. */
-  close(): Promise<void>;
+/** Where a replica is kept while its process is away. Whatever these throw is told by `trouble`, and costs a load. */
+export interface ReplicaStore {
+  /** What was saved last; null: nothing. */
+  load(): Promise<Uint8Array | null> | Uint8Array | null;
+  /** Must replace what was saved before in one step (write beside it, then rename). Calls do not overlap. */
+  save(bytes: Uint8Array): Promise<void> | void;
+  /** How often it is saved while it changes; it is also saved at `close()`. Default 60,000. */
+  readonly everyMs?: number;
 }
 
 export interface SubscriptionOptions {
   readonly clock: Clock;
   readonly machine: MachineOptions;
-  readonly feed: Omit<FeedOptions, 'input'>;
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: SubscriberEvent) => void;
+  readonly pair: ConnectionPair;
+  /** The connections are closed with it. */
+  readonly ownsPair: boolean;
+  readonly of: SnapshotOf;
+  readonly keys: SectionKeys;
+  readonly pages: PageLimits;
+  readonly store?: ReplicaStore | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** All events of one input, in order; the documents are what they are after it. */
+  readonly observe: (events: readonly SubscriberEvent[]) => void;
 }
 
 interface Waiter {
@@ -58,81 +52,75 @@ interface Waiter {
   readonly settle: (error: unknown) => void;
 }
 
-export class Subscription implements Replica {
+const SAVE_EVERY_MS = 60_000;
+
+export class Subscription implements AsyncDisposable {
+  readonly #options: SubscriptionOptions;
   readonly #clock: Clock;
   readonly #machine: SubscriberMachine;
   readonly #feed: Feed;
-  readonly #handlers = new Map<SubscriberEvent['type'], Set<(event: never) => void>>();
-  readonly #onEvent: ((event: SubscriberEvent) => void) | undefined;
   readonly #waiters = new Set<Waiter>();
   readonly #inputs: Input[] = [];
   #busy = false;
   #timer: { readonly atMs: number; readonly cancel: AbortController } | null = null;
-  #closing: Promise<void> | null = null;
-  readonly #signal: AbortSignal | undefined;
+  #stopping: Promise<void> | null = null;
+  readonly #over = new AbortController();
+  /** epoch and last id of what was saved last. */
+  #saved = '';
+  #saving: Promise<void> = Promise.resolve();
   readonly #abort = (): void => {
     // Whoever aborts does not wait; close() may be called for that.
     void this.close();
   };
 
-  constructor({ clock, machine, feed, signal, onEvent }: SubscriptionOptions) {
-    this.#clock = clock;
-    this.#machine = new SubscriberMachine(machine);
-    this.#feed = new Feed({ ...feed, input: (input) => this.#take(input) });
-    this.#onEvent = onEvent;
-    this.#signal = signal;
+  constructor(options: SubscriptionOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#machine = new SubscriberMachine(options.machine);
+    const { pair, keys, pages } = options;
+    this.#feed = new Feed({
+      ...{ pair, keys, pages },
+      input: (input) => this.take(input),
+      closed: () => this.take({ type: 'close', error: null }),
+    });
+  }
+
+  /** Takes up what is stored, and connects. */
+  start(): void {
+    const { signal, store } = this.#options;
     if (signal?.aborted === true) {
       this.#abort();
       return;
     }
     signal?.addEventListener('abort', this.#abort, { once: true });
-    this.#feed.start();
-  }
-
-  get(dataKey: string): Document | undefined {
-    return this.#machine.documents.find(dataKey)?.document;
-  }
-
-  has(dataKey: string): boolean {
-    return this.#machine.documents.find(dataKey) !== undefined;
-  }
-
-  versionOf(dataKey: string): string | undefined {
-    return this.#machine.documents.find(dataKey)?.version;
-  }
-
-  get size(): number {
-    return this.#machine.documents.size;
-  }
-
-  *entries(): IterableIterator<readonly [string, Document]> {
-    for (const { dataKey, document } of this.#machine.documents.entries()) {
-      yield [dataKey, document];
+    if (store === undefined) {
+      this.#feed.start();
+    } else {
+      void this.#restore(store);
     }
   }
 
-  [Symbol.iterator](): IterableIterator<readonly [string, Document]> {
-    return this.entries();
+  get documents(): Holding {
+    return this.#machine.documents;
   }
 
-  on<T extends SubscriberEvent['type']>(type: T, handler: (event: EventOf<T>) => void): () => void {
-    const handlers = this.#handlers.get(type) ?? new Set();
-    this.#handlers.set(type, handlers);
-    handlers.add(handler);
-    return () => {
-      handlers.delete(handler);
-    };
+  get key(): SectionView['key'] {
+    return this.#machine.key;
+  }
+
+  get closed(): boolean {
+    return this.#stopping !== null;
   }
 
   state(): ReplicaState {
-    return this.#machine.state();
+    return this.#machine.state(this.#clock.now());
   }
 
   position(): Position | null {
     return this.#machine.position(this.#clock.now());
   }
 
-  waitForVersion(version: bigint | string, options: WaitOptions = {}): Promise<void> {
+  waitForVersion(version: bigint | string, options: WaitOptions): Promise<void> {
     const wanted = formatVersion(typeof version === 'bigint' ? version : parseVersion(version));
     return this.#wait(() => {
       const upTo = this.position()?.upTo ?? null;
@@ -140,23 +128,115 @@ export class Subscription implements Replica {
     }, options);
   }
 
-  waitUntilLive(options: WaitOptions = {}): Promise<void> {
+  waitUntilLive(options: WaitOptions): Promise<void> {
     return this.#wait(() => this.#isLive(), options);
   }
 
+  /** Stores what is held now. @returns false when it does not count, or is not whole: nothing is stored then. @throws what the store throws */
+  async save(): Promise<boolean> {
+    const { store, of } = this.#options;
+    const stored = store === undefined ? null : this.#machine.store();
+    if (store === undefined || stored === null) {
+      return false;
+    }
+    const bytes = encodeSnapshot(of, stored);
+    const before = this.#saving;
+    const save = async (): Promise<void> => {
+      await before;
+      await store.save(bytes);
+      this.#saved = `${stored.epoch}/${stored.last}`;
+    };
+    const saving = save();
+    this.#saving = saving.catch(() => {});
+    await saving;
+    return true;
+  }
+
+  /** Saves, then closes. Never throws: what the store throws is told by `trouble`. */
   async close(): Promise<void> {
-    this.#take({ type: 'close', error: null });
+    if (this.#options.store !== undefined && !this.closed) {
+      await this.#saveOrTell();
+    }
+    this.take({ type: 'close', error: null });
     // Called by a handler, it is taken after what is being taken now.
     await Promise.resolve();
-    await this.#closing;
+    await this.#stopping;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  take(input: Input): void {
+    this.#inputs.push(input);
+    if (this.#busy) {
+      return;
+    }
+    this.#busy = true;
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
+        this.#perform(this.#machine.handle(next, this.#clock.now()));
+      }
+    } finally {
+      this.#busy = false;
+    }
+    this.#arm();
+    for (const waiter of this.#waiters) {
+      if (waiter.ready()) {
+        waiter.settle(null);
+      }
+    }
+  }
+
   #isLive(): boolean {
     return this.#machine.state().status === 'live';
+  }
+
+  async #restore(store: ReplicaStore): Promise<void> {
+    try {
+      const bytes = await store.load();
+      if (bytes !== null) {
+        this.take({ type: 'restore', stored: decodeSnapshot(this.#options.of, bytes) });
+      }
+    } catch (error) {
+      this.#tell(error);
+    }
+    if (!this.closed) {
+      this.#feed.start();
+      await this.#keepSaving(store.everyMs ?? SAVE_EVERY_MS);
+    }
+  }
+
+  async #keepSaving(everyMs: number): Promise<void> {
+    const { signal } = this.#over;
+    while (!signal.aborted) {
+      try {
+        await this.#clock.sleep(everyMs, { signal });
+      } catch {
+        return;
+      }
+      await this.#saveOrTell();
+    }
+  }
+
+  async #saveOrTell(): Promise<void> {
+    const at = this.position();
+    if (at === null || `${at.epoch}/${at.last}` === this.#saved) {
+      return;
+    }
+    try {
+      await this.save();
+    } catch (error) {
+      this.#tell(error);
+    }
+  }
+
+  #tell(error: unknown): void {
+    const trouble =
+      error instanceof PatchwireError
+        ? error
+        : new PatchwireError('PW-W408', `the store of the replica failed: ${asPatchwireError(error).message}`, { cause: error });
+    this.#options.observe([{ type: 'trouble', error: trouble }]);
   }
 
   async #wait(ready: () => boolean, { signal, timeoutMs }: WaitOptions): Promise<void> {
@@ -164,8 +244,8 @@ export class Subscription implements Replica {
     if (ready()) {
       return;
     }
-    if (this.#closing !== null) {
-      throw closedError();
+    if (this.closed) {
+      throw this.#closedError();
     }
     const cancel = new AbortController();
     const abort = (): void => waiter.settle(signal?.reason);
@@ -189,71 +269,47 @@ export class Subscription implements Replica {
     }
   }
 
-  #take(input: Input): void {
-    this.#inputs.push(input);
-    if (this.#busy) {
-      return;
-    }
-    this.#busy = true;
-    try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-        for (const effect of this.#machine.handle(next, this.#clock.now())) {
-          this.#perform(effect);
-        }
+  #perform(effects: readonly Effect[]): void {
+    const events: SubscriberEvent[] = [];
+    for (const effect of effects) {
+      switch (effect.type) {
+        case 'load':
+          this.#feed.load(effect.request);
+          break;
+        case 'scan':
+          this.#feed.scan(effect.request);
+          break;
+        case 'replay':
+          this.#feed.replay(effect.request, effect.seq);
+          break;
+        case 'resubscribe':
+          this.#feed.resubscribe();
+          break;
+        case 'stop':
+          this.#stop();
+          break;
+        case 'emit':
+          events.push(effect.event);
       }
-    } finally {
-      this.#busy = false;
     }
-    this.#arm();
-    for (const waiter of this.#waiters) {
-      if (waiter.ready()) {
-        waiter.settle(null);
-      }
-    }
-  }
-
-  #perform(effect: Effect): void {
-    switch (effect.type) {
-      case 'load':
-        this.#feed.load(effect.request);
-        return;
-      case 'scan':
-        this.#feed.scan(effect.request);
-        return;
-      case 'replay':
-        this.#feed.replay(effect.request, effect.seq);
-        return;
-      case 'resubscribe':
-        this.#feed.resubscribe();
-        return;
-      case 'stop':
-        this.#stop();
-        return;
-      case 'emit':
-        this.#emit(effect.event);
+    if (events.length > 0) {
+      this.#options.observe(events);
     }
   }
 
   #stop(): void {
-    this.#signal?.removeEventListener('abort', this.#abort);
-    this.#closing = this.#feed[Symbol.asyncDispose]();
+    const { signal, pair, ownsPair } = this.#options;
+    signal?.removeEventListener('abort', this.#abort);
+    this.#over.abort();
+    const left = this.#feed[Symbol.asyncDispose]();
+    this.#stopping = Promise.all([left, ownsPair ? pair[Symbol.asyncDispose]() : null]).then(() => {});
     for (const waiter of this.#waiters) {
-      waiter.settle(closedError());
+      waiter.settle(this.#closedError());
     }
   }
 
-  #emit(event: SubscriberEvent): void {
-    const handlers = [...(this.#handlers.get(event.type) ?? [])] as ((event: SubscriberEvent) => void)[];
-    for (const handler of this.#onEvent === undefined ? handlers : [this.#onEvent, ...handlers]) {
-      try {
-        handler(event);
-      } catch (error) {
-        // The user's error is the user's: it surfaces, and the replica stays whole.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+  #closedError(): PatchwireError {
+    return this.#machine.state().error ?? new PatchwireError('PW-W410', 'the replica is closed');
   }
 
   /** One timer, for the machine's next tick. */
@@ -274,13 +330,9 @@ export class Subscription implements Replica {
         if (this.#timer === timer) {
           this.#timer = null;
         }
-        this.#take({ type: 'tick' });
+        this.take({ type: 'tick' });
       },
       () => {},
     );
   }
-}
-
-function closedError(): PatchwireError {
-  return new PatchwireError('PW-W403', 'the replica is closed', { retry: 'never', hint: 'Subscribe again.' });
 }

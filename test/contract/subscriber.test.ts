@@ -319,7 +319,7 @@ describe('a replica on Redis', () => {
     await writer.lead();
     await writer.load([['1', { n: 1 }]]);
     await expectEqual(replica);
-    await Promise.all([expect(replica.waitForVersion(10_000n)).rejects.toMatchObject({ code: 'PW-W403' }), replica.close()]);
+    await Promise.all([expect(replica.waitForVersion(10_000n)).rejects.toMatchObject({ code: 'PW-W410' }), replica.close()]);
     expect(replica.state().status).toBe('closed');
     expect(replica.get('1')).toEqual({ n: 1 });
     await replica.close();

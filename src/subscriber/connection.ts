@@ -1,0 +1,228 @@
+/**
+ * One pair of Redis connections for any number of subscriptions: one is subscribed to their channels, one reads. Both reconnect by themselves,
+ * after a back-off with jitter; nothing is re-sent. Knows nothing of what is on the channels.
+ */
+import { Redis, type RedisOptions } from 'ioredis';
+import { backoffDelayMs } from '../lib/backoff.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
+import { mapSubscriberError } from './redis-errors.ts';
+import type { PatchwireError } from '../model/failure.ts';
+
+/** ioredis options; those that decide about protocol, re-sending and reconnecting are set here. */
+export type ConnectionOptions = Omit<RedisOptions, 'protocol' | 'replyMapping'>;
+
+export interface PairOptions {
+  /** A redis:// or rediss:// URL, or ioredis options. */
+  readonly redis: string | ConnectionOptions;
+  /** How Redis names it in CLIENT LIST. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly reconnect: { readonly minMs: number; readonly maxMs: number };
+  /** A command without an answer after so long counts as failed. */
+  readonly commandTimeoutMs: number;
+}
+
+/** Who listens to a channel. All but `text` may come again and again. */
+export interface Listener {
+  readonly channel: string;
+  /** The channel is subscribed and Redis can be read. */
+  up(): void;
+  /** It is not, or (again) could not be: `error` says why, where that is known. */
+  down(error: PatchwireError | null): void;
+  text(text: string): void;
+  /** The pair was closed; nothing follows. */
+  closed(): void;
+}
+
+type Role = 'subscriber' | 'reader';
+
+interface Seat {
+  readonly listener: Listener;
+  subscribed: boolean;
+  up: boolean;
+  /** How often in a row Redis has refused the channel. */
+  refusals: number;
+}
+
+export class ConnectionPair implements AsyncDisposable {
+  readonly #options: PairOptions;
+  readonly #subscriber: Redis;
+  readonly #reader: Redis;
+  readonly #ready = { subscriber: false, reader: false };
+  readonly #seats = new Map<Listener, Seat>();
+  readonly #over = new AbortController();
+  #started = false;
+
+  constructor(options: PairOptions) {
+    this.#options = options;
+    this.#subscriber = this.#client('subscriber');
+    this.#reader = this.#client('reader');
+    this.#subscriber.on('message', (channel: string, text: string) => {
+      for (const { listener } of this.#seats.values()) {
+        if (listener.channel === channel) {
+          listener.text(text);
+        }
+      }
+    });
+  }
+
+  get reader(): Redis {
+    return this.#reader;
+  }
+
+  /** Listens to a channel until the returned function is called; the first one makes it connect. Subscribes also where others listen to it already. */
+  join(listener: Listener): () => void {
+    const seat: Seat = { listener, subscribed: false, up: false, refusals: 0 };
+    this.#seats.set(listener, seat);
+    if (!this.#started) {
+      this.#started = true;
+      // What connect() rejects with comes as an event too, and the client tries again.
+      this.#subscriber.connect().catch(() => {});
+      this.#reader.connect().catch(() => {});
+    } else if (this.#ready.subscriber) {
+      this.#subscribe(seat);
+    }
+    return () => this.#leave(listener);
+  }
+
+  /** Drops the subscribing connection and makes a new one. */
+  resubscribe(): void {
+    this.#subscriber.disconnect(true);
+  }
+
+  /** Drops the reading connection and makes a new one. */
+  reread(): void {
+    this.#reader.disconnect(true);
+  }
+
+  /** Closes both connections; whoever listens is told, and hears nothing any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort();
+    const listeners = [...this.#seats.keys()];
+    this.#seats.clear();
+    this.#subscriber.disconnect();
+    this.#reader.disconnect();
+    listeners.forEach((listener) => listener.closed());
+    await Promise.resolve();
+  }
+
+  #leave(listener: Listener): void {
+    const { channel } = listener;
+    if (!this.#seats.delete(listener)) {
+      return;
+    }
+    const others = [...this.#seats.keys()].some((other) => other.channel === channel);
+    if (!others && this.#ready.subscriber) {
+      // What comes all the same is heard by nobody.
+      this.#subscriber.unsubscribe(channel).catch(() => {});
+    }
+  }
+
+  #client(role: Role): Redis {
+    const { redis, name, random, reconnect, commandTimeoutMs } = this.#options;
+    const settings: ConnectionOptions & { readonly protocol: 2 } = {
+      connectTimeout: commandTimeoutMs,
+      ...(typeof redis === 'string' ? {} : redis),
+      connectionName: `${name}:${role}`,
+      protocol: 2,
+      lazyConnect: true,
+      autoResubscribe: false,
+      autoResendUnfulfilledCommands: false,
+      enableOfflineQueue: false,
+      enableAutoPipelining: false,
+      enableReadyCheck: false,
+      disableClientInfo: true,
+      maxRetriesPerRequest: 0,
+      commandTimeout: commandTimeoutMs,
+      retryStrategy: (attempt) => backoffDelayMs(attempt, { ...reconnect, random }),
+      reconnectOnError: null,
+    };
+    const client = typeof redis === 'string' ? new Redis(redis, settings) : new Redis(settings);
+    let failure: unknown = null;
+    client.on('error', (error: unknown) => {
+      failure = error;
+    });
+    client.on('close', () => {
+      this.#lost(role, failure);
+      failure = null;
+    });
+    client.on('ready', () => this.#opened(role));
+    return client;
+  }
+
+  #opened(role: Role): void {
+    this.#ready[role] = true;
+    for (const seat of this.#seats.values()) {
+      if (role === 'subscriber') {
+        this.#subscribe(seat);
+      } else {
+        this.#see(seat);
+      }
+    }
+  }
+
+  #subscribe(seat: Seat): void {
+    const { channel } = seat.listener;
+    const connection = this.#subscriber.stream;
+    const stands = (): boolean => this.#subscriber.stream === connection && this.#seats.get(seat.listener) === seat;
+    this.#subscriber.subscribe(channel).then(
+      () => {
+        if (stands()) {
+          seat.subscribed = true;
+          seat.refusals = 0;
+          this.#see(seat);
+        }
+      },
+      (error: unknown) => {
+        if (stands()) {
+          this.#down(seat, error, `subscribing to ${channel}`);
+          this.#retry(seat, stands, error);
+        }
+      },
+    );
+  }
+
+  /** Refused by Redis: the other channels go on, this one is tried again. Anything else: the connection is not what it seems to be. */
+  #retry(seat: Seat, stands: () => boolean, error: unknown): void {
+    if (!(error instanceof Error && error.name === 'ReplyError')) {
+      this.resubscribe();
+      return;
+    }
+    seat.refusals += 1;
+    const { clock, random, reconnect } = this.#options;
+    clock.sleep(backoffDelayMs(seat.refusals, { ...reconnect, random }), { signal: this.#over.signal }).then(
+      () => {
+        if (stands() && this.#ready.subscriber) {
+          this.#subscribe(seat);
+        }
+      },
+      () => {},
+    );
+  }
+
+  #see(seat: Seat): void {
+    if (seat.subscribed && this.#ready.reader && !seat.up) {
+      seat.up = true;
+      seat.listener.up();
+    }
+  }
+
+  #lost(role: Role, error: unknown): void {
+    this.#ready[role] = false;
+    for (const seat of [...this.#seats.values()]) {
+      if (role === 'subscriber') {
+        seat.subscribed = false;
+      }
+      this.#down(seat, error, `connecting as ${role}`);
+    }
+  }
+
+  #down(seat: Seat, error: unknown, what: string): void {
+    if (seat.up || error !== null) {
+      seat.up = false;
+      seat.listener.down(error === null ? null : mapSubscriberError(error, what));
+    }
+  }
+}
