@@ -1,4 +1,5 @@
-// npm run setup: brings what npm cannot: a redis-server, and with --tests also what only tests use (FreeTDS's command line clients).
+// npm run setup: brings what npm cannot: a redis-server, and with --tests also what only tests use (FreeTDS's command line clients,
+// the Redis client of Debian's Python).
 // Plain JavaScript without packages, so that it runs before and without a build. It starts no system service and asks for no password:
 // without the rights it prints the line to type and ends with 1.
 import { spawnSync } from 'node:child_process';
@@ -7,7 +8,7 @@ import { delimiter, join } from 'node:path';
 
 const HELP = `usage: npm run setup [-- --tests] [-- --if-missing]
 
-  --tests        also install what only the tests need (freetds-bin)
+  --tests        also install what only the tests need (freetds-bin, python3-redis)
   --if-missing   say nothing when all is there
 
 Redis is looked for in PATCHWIRE_REDIS_SERVER (a program), then as redis-server or valkey-server on the PATH.`;
@@ -32,14 +33,21 @@ const wanted = [
           packages: { apt: 'freetds-bin', dnf: 'freetds', brew: 'freetds' },
           why: 'tests speak to the sandbox with a second client',
         },
+        {
+          programs: ['python3-redis'],
+          // A module, not a program: the interpreter of the system has it or not.
+          isThere: () => spawnSync('/usr/bin/python3', ['-c', 'import redis'], { stdio: 'ignore' }).status === 0,
+          packages: { apt: 'python3-redis', dnf: 'python3-redis' },
+          why: 'tests follow the protocol with a second implementation',
+        },
       ]
     : []),
 ];
 
-const missing = wanted.filter(({ programs }) => !programs.some(find));
+const missing = wanted.filter((item) => !isThere(item));
 for (const { programs } of wanted.filter((item) => !missing.includes(item))) {
   if (!flags.has('--if-missing')) {
-    console.log(`setup: ${programs.find(find)} is there`);
+    console.log(`setup: ${programs.find(find) ?? programs.at(-1)} is there`);
   }
 }
 if (missing.length === 0) {
@@ -55,7 +63,15 @@ const manager = [
 if (manager === undefined) {
   fail(`none of apt-get, dnf, brew is here. Install by hand: ${missing.map(({ programs }) => programs.at(-1)).join(', ')}`);
 }
-const packages = missing.map((item) => item.packages[manager.name]);
+const unknown = missing.filter((item) => item.packages[manager.name] === undefined);
+if (unknown.length > 0) {
+  // Its tests say that they are skipped.
+  console.log(`setup: ${manager.name} has no ${unknown.map(({ programs }) => programs.at(-1)).join(', ')}; going on without`);
+}
+const packages = missing.filter((item) => !unknown.includes(item)).map((item) => item.packages[manager.name]);
+if (packages.length === 0) {
+  process.exit(0);
+}
 const line = [manager.program, ...manager.install, ...packages];
 const isRoot = process.getuid?.() === 0;
 const viaSudo = manager.root && !isRoot && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0;
@@ -75,9 +91,9 @@ if (run(line) !== 0) {
     fail(`the package manager failed. Type this, then call setup again:\n\n  ${line.join(' ')}\n`);
   }
 }
-const still = missing.filter(({ programs }) => !programs.some(find));
+const still = missing.filter((item) => !unknown.includes(item) && !isThere(item));
 if (still.length > 0) {
-  fail(`installed ${packages.join(', ')}, but ${still.map(({ programs }) => programs.at(-1)).join(', ')} is not on the PATH`);
+  fail(`installed ${packages.join(', ')}, but ${still.map(({ programs }) => programs.at(-1)).join(', ')} is not there`);
 }
 console.log('setup: done');
 
@@ -91,6 +107,10 @@ function run(words) {
   const command = manager.name === 'apt' ? ['sh', '-c', `${quiet}DEBIAN_FRONTEND=noninteractive ${words.join(' ')}`] : words;
   const [program, ...args] = viaSudo ? ['sudo', '-n', ...command] : command;
   return spawnSync(program, args, { stdio: ['ignore', 'inherit', 'inherit'] }).status;
+}
+
+function isThere({ programs, isThere: look }) {
+  return look === undefined ? programs.some(find) : look();
 }
 
 function find(program) {
