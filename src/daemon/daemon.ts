@@ -10,7 +10,8 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { Disposer } from '../lib/disposer.ts';
 import { type Random, seededRandom } from '../lib/random.ts';
 import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
-import { PatchwireError } from '../model/errors.ts';
+import { asPatchwireError, PatchwireError } from '../model/errors.ts';
+import { isFinal } from '../model/retry-delay.ts';
 import { writeCounterLines } from '../observe/counter-line.ts';
 import { createLogger } from '../observe/create-logger.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -18,16 +19,16 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { type FaultHooks, hookObserver } from '../observe/section-hooks.ts';
 import { type SectionObserver, silentObserver } from '../observe/section-observer.ts';
 import { combineObservers, SectionRecord, type SectionStatus } from '../observe/section-record.ts';
+import type { ServerStatus } from '../observe/server-status.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
 import { secretsOf } from '../config/print.ts';
 import type { BatchHooks } from '../pipeline/hooks.ts';
 import { runSection, type SectionEnd } from '../pipeline/section.ts';
 import { createManager, createTracker, describeManager, describeSource, sectionOptions, silenceMsOf } from './parts.ts';
-import { SharedOpening } from './shared-opening.ts';
+import { guardedManager, guardedTracker } from './guarded-ports.ts';
+import { ServerBreaker } from './server-breaker.ts';
 import { Sharing, type SharingStatus } from './sharing.ts';
-import { type Supervised, supervise } from './supervisor.ts';
 import { packageVersion } from './version.ts';
-import { waitUntilOpen } from './waiting.ts';
 
 export interface DaemonDependencies {
   /** Default: JSON lines to stdout at log.level, without the configuration's secrets. */
@@ -77,6 +78,15 @@ interface Section {
   readonly observer: SectionObserver;
 }
 
+/** What a section reads from and writes to. */
+interface Ends {
+  readonly manager: DistributedDataManager;
+  readonly tracker: ChangeTracker;
+  readonly breakers: { readonly manager: ServerBreaker; readonly source: ServerBreaker };
+}
+
+type SectionEnded = { readonly kind: SectionEnd } | { readonly kind: 'failed'; readonly error: PatchwireError };
+
 const STOP = new Error('the daemon stops');
 const KILL = new Error('the daemon stops now');
 
@@ -101,7 +111,8 @@ class ComposedDaemon implements Daemon {
   readonly #stop = new AbortController();
   readonly #counters = new AbortController();
   readonly #kill = new AbortController();
-  readonly #waiting = new Map<string, string>();
+  /** One for Redis, then one for each source. */
+  #breakers: readonly ServerBreaker[] = [];
   /** Sections that an operator purged while this runs: they have ended, and are no part of the status any more. */
   readonly #purged = new Set<string>();
   readonly #silenceMs: ReadonlyMap<string, number>;
@@ -186,45 +197,51 @@ class ComposedDaemon implements Daemon {
   }
 
   status(): DaemonStatus {
-    const [waitingFor = null] = this.#waiting.keys();
     return {
       version: packageVersion(),
       partition: this.#config.manager.partition,
       startedAtMs: this.#startedAtMs,
       http: this.#http,
       stopping: this.#stop.signal.aborted,
-      waitingFor,
+      servers: this.#breakers.map((breaker) => breaker.status()),
       sharing: this.#sharing?.status() ?? null,
       sections: this.#statuses().map((section) => ({ ...section, silenceMs: this.#silenceMs.get(section.section) ?? 0 })),
     };
   }
 
   #runSections(): void {
-    const { signal } = this.#stop;
-    const manager = this.#dependencies.manager?.() ?? createManager(this.#config, { clock: this.#clock, log: this.#log });
-    this.#disposer.use(manager);
-    const managerOpening = this.#opening(describeManager(this.#config), this.#sections, async () => {
-      const { warnings } = await manager.open({ signal });
-      warnings.forEach((warning) => this.#log.warn({ warning }, 'redis warning'));
+    const redis = this.#dependencies.manager?.() ?? createManager(this.#config, { clock: this.#clock, log: this.#log });
+    this.#disposer.use(redis);
+    const warned = new Set<string>();
+    const redisBreaker = this.#breaker('redis', describeManager(this.#config), async (signal) => {
+      const { warnings } = await redis.open({ signal });
+      const news = warnings.filter((warning) => !warned.has(warning));
+      news.forEach((warning) => this.#log.warn({ warning }, 'redis warning'));
+      news.forEach((warning) => warned.add(warning));
     });
+    const manager = guardedManager(redis, redisBreaker);
     this.#sharing = this.#dependencies.once === true ? null : this.#disposer.use(this.#share(manager));
     // First everything that can be refused: no section runs yet when one of these throws.
-    const sources = new Map<string, ChangeTracker>();
+    const sources = new Map<string, { readonly tracker: ChangeTracker; readonly breaker: ServerBreaker }>();
     for (const source of new Set(this.#sections.map(({ table }) => table.source))) {
       const log = this.#log.child({ source });
       const tracker =
         this.#dependencies.tracker?.(source) ??
         createTracker(this.#config, source, { clock: this.#clock, log, jsonKept: () => this.#metrics.jsonKept(source) });
-      sources.set(source, this.#disposer.use(tracker));
+      this.#disposer.use(tracker);
+      const what = describeSource(this.#config, source);
+      const breaker = this.#breaker(`source/${source}`, what, (signal) => tracker.open({ signal }));
+      sources.set(source, { tracker: guardedTracker(tracker, breaker), breaker });
     }
-    const runs: Promise<Supervised>[] = [];
-    for (const [source, tracker] of sources) {
-      const own = this.#sections.filter(({ table }) => table.source === source);
-      const sourceOpening = this.#opening(describeSource(this.#config, source), own, () => tracker.open({ signal }));
-      for (const section of own) {
-        runs.push(this.#runSection(section, { manager, tracker, openings: [managerOpening, sourceOpening] }));
-      }
-    }
+    const breakers = [...sources.values()].map(({ breaker }) => breaker);
+    this.#breakers = [redisBreaker, ...breakers];
+    this.#breakers.forEach((breaker) => breaker.start());
+    const runs = this.#sections.flatMap((section) => {
+      const source = sources.get(section.table.source);
+      return source === undefined
+        ? []
+        : [this.#runSection(section, { manager, tracker: source.tracker, breakers: { manager: redisBreaker, source: source.breaker } })];
+    });
     this.#disposer.defer(async () => {
       await Promise.all(runs);
     });
@@ -236,22 +253,21 @@ class ComposedDaemon implements Daemon {
     }
   }
 
-  async #runSection(
-    { table, record, observer }: Section,
-    { manager, tracker, openings }: { manager: DistributedDataManager; tracker: ChangeTracker; openings: readonly SharedOpening[] },
-  ): Promise<Supervised> {
+  /** Never rejects. The section itself retries and waits; what it throws ends it: with `once` an error that no retry mends. */
+  async #runSection({ table, observer }: Section, { manager, tracker, breakers }: Ends): Promise<SectionEnded> {
     const { clock, random } = { clock: this.#clock, random: this.#random };
     const [stop, kill, once] = [this.#stop.signal, this.#kill.signal, this.#dependencies.once ?? false];
     const log = this.#log.child({ section: table.section });
-    const run = async (): Promise<SectionEnd> => {
-      await Promise.all(openings.map((opening) => opening.opened()));
+    let end: SectionEnd;
+    try {
+      await this.#untilReached(breakers.manager, observer);
       await this.#sharing?.join();
       const share = this.#sharing?.share(table.section);
-      const options = sectionOptions(this.#config, table);
-      return await runSection({
-        ...options,
+      end = await runSection({
+        ...sectionOptions(this.#config, table),
         hooks: this.#dependencies.hooks,
         ...(share === undefined ? {} : { share }),
+        breakers,
         manager,
         tracker,
         observer,
@@ -262,18 +278,50 @@ class ComposedDaemon implements Daemon {
         kill,
         once,
       });
-    };
-    const progress = (): number => {
-      const { windows, batches, unchanged } = record.status().totals;
-      return windows + batches + unchanged;
-    };
-    const end = await supervise(run, { log, clock, random, observer, progress, once, stop });
-    if (end.kind === 'purged') {
+    } catch (thrown) {
+      if (stop.aborted) {
+        return { kind: 'stopped' };
+      }
+      const error = asPatchwireError(thrown);
+      const { code, message, hint, details } = error;
+      observer.error(code);
+      observer.phase('stopped', { code, message, hint });
+      log.error({ code, hint, details, err: error }, 'section stopped');
+      return { kind: 'failed', error };
+    }
+    if (end === 'purged') {
       this.#purged.add(table.section);
       this.#sharing?.forget(table.section);
       this.#metrics.forget(table.section, table.table);
     }
-    return end;
+    return { kind: end };
+  }
+
+  /** Without Redis there is nothing that a section could do: it is waited for before the section begins. */
+  async #untilReached(redis: ServerBreaker, observer: SectionObserver): Promise<void> {
+    const { signal } = this.#stop;
+    for (;;) {
+      try {
+        await redis.pass();
+        return;
+      } catch (thrown) {
+        signal.throwIfAborted();
+        const error = asPatchwireError(thrown);
+        if (isFinal(error) && this.#dependencies.once === true) {
+          throw error;
+        }
+        const { code, message, hint } = error;
+        observer.error(code);
+        observer.phase(isFinal(error) ? 'stopped' : 'starting', { code, message, hint });
+        await redis.next(signal);
+      }
+    }
+  }
+
+  #breaker(server: string, what: string, open: (signal: AbortSignal) => Promise<void>): ServerBreaker {
+    const { signal } = this.#stop;
+    const told = (status: ServerStatus): void => this.#metrics.server(status);
+    return new ServerBreaker({ server, what, open, told, log: this.#log, clock: this.#clock, random: this.#random, signal });
   }
 
   /** Daemons of one partition share its sections; who runs `once` leads what it can, and goes. */
@@ -291,30 +339,6 @@ class ComposedDaemon implements Daemon {
     });
     this.#stop.signal.addEventListener('abort', () => sharing.stop(), { once: true });
     return sharing;
-  }
-
-  #opening(what: string, sections: readonly Section[], open: () => Promise<void>): SharedOpening {
-    const { signal } = this.#stop;
-    return new SharedOpening(() =>
-      waitUntilOpen(open, {
-        what,
-        log: this.#log,
-        clock: this.#clock,
-        random: this.#random,
-        signal,
-        waiting: (error) => {
-          if (error === null) {
-            this.#waiting.delete(what);
-            return;
-          }
-          this.#waiting.set(what, error.code);
-          for (const { observer } of sections) {
-            observer.error(error.code);
-            observer.phase('starting', { code: error.code, message: error.message, hint: error.hint });
-          }
-        },
-      }),
-    );
   }
 
   #statuses(): SectionStatus[] {

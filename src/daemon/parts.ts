@@ -16,8 +16,8 @@ import { definedFields, selectionOf } from './selection.ts';
 /** A command that Redis has not answered after so long has an unknown fate; well below the lease. */
 const COMMAND_TIMEOUT_SHARE = 0.5;
 
-/** What liveness allows beyond two slow rounds: the longest wait between two tries. */
-const SILENCE_MARGIN_MS = 60_000;
+/** What liveness allows beyond two slow rounds: the longest wait between two tries or probes, and a probe that is not answered. */
+const SILENCE_MARGIN_MS = 120_000;
 
 interface Tools {
   readonly clock: Clock;

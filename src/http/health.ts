@@ -4,11 +4,12 @@
  * stopped. A process that is not ready must not be killed for it.
  */
 import type { SectionPhase, SectionStatus } from '../observe/section-record.ts';
+import type { ServerStatus } from '../observe/server-status.ts';
 
 export interface HealthStatus {
   readonly stopping: boolean;
-  /** What the start still waits for; null: it is up. */
-  readonly waitingFor: string | null;
+  /** Redis and the sources, each by its circuit breaker. */
+  readonly servers: readonly ServerStatus[];
   readonly sections: readonly (SectionStatus & {
     /** The longest that the loop may go without advancing, in ms. */
     readonly silenceMs: number;
@@ -48,8 +49,11 @@ export function judgeReadiness(status: HealthStatus, nowMs: number): Verdict {
   if (status.stopping) {
     reasons.push({ reason: 'the daemon is stopping' });
   }
-  if (status.waitingFor !== null) {
-    reasons.push({ reason: `waiting for ${status.waitingFor}` });
+  for (const { what, state, trouble } of status.servers) {
+    if (state !== 'closed') {
+      const { code, hint } = trouble ?? {};
+      reasons.push({ ...(code === undefined ? {} : { code }), reason: `waiting for ${what}`, ...(hint === undefined ? {} : { hint }) });
+    }
   }
   for (const { section, phase, trouble, leading } of status.sections) {
     if (phase === 'starting') {

@@ -7,8 +7,11 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Clock } from '../lib/clock.ts';
 import type { SectionObserver } from './section-observer.ts';
 import type { SectionPhase } from './section-record.ts';
+import type { ServerStatus } from './server-status.ts';
 
 const PHASES: readonly SectionPhase[] = ['starting', 'standby', 'loading', 'resyncing', 'live', 'retrying', 'paused', 'stopped'];
+
+const BREAKER_STATES = ['closed', 'halfOpen', 'open'] as const;
 
 /** From 0.5 ms to 16 s, doubling. */
 const SECONDS = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8, 16];
@@ -22,6 +25,8 @@ export interface Metrics {
   jsonKept(source: string): void;
   /** What is known of the partition's daemons; null: nothing now. */
   sharing(status: { readonly daemons: readonly unknown[] | null; readonly led: number; readonly standby: number }): void;
+  /** The circuit breaker of a server changed. */
+  server(status: ServerStatus): void;
   /** The page of GET /metrics and its content type. */
   page(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
@@ -97,6 +102,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     'sweep_held_documents',
     'Documents that a sweep would remove and that wait for `patchwire resync --confirm`; 0: none.',
   );
+  const failures = gauge('failures_in_a_row', 'Failures of the table in a row without progress; from 10 on it is faulted.');
   const incomplete = gauge('incomplete', '1 while the section lacks rows: followed without a load, or changes were skipped.');
   const phases = new Gauge({
     name: 'patchwire_phase',
@@ -129,6 +135,20 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     registers,
   });
 
+  const breakerState = new Gauge({
+    name: 'patchwire_breaker_state',
+    help: 'The circuit breaker of a server: 0 closed (it serves), 1 half-open (it is being asked), 2 open (nobody asks it).',
+    labelNames: ['server'],
+    registers,
+  });
+  const breakerOpenings = new Counter({
+    name: 'patchwire_breaker_openings_total',
+    help: 'Times that the circuit breaker of a server opened.',
+    labelNames: ['server'],
+    registers,
+  });
+  const openings = new Map<string, number>();
+
   const jsonKept = new Counter({
     name: 'patchwire_json_kept_total',
     help: 'Values of json columns that stayed text, since nesting them would have changed them.',
@@ -148,7 +168,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     forget(section, table) {
       const labels = { section, table };
       forgetPosition(labels);
-      for (const metric of [leader, loadRows, loadEstimate, loadRate, loadLeft, paused, incomplete, sweepHeld]) {
+      for (const metric of [leader, failures, loadRows, loadEstimate, loadRate, loadLeft, paused, incomplete, sweepHeld]) {
         metric.remove(labels);
       }
       for (const phase of PHASES) {
@@ -160,6 +180,11 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
       sectionsLed.set(led);
       sectionsStandby.set(standby);
     },
+    server({ server, state, openings: total }) {
+      breakerState.set({ server }, BREAKER_STATES.indexOf(state));
+      breakerOpenings.inc({ server }, total - (openings.get(server) ?? 0));
+      openings.set(server, total);
+    },
     jsonKept: (source) => jsonKept.inc({ source }),
     observer(section, table) {
       const labels = { section, table };
@@ -169,8 +194,9 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
       leader.set(labels, 0);
       let live = false;
       return {
-        phase(now) {
+        phase(now, detail) {
           live = now === 'live';
+          failures.set(labels, detail?.failures ?? 0);
           if (now === 'standby') {
             forgetPosition(labels);
           }

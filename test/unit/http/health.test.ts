@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type HealthStatus, judgeLiveness, judgeReadiness } from '../../../src/http/health.ts';
 import type { SectionPhase, SectionStatus } from '../../../src/observe/section-record.ts';
+import type { ServerStatus } from '../../../src/observe/server-status.ts';
 
 const NOW = 1_000_000;
 
@@ -44,9 +45,18 @@ function section(phase: SectionPhase, more: Partial<SectionStatus> = {}): Health
 
 const status = (sections: HealthStatus['sections'], more: Partial<HealthStatus> = {}): HealthStatus => ({
   stopping: false,
-  waitingFor: null,
+  servers: [],
   sections,
   ...more,
+});
+
+const redis = (state: ServerStatus['state']): ServerStatus => ({
+  server: 'redis',
+  what: 'Redis at x',
+  state,
+  trouble: { code: 'PW-M301', message: 'refused', hint: 'Start it.' },
+  downSinceMs: NOW - 60_000,
+  openings: 1,
 });
 
 const trouble = { code: 'PW-S201', message: 'cannot reach db', hint: 'Check it.' } as const;
@@ -54,7 +64,7 @@ const trouble = { code: 'PW-S201', message: 'cannot reach db', hint: 'Check it.'
 describe('judgeLiveness', () => {
   it('is live while every loop advances within its time, whatever else is wrong', () => {
     for (const phase of ['starting', 'standby', 'loading', 'live', 'retrying', 'stopped'] as const) {
-      expect(judgeLiveness(status([section(phase, { trouble })], { waitingFor: 'Redis', stopping: true }), NOW).ok).toBe(true);
+      expect(judgeLiveness(status([section(phase, { trouble })], { servers: [redis('open')], stopping: true }), NOW).ok).toBe(true);
     }
   });
 
@@ -84,7 +94,7 @@ describe('judgeReadiness', () => {
 
   it.each([
     ['the leader is not known yet', status([section('starting')]), 'starting'],
-    ['a server is waited for', status([section('live')], { waitingFor: 'Redis at x' }), 'waiting for Redis at x'],
+    ['a server is waited for', status([section('live')], { servers: [redis('halfOpen')] }), 'waiting for Redis at x'],
     ['it is stopping', status([section('live')], { stopping: true }), 'stopping'],
     ['the lead was lost', status([section('live', { leading: false })]), 'lead was lost'],
     ['a loop hangs', status([section('live', { progressAtMs: 0 })]), 'not advanced'],

@@ -204,7 +204,7 @@ describe('pause and resume', () => {
     await world.until(() => world.phases.at(-1) === 'paused');
     expect(await answer(world, await world.ask('resume'))).toMatchObject({ state: 'done' });
     world.tracker.commit({ [key(1)]: doc(1, 'after') });
-    await world.until(() => world.stored.meta?.upTo === 2n, 600_000);
+    await world.until(() => world.stored.meta?.upTo === 2n, 7_200_000);
   });
 
   it('a paused load rests while windows go on, over a restart, and resumes at its cursor', async () => {

@@ -47,8 +47,7 @@ describe('section', () => {
     await world.until(() => world.replica.loads === 2);
     world.tracker.fail('probe', new PatchwireError('PW-S201', 'connection lost'));
     await world.until(() => world.phases.includes('retrying PW-S201'));
-    await world.untilLive();
-    expect(world.tracker.described.size).toBe(1);
+    await world.until(() => world.tracker.described.size === 1);
     await world.ask('reset');
     await world.until(() => world.tracker.described.size === 2);
     await world.stop(world.running[0]!);
@@ -121,10 +120,10 @@ describe('section', () => {
     await expect(running.done).rejects.toMatchObject({ code: 'PW-S220' });
   });
 
-  it('L5: another source stops the section with S213, another projection with S220, recorded names with nothing', async () => {
+  it('L5: onLostHistory stop: another source stops the section with S213, a cut history with S211, another projection with S220', async () => {
     for (const [change, code] of [
       [(world: World): void => void (world.tracker.objectId = 7), 'PW-S213'],
-      [(world: World): void => void (world.tracker.beginVersion = 7n), 'PW-S213'],
+      [(world: World): void => void (world.tracker.beginVersion = 7n), 'PW-S211'],
       [(world: World): void => void (world.tracker.fingerprint = 'f2'), 'PW-S220'],
     ] as const) {
       await using world = await live();
