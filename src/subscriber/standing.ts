@@ -54,6 +54,7 @@ export class Standing {
 
   apply(message: ChangesMessage, nowMs: number): void {
     this.#checkpoint = message.checkpoint;
+    this.#state = message.state ?? this.#state;
     this.#upTo = this.#skipped ? null : laterVersion(this.#upTo, message.upTo);
     if (message.changes.some((change) => change.op === 'unavailable')) {
       this.#quarantined = Math.max(1, this.#quarantined);
