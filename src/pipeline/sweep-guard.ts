@@ -75,8 +75,7 @@ export class GuardedSweep {
       return false;
     }
     if (this.#mode === 'counting') {
-      await this.#counted(this.#sweep.removed);
-      return false;
+      return await this.#counted(this.#sweep.removed);
     }
     if (step === 'over') {
       // More rows went while it swept than it may remove: what is left is counted anew.
@@ -97,7 +96,8 @@ export class GuardedSweep {
     this.#begin('sweeping');
   }
 
-  async #counted(missing: number): Promise<void> {
+  /** @returns whether nothing is left to do */
+  async #counted(missing: number): Promise<boolean> {
     const { delivery, clock, logger, observer, sweepShare = DEFAULT_SWEEP_SHARE } = this.#options;
     const documents = Math.max(missing, delivery.count);
     const before = this.held;
@@ -113,7 +113,7 @@ export class GuardedSweep {
       } else {
         observer.sweepHeld(held);
       }
-      return;
+      return false;
     }
     if (before !== null) {
       await this.#keep({ ...this.#cursor, held: null });
@@ -122,6 +122,7 @@ export class GuardedSweep {
     }
     await this.#options.onCounted?.(missing);
     this.#begin('sweeping', Math.floor(sweepShare * documents));
+    return missing === 0;
   }
 
   #tell(held: HeldSweep): void {

@@ -20,6 +20,8 @@ export interface ScriptedTrackerOptions {
   readonly claims?: 'implied' | 'confirmed';
   /** Data keys that differ only in case are one key. */
   readonly caseInsensitive?: boolean;
+  /** What expressions of a load page mean, by their text. */
+  readonly expressions?: Readonly<Record<string, (document: Document) => boolean>>;
   /** Rows that the selection's filter lets pass. */
   readonly filter?: (document: Document) => boolean;
 }
@@ -54,10 +56,12 @@ export class ScriptedTracker implements ChangeTracker {
   beginVersion = 0n;
   minValid = 0n;
   fingerprint = 'f1';
+  keyHash: string | undefined = undefined;
   definition = 'd1';
   /** Added to what sys.partitions says. */
   uncommittedRows = 0;
-  readonly #options: Required<Omit<ScriptedTrackerOptions, 'filter'>> & Pick<ScriptedTrackerOptions, 'filter'>;
+  readonly #options: Required<Omit<ScriptedTrackerOptions, 'filter' | 'expressions'>> &
+    Pick<ScriptedTrackerOptions, 'filter' | 'expressions'>;
   readonly #rows = new Map<string, Row>();
   readonly #changes = new Map<string, Change>();
   readonly #failures: { readonly call: TrackerCall; readonly error: unknown }[] = [];
@@ -110,6 +114,14 @@ export class ScriptedTracker implements ChangeTracker {
     this.#changes.clear();
   }
 
+  /** RESTORE: the rows of an earlier moment, under an earlier version. */
+  rewind(version: bigint, values: Readonly<Record<string, Document>>): void {
+    this.#rows.clear();
+    this.#changes.clear();
+    this.untracked(values);
+    this.#version = version;
+  }
+
   /** The next such call fails. */
   fail(call: TrackerCall, error: unknown): void {
     this.#failures.push({ call, error });
@@ -140,6 +152,7 @@ export class ScriptedTracker implements ChangeTracker {
         objectId: this.objectId,
         beginVersion: this.beginVersion.toString(),
         fingerprint: this.fingerprint,
+        keyHash: this.keyHash,
         recorded: { serverName: 's', databaseId: 5, createDate: '2026-01-01' },
       },
       columns: [],
@@ -205,10 +218,16 @@ export class ScriptedTracker implements ChangeTracker {
     });
   }
 
-  readLoadPage(_table: TrackedTable, { after, rows: most = Number.POSITIVE_INFINITY, signal }: LoadPageOptions): Promise<LoadPage> {
+  readLoadPage(_table: TrackedTable, { after, rows: most = Number.POSITIVE_INFINITY, where, signal }: LoadPageOptions): Promise<LoadPage> {
     return this.#call('readLoadPage', signal, () => {
+      const asked = where === undefined ? (): boolean => true : this.#options.expressions?.[where];
+      if (asked === undefined) {
+        throw new PatchwireError('PW-S210', `no expression: ${where}`);
+      }
       const rows = [...this.#rows]
-        .filter(([identity, { document }]) => this.#passes(document) && (after === null || identity > this.identity(after)))
+        .filter(
+          ([identity, { document }]) => this.#passes(document) && asked(document) && (after === null || identity > this.identity(after)),
+        )
         .toSorted(([a], [b]) => (a < b ? -1 : 1));
       const page = rows.slice(0, Math.min(this.#options.loadRows, most));
       return {

@@ -84,9 +84,13 @@ export class World {
   readonly tracker: ScriptedTracker;
   readonly phases: string[] = [];
   readonly errors: string[] = [];
+  readonly resyncs: string[] = [];
+  sweepHeld: { readonly missing: number; readonly documents: number } | null = null;
   readonly told = { unchanged: 0, delivered: 0, heartbeats: 0 };
   readonly replica: StrictReplica;
   readonly running: Running[] = [];
+  /** Of every section. Most tests look at what is noticed, not at how it is mended by itself: resync.test.ts sets that. */
+  defaults: Partial<SectionOptions> = { onLostHistory: 'stop', sweepShare: 1 };
   /** Set to wrap what sections are given as their manager. */
   wrap: (manager: DistributedDataManager) => DistributedDataManager = (manager) => manager;
   #managers = 0;
@@ -113,6 +117,8 @@ export class World {
       unchanged: (rows) => (this.told.unchanged += rows),
       delivered: ({ rows }) => (this.told.delivered += rows),
       heartbeat: () => (this.told.heartbeats += 1),
+      resync: ({ reason, how }) => this.resyncs.push(`${how} ${reason}`),
+      sweepHeld: (held) => (this.sweepHeld = held),
     };
   }
 
@@ -148,6 +154,7 @@ export class World {
       observer: this.observer,
       stop: stop.signal,
       kill: kill.signal,
+      ...this.defaults,
       ...overrides,
     });
     const running: Running = { done, stop, kill, ended: false };
