@@ -313,6 +313,8 @@ class Subscriber:
                          state=message.get("state", facts["state"]))
             if any(change["op"] == "unavailable" for change in message["changes"]):
                 facts["quarantined"] = max(1, facts["quarantined"])
+            if "state" in message:
+                self.tell("live")
         elif message["epoch"] != chain.epoch or chain.ids.get(message["seq"]) != message["id"]:
             raise Gap("missed")
 
