@@ -1,5 +1,5 @@
 /** What Redis or its client threw, as a PatchwireError: by the reply's code, never by its prose. */
-import { type ErrorCode } from '../model/error-catalogue.ts';
+import type { ErrorCode } from '../model/error-catalogue.ts';
 import { PatchwireError } from '../model/failure.ts';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
