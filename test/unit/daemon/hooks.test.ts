@@ -25,6 +25,8 @@ async function withHooks(
     clock: ManualClock;
     tracker: ScriptedTracker;
     documents: () => Record<string, string>;
+    /** The data keys that subscribers were told of. */
+    told: () => readonly string[];
     lines: readonly Record<string, unknown>[];
   }) => Promise<void>,
 ): Promise<void> {
@@ -46,10 +48,12 @@ async function withHooks(
     hooks,
   });
   const documents = (): Record<string, string> => Object.fromEntries(store.section('p', 'one').documents);
+  const told = (): string[] =>
+    store.section('p', 'one').changes.flatMap(({ text }) => [...text.matchAll(/"dataKey":"(.*?)"/gu)].map((match) => match[1] ?? ''));
   try {
     await daemon.start();
     await clock.until(() => daemon.status().sections[0]?.phase === 'live');
-    await run({ clock, tracker, documents, lines });
+    await run({ clock, tracker, documents, told, lines });
   } finally {
     let over = false;
     void daemon.stop().then(() => {
@@ -96,7 +100,7 @@ describe('hooks', () => {
     ],
   ])('that %s loses no row', async (_, hook) => {
     const hooks = { beforeBatch: hook, afterBatch: hook, onFault: hook, onGiveUp: hook } as NonNullable<DaemonDependencies['hooks']>;
-    await withHooks(hooks, async ({ clock, tracker, documents }) => {
+    await withHooks(hooks, async ({ clock, tracker, documents, told }) => {
       for (let n = 1; n <= 5; n += 1) {
         tracker.commit({ [n]: { n } });
       }
@@ -104,6 +108,7 @@ describe('hooks', () => {
       const whole = { 1: '{"n":10}', 3: '{"n":3}', 4: '{"n":4}', 5: '{"n":5}' };
       await clock.until(() => JSON.stringify(documents()) === JSON.stringify(whole));
       expect(documents()).toEqual(whole);
+      expect(new Set(told())).toEqual(new Set(['1', '2', '3', '4', '5']));
     });
   });
 
