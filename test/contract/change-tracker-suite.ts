@@ -213,7 +213,8 @@ export function changeTrackerSuite(server: () => SqlServerConnection): void {
       await database.run(`ALTER TABLE dbo.Items ${TRACKED}`);
       await expect(window(table, table.version)).rejects.toMatchObject({ code: 'PW-S211' });
       await database.run('DROP TABLE dbo.Items');
-      await expect(window(table, table.version)).rejects.toMatchObject({ retry: 'never' });
+      await expect(window(table, table.version)).rejects.toMatchObject({ code: 'PW-S230' });
+      await expect(look('Items')).rejects.toMatchObject({ code: 'PW-S206' });
       for (const batch of ITEMS) {
         await database.run(batch);
       }
