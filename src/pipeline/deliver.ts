@@ -9,6 +9,7 @@ import type {
   Base,
   Batch,
   DistributedDataManager,
+  LoadCursor,
   RowWrite,
   SectionMeta,
   Transition,
@@ -194,6 +195,12 @@ export class Delivery {
       logger.warn({ code: 'PW-M309', documents: mended }, 'documents that the index names were not there: written anew');
     }
     return { written, unchanged, mended };
+  }
+
+  /** Stores how far a load or a sweep is by itself, with no rows. */
+  async storeCursor(cursor: LoadCursor | null): Promise<void> {
+    const read = { to: this.position.high, readAtMs: this.#options.clock.now(), mode: 'store' } as const;
+    await this.#batch({ items: [], rows: 0, bytes: 0 }, read, { cursor });
   }
 
   /** Publishes or stores removals that were decided elsewhere (a sweep); their bases must be what is stored now: `settle` first. */

@@ -10,16 +10,17 @@ import type { TrackedTable } from '../model/table.ts';
 import type { Version } from '../model/version.ts';
 import type { ErrorCode } from '../model/error-catalogue.ts';
 import type { LostHistory } from './lost-history.ts';
-import { checkSource, isReplaced, readAgainFrom } from './position.ts';
-import { resetTo } from './resets.ts';
+import { readAgainFrom } from './position.ts';
+import { readingVerbs } from './resets.ts';
 import { Resyncs } from './resyncs.ts';
+import { beginningOf, endLoad, lossOf } from './beginnings.ts';
 import { pauseVerbs } from './pauses.ts';
 import { beginLoad, type Beginning, Load, type LoadOptions } from './load.ts';
 import type { Ladder } from './polling.ts';
 import type { RequestDesk, VerbHandler } from './requests.ts';
 import { Patrol } from './repair.ts';
 import { type RowCountWatch, sweepIsDue } from './row-counts.ts';
-import { GuardedSweep } from './sweep-guard.ts';
+import { GuardedSweep, sweepCursor } from './sweep-guard.ts';
 
 export interface LaneOptions extends LoadOptions {
   readonly ladder: Ladder;
@@ -92,10 +93,18 @@ class Lane {
     });
     this.#verbs = new Map<string, VerbHandler>([
       ['resync', (request) => this.#resyncs.take(request)],
-      ['poll', (request) => this.#poll(request)],
-      ['reset', (request) => this.#reset(request)],
-      ['set', ({ args }) => this.#resetTo(args['to'] ?? '', args['skipChanges'] === 'true')],
-      ['purge', (request) => this.#purgeAsked(request)],
+      ...readingVerbs({
+        ...options,
+        table: () => this.#table,
+        meta: () => this.#meta,
+        changed: (changed) => this.#changed(changed),
+        begin: () => this.#begin(),
+        stopReading: () => this.#stopReading(),
+        follow: (from) => this.#follow(from),
+        // Whoever resets has confirmed what its sweep removes.
+        loadAnew: (reason) => this.#beginLoad({ kind: 'load', newEpoch: true, reason, guarded: false }),
+        ends: (request) => (this.#ends = { kind: 'purge', request }),
+      }),
       ...pauseVerbs({ ...options, meta: () => this.#meta, changed: (changed) => this.#changed(changed) }),
     ]);
   }
@@ -112,11 +121,11 @@ class Lane {
         await this.#begin();
         await this.#step();
       }
-      const allElseRead = this.#load?.phase === 'window';
+      const ending = this.#load?.phase === 'window' ? this.#load : null;
       const page = await this.#next();
       const written = await this.#deliver(page);
-      if (allElseRead && !page.full) {
-        await this.#goLive(page);
+      if (ending !== null && !page.full) {
+        await this.#goLive(page, ending);
       }
       if (desk.keeps) {
         await delivery.settle();
@@ -127,8 +136,8 @@ class Lane {
       }
       await this.#compareRowCount(page);
       await this.#resyncs.tell();
-      const waits = (this.#load ?? this.#sweep)?.held !== null;
-      const idle = this.#load === null && (this.#sweep === null || waits) && !page.full && written === 0 && !desk.due;
+      const waits = ((this.#load ?? this.#sweep)?.held ?? null) !== null;
+      const idle = this.#load === null && (this.#sweep === null || waits) && !page.full && written === 0 && !desk.due && !this.#resyncs.due;
       const held = this.#load !== null && (this.#meta.paused !== null || waits) && !page.full;
       if (once && (idle || held)) {
         return { kind: 'caughtUp' };
@@ -199,19 +208,8 @@ class Lane {
     }
   }
 
-  /** What is lost of the section, or what of its source differs; null: nothing. */
   #loss(): PatchwireError | null {
-    const { lost, rowCounts } = this.#options;
-    if (lost.error !== null || this.#meta.source === null) {
-      return lost.error;
-    }
-    try {
-      checkSource(this.#meta.source, this.#table);
-      rowCounts.check(this.#meta.epoch);
-      return null;
-    } catch (error) {
-      return error as PatchwireError;
-    }
+    return lossOf(this.#options, this.#meta, this.#table);
   }
 
   /** Goes on with what the section needs before an operator's resync is taken; where only that mends it, with nothing. */
@@ -222,18 +220,11 @@ class Lane {
     }
   }
 
-  /** Reads the section anew: by patches under its epoch where its documents are of this source, else as a replacement (L3, L5). */
   async #readAnew(reason: string, why: ErrorCode | 'asked', guarded: boolean): Promise<void> {
     const { lost, delivery, observer, initial = 'full' } = this.#options;
-    const { state, source, incomplete } = this.#meta;
+    const decide = beginningOf(this.#meta, { lost, high: () => delivery.position.high, reason, guarded });
     // A section that was loaded once goes on as a whole, whatever `initial` says now.
-    const followed = incomplete?.reason === 'initial';
-    const known = lost.error !== null && lost.remedy(lost.error) === 'replace';
-    const decide = (table: TrackedTable): Beginning => {
-      const replaces = known || followed || state === 'loading' || source === null || isReplaced(source, delivery.position.high, table);
-      return { kind: replaces ? 'load' : 'resync', newEpoch: replaces, reason, guarded };
-    };
-    const { kind } = await this.#beginLoad(decide, followed ? initial : 'full');
+    const { kind } = await this.#beginLoad(decide, this.#meta.incomplete?.reason === 'initial' ? initial : 'full');
     observer.resync({ reason: why, how: kind === 'resync' ? 'resync' : 'replace' });
   }
 
@@ -276,12 +267,10 @@ class Lane {
     return new GuardedSweep({ ...this.#options, table: this.#table, cursor, mode: () => 'publish', keep });
   }
 
-  /** Stores a cursor by itself, and tells of it at once: a sweep that waits, or does so no more. */
+  /** A sweep waits, or does so no more. */
   async #keep(cursor: LoadCursor | null): Promise<void> {
-    const { delivery, clock, signal } = this.#options;
-    const sameKey = (): Promise<boolean> => Promise.resolve(false);
-    const to = delivery.position.high;
-    await delivery.deliver({ rows: [], to, readAtMs: clock.now(), mode: 'store', advance: { cursor }, sameKey, signal });
+    const { delivery } = this.#options;
+    await delivery.storeCursor(cursor);
     this.#changed({ ...this.#meta, cursor });
     await delivery.heartbeat();
   }
@@ -380,34 +369,20 @@ class Lane {
     return written;
   }
 
-  async #goLive(page: ChangePage): Promise<void> {
+  async #goLive(page: ChangePage, load: Load): Promise<void> {
     const { delivery, observer, logger, clock, ladder } = this.#options;
-    const { rows, startedAtMs, changed, removed } = this.#load?.progress ?? { rows: 0, startedAtMs: clock.now(), changed: 0, removed: 0 };
-    const resynced = this.#meta.state === 'resyncing';
-    const upTo = this.#proved ?? delivery.position.confirmed;
-    const whole = this.#meta.incomplete === null;
-    const meta = await delivery.transition({
-      state: 'live',
-      newEpoch: false,
-      reset: resynced ? null : { phase: 'end', reason: whole ? 'load ended' : 'followed from now on' },
-      advance: { ...delivery.position, ...(whole ? { upTo } : {}), cursor: null, sourceReadAtMs: page.readAtMs },
-    });
+    const ending = { load, upTo: this.#proved ?? delivery.position.confirmed, sourceReadAtMs: page.readAtMs };
+    const { meta, message } = await endLoad({ delivery, logger, now: () => clock.now() }, this.#meta, ending);
     this.#load = null;
     ladder.want(null);
     delivery.count = meta.count;
+    const resynced = this.#meta.state === 'resyncing';
     this.#changed(meta);
     observer.phase('live');
-    if (!whole) {
-      logger.info({ fromVersion: this.#meta.incomplete?.since.toString() }, 'live: rows are published as they change, upTo is not claimed');
-      return;
-    }
-    const facts = { rows, ...(resynced ? { changed, removed } : {}), documents: this.#meta.count, upTo: upTo.toString() };
-    logger.info({ ...facts, durationMs: clock.now() - startedAtMs }, resynced ? 'resync ended: live' : 'load ended: live');
     if (resynced) {
       await delivery.heartbeat();
     }
-    const how = resynced ? `${changed ?? 0} documents corrected, ${removed} removed` : 'written anew under a new epoch';
-    await this.#resyncs.ended(`Resynced: ${rows} rows read, ${how}; live up to version ${upTo}.`);
+    await this.#resyncs.ended(message);
   }
 
   /** R6: TRUNCATE and the like move no counter; the number of rows tells. */
@@ -418,46 +393,7 @@ class Lane {
     if (comparable && (await sweepIsDue({ ...this.#options, incomplete }, this.#table, page))) {
       observer.error('PW-S223');
       logger.warn({ code: 'PW-S223', tableRows: page.tableRows, documents: delivery.count }, 'row count differs: sweep begins');
-      const startedAtMs = this.#options.clock.now();
-      this.#sweep = this.#guardedSweep({ phase: 'sweep', after: null, rows: 0, estimate: null, startedAtMs, guarded: true });
+      this.#sweep = this.#guardedSweep(sweepCursor(this.#options.clock.now()));
     }
-  }
-
-  #poll(request: OperatorRequest): Promise<null> {
-    this.#options.ladder.wake();
-    this.#options.desk.keep(request);
-    return Promise.resolve(null);
-  }
-
-  #purgeAsked(request: OperatorRequest): Promise<null> {
-    this.#ends = { kind: 'purge', request };
-    return Promise.resolve(null);
-  }
-
-  async #reset(request: OperatorRequest): Promise<string> {
-    const text = request.args['to'];
-    if (text === undefined) {
-      // Whoever resets has confirmed what its sweep removes.
-      await this.#beginLoad({ kind: 'load', newEpoch: true, reason: `checkpoint reset by ${request.who}`, guarded: false });
-      const what = this.#meta.incomplete === null ? 'Loading anew' : 'Nothing is loaded (initial: none); following';
-      return `${what} from version ${this.#meta.checkpoint}, under the new epoch ${this.#meta.epoch}.`;
-    }
-    return this.#resetTo(text, false);
-  }
-
-  async #resetTo(text: string, skipChanges: boolean): Promise<string> {
-    await this.#begin();
-    return await resetTo(
-      {
-        ...this.#options,
-        table: this.#table,
-        meta: () => this.#meta,
-        changed: (meta) => this.#changed(meta),
-        stopReading: () => this.#stopReading(),
-        follow: (from) => this.#follow(from),
-      },
-      text,
-      skipChanges,
-    );
   }
 }

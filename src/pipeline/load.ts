@@ -243,15 +243,13 @@ export class Load {
 
   /** Whole before any window is read: what a window brings must not be cleared. */
   async #clear(): Promise<void> {
-    const { delivery, clock, signal } = this.#options;
+    const { delivery, signal } = this.#options;
     const clearing = new Sweep({ ...this.#options, table: this.#table, mode: 'store', keeps: 'nothing' });
     while ((await clearing.step()) !== 'end') {
       signal.throwIfAborted();
     }
     const cursor: LoadCursor = { ...this.#cursor, phase: 'window' };
-    const { high } = delivery.position;
-    const sameKey = (): Promise<boolean> => Promise.resolve(false);
-    await delivery.deliver({ rows: [], to: high, readAtMs: clock.now(), mode: 'store', advance: { cursor }, sameKey, signal });
+    await delivery.storeCursor(cursor);
     this.#cursor = cursor;
   }
 

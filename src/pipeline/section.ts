@@ -259,6 +259,7 @@ class Section {
   /** Describes the table and runs its lane; trouble with the source is waited out under the same lead, heartbeats going on. */
   async #follow(led: SectionMeta, delivery: Delivery, signal: AbortSignal): Promise<LaneEnd> {
     const { tracker, selection, logger, once = false } = this.#options;
+    let loaded = false;
     for (;;) {
       try {
         const section = { ladder: this.#ladder, desk: this.#desk, rowCounts: this.#rowCounts, lost: this.#lost };
@@ -267,6 +268,7 @@ class Section {
         if (before.kind !== 'read') {
           return before;
         }
+        loaded = before.meta.source !== null;
         const table = await tracker.describe(selection, { signal });
         for (const warning of table.warnings) {
           logger.warn({ table: table.fullName, warning }, 'source warning');
@@ -282,7 +284,7 @@ class Section {
         const error = asPatchwireError(thrown);
         const mends = this.#lost.note(error);
         if (!mends && (error.kind !== 'source' || isFinal(error))) {
-          if (led.source !== null && (error.code === 'PW-S204' || error.code === 'PW-S205')) {
+          if (loaded && (error.code === 'PW-S204' || error.code === 'PW-S205')) {
             this.#lost.sawTrackingOff(error);
           }
           throw thrown;

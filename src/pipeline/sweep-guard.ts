@@ -12,6 +12,11 @@ export const DEFAULT_SWEEP_SHARE = 0.2;
 /** A sweep that waits counts again so much later: rows may have come back. */
 export const RECOUNT_MS = 600_000;
 
+/** Of a sweep that patchwire begins by itself, of a section that is live. */
+export function sweepCursor(startedAtMs: number): LoadCursor {
+  return { phase: 'sweep', after: null, rows: 0, estimate: null, startedAtMs, guarded: true };
+}
+
 export interface GuardedSweepOptions extends Omit<SweepOptions, 'mode' | 'keeps' | 'counts' | 'most'> {
   readonly mode: () => SweepOptions['mode'];
   readonly logger: Logger;

@@ -192,7 +192,7 @@ describe('resync', () => {
       world.tracker.fail('probe', new PatchwireError('PW-S221', 'NULL'));
       await world.until(() => world.phases.includes(`stopped ${code}`));
       world.tracker.untracked({ [key(2)]: doc(2, 'hidden') });
-    await world.until(() => world.resyncs.length > 0);
+      await world.until(() => world.resyncs.length > 0);
       await same(world);
       expect(world.resyncs).toEqual(['resync PW-S211']);
     },
@@ -249,7 +249,7 @@ describe('a sweep that would remove too much', () => {
   async function held(defaults: Partial<SectionOptions> = {}): Promise<World> {
     const world = await live(20, defaults);
     world.tracker.truncate();
-    await world.until(() => world.stored.meta?.cursor?.held != null, 1_200_000);
+    await world.until(() => world.stored.meta?.cursor?.held?.missing !== undefined, 1_200_000);
     return world;
   }
 
@@ -296,7 +296,7 @@ describe('a sweep that would remove too much', () => {
     world.tracker.truncate();
     world.tracker.elsewhere();
     world.tracker.beginVersion = world.tracker.version;
-    await world.until(() => world.stored.meta?.cursor?.held != null);
+    await world.until(() => world.stored.meta?.cursor?.held?.missing !== undefined);
     expect(world.stored.meta!.state).toBe('resyncing');
     world.tracker.commit({ [key(5)]: doc(5, 'alive') });
     await world.until(() => world.documents.get(key(5)) === JSON.stringify(doc(5, 'alive')));
@@ -310,7 +310,7 @@ describe('a sweep that would remove too much', () => {
     await using world = await live(20);
     world.tracker.truncate();
     world.tracker.objectId = 7;
-    await world.until(() => world.stored.meta?.cursor?.held != null);
+    await world.until(() => world.stored.meta?.cursor?.held?.missing !== undefined);
     expect(world.stored.meta!.state).toBe('loading');
     await world.ask('reset');
     await same(world);
@@ -331,7 +331,7 @@ describe('a sweep that would remove too much', () => {
     const kept = Object.fromEntries(Object.entries(rows(20)).filter(([name]) => !gone.includes(name)));
     world.tracker.truncate();
     world.tracker.untracked(kept);
-    await world.until(() => world.stored.meta?.cursor?.held != null, 1_200_000);
+    await world.until(() => world.stored.meta?.cursor?.held?.missing !== undefined, 1_200_000);
     expect(world.documents.size).toBe(20);
   });
 
