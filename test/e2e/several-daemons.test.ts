@@ -5,6 +5,7 @@
  */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { leasesJson } from '../../src/cli/commands/leases.ts';
 import type { DaemonEntry } from '../../src/manager/daemon-registry.ts';
 import { type DaemonProcess, daemonWorld, type DaemonWorld, type FollowedReplica, until } from '../support/daemon-process.ts';
 import type { TableShape } from '../support/equality.ts';
@@ -185,6 +186,22 @@ describe('several daemons', () => {
       ]),
     );
     await standsStill();
+    const { code, stdout } = await world.command('leases', '--json');
+    expect(code).toBe(0);
+    const { sections, daemons } = JSON.parse(stdout) as ReturnType<typeof leasesJson>;
+    expect(daemons.map(({ led, standby, sections: known }) => ({ led, standby, known }))).toEqual(
+      Array.from({ length: 3 }, () => ({ led: 2, standby: 4, known: 6 })),
+    );
+    const pids = [first, second, third].map(({ cli }) => cli.process.pid);
+    for (const { leader, since, leaseLeftMs } of sections) {
+      expect(pids).toContain(leader?.pid);
+      expect(Date.parse(since ?? '')).toBeGreaterThan(0);
+      expect(leaseLeftMs).toBeGreaterThan(0);
+    }
+    const metrics = (await third.get('/metrics')).body;
+    expect(metrics).toContain('patchwire_daemons_alive 3\n');
+    expect(metrics).toContain('patchwire_sections_led 2\n');
+    expect(metrics).toContain('patchwire_sections_standby 4\n');
     await goesOn();
     process.stdout.write(`# moved while shares became even: ${gaps.length} times, at most ${worst()} ms between two messages\n`);
     expect(gaps.length, 'no section moved that need not').toBeLessThanOrEqual(3 + 2 + 2);

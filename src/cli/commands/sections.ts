@@ -1,13 +1,17 @@
-/** The commands that take a section by its name: `get`, `poll`, `pause`, `resume`. */
+/** The commands about sections: `get`, `poll`, `pause` and `resume` take one by its name, `leases` shows who leads all of them. */
 import type { Command } from 'commander';
 import type { Bind } from '../program.ts';
 import { addGetCommand } from './get.ts';
+import { addLeasesCommand } from './leases.ts';
 import { addPauseCommand, addResumeCommand } from './pause.ts';
 import { addPollCommand } from './poll.ts';
+import { addSubscribersCommand } from './subscribers.ts';
 
 export function addSectionCommands(program: Command, bind: Bind): void {
   addGetCommand(program, bind);
   addPollCommand(program, bind);
+  addLeasesCommand(program, bind);
   addPauseCommand(program, bind);
   addResumeCommand(program, bind);
+  addSubscribersCommand(program, bind);
 }
