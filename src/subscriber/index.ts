@@ -59,6 +59,8 @@ export interface SubscribeOptions<T extends object = Document> {
   readonly redis: string | ConnectionOptions | Connection;
   readonly partition: string;
   readonly section: string;
+  /** What `patchwire subscribers` calls it, where its Redis user may write that it listens. */
+  readonly name?: string | undefined;
   /** Makes documents of what is published: a zod schema, any other Standard Schema, or a function. Default: they are as published. */
   readonly parse?: Parser<T> | undefined;
   /** What becomes of a document that the parser refuses. Default: stop. */
@@ -102,7 +104,7 @@ export function connect(options: string | ConnectOptions): Connection {
  */
 export function subscribe<T extends object = Document>(options: SubscribeOptions<T>): Replica<T> {
   const { redis, partition, section, recovery = 'autoReset', maxAgeMs, store, signal, buffer, pageBytes = 8 * MIB } = options;
-  const { parse, onInvalid, onEvent, commandTimeoutMs } = options;
+  const { parse, onInvalid, onEvent, commandTimeoutMs, name = null } = options;
   const random = Math.random;
   const keys = sectionKeys(partition, section);
   const shared = redis instanceof ConnectionPair;
@@ -111,6 +113,7 @@ export function subscribe<T extends object = Document>(options: SubscribeOptions
     ...{ clock: systemClock, random, parse, onInvalid, onEvent },
     subscription: {
       ...{ pair, ownsPair: !shared, of: { partition, section }, keys, pages: { rows: 1000, bytes: pageBytes }, store, signal },
+      presence: { name, mode: 'replica' },
       machine: {
         ...{ random, recovery, maxAgeMs, heartbeatMs: 5000, backoff: { minMs: 50, maxMs: 5000 } },
         buffer: { messages: 10_000, bytes: 16 * MIB, ...buffer },

@@ -13,6 +13,7 @@ import { Feed } from './feed.ts';
 import type { Holding } from './holding.ts';
 import type { PageLimits } from './section-reader.ts';
 import type { Effect, Input, SectionView } from './section-view.ts';
+import { keepPresence, type PresenceFacts } from './presence.ts';
 import { decodeSnapshot, encodeSnapshot, type SnapshotOf } from './snapshot.ts';
 import { SubscriberMachine } from './state.ts';
 
@@ -43,6 +44,8 @@ export interface SubscriptionOptions {
   readonly pages: PageLimits;
   readonly store?: ReplicaStore | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** What it tells of itself in `subscribers`; absent: nothing. */
+  readonly presence?: { readonly name: string | null; readonly mode: string } | undefined;
   /** All events of one input, in order; the documents are what they are after it. */
   readonly observe: (events: readonly SubscriberEvent[]) => void;
 }
@@ -93,6 +96,7 @@ export class Subscription implements AsyncDisposable {
       return;
     }
     signal?.addEventListener('abort', this.#abort, { once: true });
+    this.#beSeen();
     if (store === undefined) {
       this.#feed.start();
     } else {
@@ -185,6 +189,25 @@ export class Subscription implements AsyncDisposable {
       if (waiter.ready()) {
         waiter.settle(null);
       }
+    }
+  }
+
+  #beSeen(): void {
+    const { presence, pair, keys, clock } = this.#options;
+    if (presence !== undefined) {
+      const facts = (): PresenceFacts => {
+        const [{ status, equal, reasons }, at] = [this.state(), this.position()];
+        return {
+          mode: presence.mode,
+          status,
+          equal,
+          reasons: [...reasons],
+          epoch: at?.epoch ?? null,
+          seq: at?.seq ?? null,
+          upTo: at?.upTo ?? null,
+        };
+      };
+      void keepPresence({ redis: pair.reader, key: keys.subscribers, name: presence.name, clock, facts, signal: this.#over.signal });
     }
   }
 

@@ -16,6 +16,8 @@ export interface SectionKeys {
   readonly quarantine: string;
   readonly requests: string;
   readonly operations: string;
+  /** Who listens: a hint that subscribers write where they may. */
+  readonly subscribers: string;
   readonly channel: string;
 }
 
@@ -36,6 +38,7 @@ export function sectionKeys(partition: string, section: string): SectionKeys {
     quarantine: `${tag}/quarantine`,
     requests: `${tag}/requests`,
     operations: `${tag}/operations`,
+    subscribers: `${tag}/subscribers`,
     channel: `__dataChanged:${tag}`,
   };
 }
