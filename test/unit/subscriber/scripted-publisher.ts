@@ -3,8 +3,9 @@
  * read and when. Nothing here decides anything for the machine.
  */
 import type { Document } from '../../../src/model/document.ts';
+import type { MachineOptions } from '../../../src/subscriber/course.ts';
 import type { SubscriberEvent } from '../../../src/subscriber/events.ts';
-import type { Effect, Input, LinkedMessage, LoadedRow, SectionView } from '../../../src/subscriber/section-view.ts';
+import type { Effect, Input, LinkedMessage, LoadedRow, SectionView, StoredReplica } from '../../../src/subscriber/section-view.ts';
 import { SubscriberMachine } from '../../../src/subscriber/state.ts';
 import { seededRandom } from '../../../src/lib/random.ts';
 import { Digest } from '../../../src/wire/digest.ts';
@@ -211,20 +212,27 @@ type Request = Extract<Effect, { request: number }>;
 
 export class Rig {
   readonly publisher = new ScriptedPublisher();
-  readonly machine: SubscriberMachine;
+  machine: SubscriberMachine;
+  readonly #options: MachineOptions;
   readonly events: SubscriberEvent[] = [];
   readonly effects: Effect[] = [];
   nowMs = 1_000_000;
   /** The request that is not answered yet. */
   open: Request | null = null;
 
-  constructor(seed: number = 1, buffer: { readonly messages: number; readonly bytes: number } = { messages: 100, bytes: 1_000_000 }) {
-    this.machine = new SubscriberMachine({
+  constructor(
+    seed: number = 1,
+    buffer: { readonly messages: number; readonly bytes: number } = { messages: 100, bytes: 1_000_000 },
+    over: Pick<MachineOptions, 'recovery' | 'maxAgeMs'> = {},
+  ) {
+    this.#options = {
+      ...over,
       random: seededRandom(seed),
       heartbeatMs: 5000,
       backoff: { minMs: 50, maxMs: 5000 },
       buffer,
-    });
+    };
+    this.machine = new SubscriberMachine(this.#options);
   }
 
   input(input: Input): void {
@@ -243,6 +251,15 @@ export class Rig {
       if (message !== null) {
         this.input({ type: 'message', message, bytes: 100 });
       }
+    }
+  }
+
+  /** The process ends, and another begins with what was stored. */
+  restart(stored: StoredReplica | null): void {
+    this.open = null;
+    this.machine = new SubscriberMachine(this.#options);
+    if (stored !== null) {
+      this.input({ type: 'restore', stored });
     }
   }
 

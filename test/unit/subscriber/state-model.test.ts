@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PatchwireError } from '../../../src/model/errors.ts';
-import type { LinkedMessage } from '../../../src/subscriber/section-view.ts';
+import type { Recovery } from '../../../src/subscriber/events.ts';
+import type { LinkedMessage, StoredReplica } from '../../../src/subscriber/section-view.ts';
 import type { Message } from '../../../src/wire/messages.ts';
 import { Rig, type Write } from './scripted-publisher.ts';
 
@@ -9,12 +10,12 @@ import { Rig, type Write } from './scripted-publisher.ts';
 type Step =
   | { readonly do: 'publish'; readonly keys: readonly number[]; readonly value: number; readonly sideways: boolean }
   | { readonly do: 'deliver' | 'drop' | 'duplicate' | 'swap' | 'late'; readonly n: number }
-  | {
-      readonly do: 'heartbeat' | 'disconnect' | 'connect' | 'answer' | 'tick' | 'fail' | 'silent' | 'remember' | 'rewind' | 'trim' | 'lost';
-    }
+  | { readonly do: Simple }
   | { readonly do: 'reset'; readonly newEpoch: boolean };
 
-type Simple = 'heartbeat' | 'disconnect' | 'connect' | 'answer' | 'tick' | 'fail' | 'silent' | 'remember' | 'rewind' | 'trim' | 'lost';
+type Simple =
+  | ('heartbeat' | 'disconnect' | 'connect' | 'answer' | 'tick' | 'fail' | 'silent' | 'remember' | 'rewind' | 'trim' | 'lost')
+  | ('hold' | 'release' | 'save' | 'restart' | 'reload' | 'garbage');
 
 const simple = (...names: readonly Simple[]): fc.Arbitrary<Step> => fc.constantFrom(...names).map((name) => ({ do: name }));
 
@@ -37,6 +38,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: simple('heartbeat', 'tick', 'connect') },
   { weight: 1, arbitrary: simple('disconnect', 'fail', 'silent', 'lost') },
   { weight: 1, arbitrary: simple('remember', 'rewind', 'trim') },
+  { weight: 2, arbitrary: simple('hold', 'release', 'release', 'save', 'restart', 'reload', 'garbage') },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reset' as const), newEpoch: fc.boolean() }) },
 );
 
@@ -49,8 +51,10 @@ class World {
   #rewind: (() => void) | null = null;
   #scan: { readonly request: number; readonly names: string[] } | null = null;
 
-  constructor(seed: number) {
-    this.rig = new Rig(seed, { messages: 4, bytes: 1_000_000 });
+  #stored: StoredReplica | null = null;
+
+  constructor(seed: number, recovery: Recovery = 'autoReset') {
+    this.rig = new Rig(seed, { messages: 4, bytes: 1_000_000 }, { recovery });
   }
 
   run(next: Step): void {
@@ -127,6 +131,25 @@ class World {
       case 'trim':
         publisher.log.splice(0, Math.ceil(publisher.log.length / 2));
         return;
+      case 'hold':
+      case 'release':
+      case 'reload':
+        rig.input({ type: next.do });
+        return;
+      case 'garbage':
+        if (this.connected) {
+          rig.input({ type: 'invalid', error: new PatchwireError('PW-W401', 'garbage') });
+        }
+        return;
+      case 'save':
+        this.#stored = rig.machine.store() ?? this.#stored;
+        return;
+      case 'restart':
+        this.connected = false;
+        this.#scan = null;
+        channel.length = 0;
+        rig.restart(this.#stored);
+        return;
       case 'reset':
         this.#reset(next.newEpoch);
     }
@@ -136,6 +159,7 @@ class World {
   heal(): void {
     const { rig } = this;
     this.run({ do: 'connect' });
+    this.run({ do: 'release' });
     for (let i = 0; i < 200; i += 1) {
       while (this.channel.length > 0) {
         this.run({ do: 'deliver', n: 0 });
@@ -238,8 +262,58 @@ describe('S1 to S4 under any schedule', () => {
     );
   });
 
+  it('S3: a strict replica ends equal, or closed because history was lost; it never tells a reset that nobody asked for', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.array(step, { maxLength: 60 }), (seed, steps) => {
+        const world = new World(seed, 'strict');
+        world.run({ do: 'publish', keys: [1, 2, 3], value: 1, sideways: false });
+        world.run({ do: 'connect' });
+        for (const next of steps) {
+          world.run(next);
+          checkHonest(world);
+        }
+        world.heal();
+        const { rig } = world;
+        if (rig.status === 'closed') {
+          expect(rig.state).toMatchObject({ equal: false, error: { code: 'PW-W406' } });
+        } else {
+          expect(rig.state).toMatchObject({ status: 'live', equal: true });
+          expect(rig.documents).toBe(rig.publisher.documents());
+        }
+        expect(rig.told.filter((text) => text.startsWith('reset')).every((text) => text === 'reset: asked')).toBe(true);
+      }),
+      { numRuns: Number(process.env['FC_RUNS'] ?? 500), ...(process.env['FC_SEED'] ? { seed: Number(process.env['FC_SEED']) } : {}) },
+    );
+  });
+
+  it('S3, S4: a replica that skips gaps is equal, or says that it has skipped one; a reload makes it equal', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.array(step, { maxLength: 60 }), (seed, steps) => {
+        const world = new World(seed, 'skipGap');
+        world.run({ do: 'publish', keys: [1, 2, 3], value: 1, sideways: false });
+        world.run({ do: 'connect' });
+        for (const next of steps) {
+          world.run(next);
+          checkHonest(world);
+        }
+        world.heal();
+        const { rig } = world;
+        if (!rig.state.equal) {
+          expect(rig.state).toMatchObject({ status: 'live', reasons: ['gap skipped'] });
+          expect(rig.machine.position(rig.nowMs)?.upTo).toBeNull();
+          expect(rig.told).toContain('skipped');
+          rig.input({ type: 'reload' });
+          world.heal();
+        }
+        expect(rig.state).toMatchObject({ status: 'live', equal: true });
+        expect(rig.documents).toBe(rig.publisher.documents());
+      }),
+      { numRuns: Number(process.env['FC_RUNS'] ?? 500), ...(process.env['FC_SEED'] ? { seed: Number(process.env['FC_SEED']) } : {}) },
+    );
+  });
+
   it('S3: without resets, rewinds and trims a replica never reloads', () => {
-    const calm = step.filter(({ do: name }) => !['reset', 'rewind', 'trim'].includes(name));
+    const calm = step.filter(({ do: name }) => !['reset', 'rewind', 'trim', 'reload'].includes(name));
     fc.assert(
       fc.property(fc.integer(), fc.array(calm, { maxLength: 80 }), (seed, steps) => {
         const world = new World(seed);
