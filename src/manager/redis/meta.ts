@@ -45,9 +45,10 @@ export function encodePaused(paused: Paused | null): string[] {
 
 /**
  * Reads what the scripts' `describe` answers; null: there is no such section.
+ * @param known the newest format that the reader knows
  * @throws PatchwireError PW-M313 when a newer patchwire wrote it, PW-M316 when it is no meta of ours
  */
-export function decodeDescription(reply: unknown, section: string): SectionMeta | null {
+export function decodeDescription(reply: unknown, section: string, known: number = STORE_FORMAT): SectionMeta | null {
   const [flat, count, quarantined] = reply as readonly [readonly string[], number, number];
   if (flat.length === 0) {
     return null;
@@ -58,8 +59,8 @@ export function decodeDescription(reply: unknown, section: string): SectionMeta 
   }
   const text = (name: string): string => fields.get(name) ?? '';
   const format = Number(text('format'));
-  if (format > STORE_FORMAT) {
-    throw newerFormat(section, format);
+  if (format > known) {
+    throw newerFormat(section, format, known);
   }
   try {
     return {
@@ -98,8 +99,8 @@ function decodePaused(what: string, who: string, at: string): Paused | null {
   return what === '' ? null : { what: what === 'load' ? what : 'all', who, atMs: Number(at) };
 }
 
-function newerFormat(section: string, format: number): PatchwireError {
-  return new PatchwireError('PW-M313', `section ${section} has format ${format}, this patchwire knows ${STORE_FORMAT}`, {
+function newerFormat(section: string, format: number, known: number): PatchwireError {
+  return new PatchwireError('PW-M313', `section ${section} has format ${format}, this patchwire knows ${known}`, {
     details: { format },
   });
 }

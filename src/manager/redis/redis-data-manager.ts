@@ -48,6 +48,8 @@ export interface RedisDataManagerOptions {
   readonly replay: { readonly maxBytes: number; readonly maxAgeMs: number };
   /** A command without an answer after so long ends the connection: PW-M311 for a write, PW-M301 for a read. */
   readonly commandTimeoutMs: number;
+  /** The newest format of a section that it knows: below this build's it behaves as an earlier patchwire does, for the test of an upgrade. */
+  readonly format?: number;
   readonly clock: Clock;
   readonly logger?: Logger;
 }
@@ -61,6 +63,7 @@ export class RedisDataManager implements DistributedDataManager {
   readonly partition: string;
   readonly daemons: DaemonRegistry;
   readonly #options: RedisDataManagerOptions;
+  readonly #format: number;
   readonly #connection: RedisConnection;
   readonly #keysBySection = new Map<string, SectionKeys>();
   readonly #leads = new Map<string, SectionLead>();
@@ -77,7 +80,8 @@ export class RedisDataManager implements DistributedDataManager {
       connectionName: `patchwire:${options.partition}`,
     });
     const connect = (): Promise<Link> => this.#connection.connect();
-    this.daemons = new RedisDaemons({ partition: this.partition, managerId: this.managerId, format: STORE_FORMAT, connect });
+    this.#format = options.format ?? STORE_FORMAT;
+    this.daemons = new RedisDaemons({ partition: this.partition, managerId: this.managerId, format: this.#format, connect });
   }
 
   async open({ signal }: { readonly signal: AbortSignal }): Promise<{ readonly warnings: readonly string[] }> {
@@ -93,7 +97,7 @@ export class RedisDataManager implements DistributedDataManager {
     const keys = this.#keys(section);
     const link = await this.#connection.connect();
     const reply = await link.run('readMeta', [keys.meta, keys.index, keys.quarantine], [], 'read', `meta of section ${section}`);
-    return decodeDescription(reply, section);
+    return decodeDescription(reply, section, this.#format);
   }
 
   /** As the port says; waits for outstanding writing calls first. */
@@ -108,7 +112,7 @@ export class RedisDataManager implements DistributedDataManager {
       this.#memories.set(section, memory);
     }
     const { leaseMs, replay, clock, logger } = this.#options;
-    const context = { partition: this.partition, managerId: this.managerId, leaseMs, replay, clock };
+    const context = { partition: this.partition, managerId: this.managerId, leaseMs, format: this.#format, replay, clock };
     const { result, lead } = await takeLead(context, { section, keys, link, memory, repair: options.repair === true });
     if (lead !== null) {
       this.#leads.set(section, lead);

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import type { SectionKeys } from '../../wire/keys.ts';
-import { MESSAGE_VERSION, type SectionState, STORE_FORMAT } from '../../wire/messages.ts';
+import { MESSAGE_VERSION, type SectionState } from '../../wire/messages.ts';
 import { changesText, type Envelope, removedText, resetText } from '../changes-message.ts';
 import type { Advance, Batch, OperationProgress, SectionMeta, Transition } from '../distributed-data-manager.ts';
 import type { LeadMemory } from '../lead-memory.ts';
@@ -23,6 +23,8 @@ export interface LeadContext {
   readonly partition: string;
   readonly managerId: string;
   readonly leaseMs: number;
+  /** The newest format that it knows. */
+  readonly format: number;
   readonly replay: { readonly maxBytes: number; readonly maxAgeMs: number };
   readonly clock: Clock;
 }
@@ -101,7 +103,7 @@ export class SectionLead {
     const script = batchArguments(batch, keys, {
       token,
       expectedTip: this.#tip,
-      format: STORE_FORMAT,
+      format: this.#context.format,
       tip,
       managerId,
       leaseMs,
@@ -166,7 +168,7 @@ export class SectionLead {
     const args = [
       token,
       this.#tip,
-      String(STORE_FORMAT),
+      String(this.#context.format),
       tip,
       managerId,
       String(leaseMs),
@@ -210,7 +212,7 @@ export class SectionLead {
     const args = [
       token,
       this.#tip,
-      String(STORE_FORMAT),
+      String(this.#context.format),
       this.#context.managerId,
       String(this.#context.leaseMs),
       options.believed.checkpoint.toString(),

@@ -2,7 +2,7 @@
 import { PatchwireError } from '../../model/errors.ts';
 import { Digest, EMPTY_DIGEST } from '../../wire/digest.ts';
 import { decodeIndexEntry, type SectionKeys } from '../../wire/keys.ts';
-import { MESSAGE_VERSION, STORE_FORMAT } from '../../wire/messages.ts';
+import { MESSAGE_VERSION } from '../../wire/messages.ts';
 import { removedText } from '../changes-message.ts';
 import type { LeadResult } from '../distributed-data-manager.ts';
 import type { LeadMemory } from '../lead-memory.ts';
@@ -32,7 +32,7 @@ export async function takeLead(
     const args = [
       context.managerId,
       token,
-      String(STORE_FORMAT),
+      String(context.format),
       String(context.leaseMs),
       newId(),
       newId(),
@@ -60,7 +60,7 @@ export async function takeLead(
       await purgeSection(link, keys, { section, token, managerId: context.managerId, leaseMs: context.leaseMs, removed });
       continue;
     }
-    const meta = decodeDescription(reply[3], section);
+    const meta = decodeDescription(reply[3], section, context.format);
     if (meta === null) {
       throw new PatchwireError('PW-M316', `leading section ${section}: no meta`);
     }
