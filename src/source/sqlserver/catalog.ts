@@ -29,6 +29,8 @@ export interface Description {
   /** What becomes of the values of `table.columns`, in their order. */
   readonly shaped: readonly ShapedColumn[];
   readonly filter: Filter | null;
+  /** Reads an expression over the table's columns, in the grammar of filters. @throws PatchwireError PW-S210 */
+  readonly expression: (text: string) => Filter;
   /** The quoted name as the catalog spells it. */
   readonly name: string;
 }
@@ -164,7 +166,9 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
       );
     }
   }
-  const json = selection.json.map((name) => findColumn(published, name, fullName)).map((column) => jsonName(column, fullName));
+  const json = selection.json
+    .map((name) => findColumn(published, name, { table: fullName, key: 'json' }))
+    .map((column) => jsonName(column, fullName));
   const filter = selection.filter === null ? null : parseFilterOf(fullName, selection.filter, reading.columns);
   const columns = shaped.map(({ column }) => column);
   const key = keyColumns.map(keyColumn);
@@ -172,6 +176,7 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
   return {
     name,
     filter,
+    expression: (text) => parseFilterOf(fullName, text, reading.columns),
     shaped,
     table: {
       source: options.source,
@@ -226,14 +231,14 @@ function selectColumns(
     return columns;
   }
   if ('exclude' in selection.columns) {
-    const excluded = selection.columns.exclude.map((name) => findColumn(columns, name, table));
+    const excluded = selection.columns.exclude.map((name) => findColumn(columns, name, { table, key: 'columns.exclude' }));
     const keyColumn = excluded.find(({ columnId }) => keyIds.has(columnId));
     if (keyColumn !== undefined) {
       throw refuseKeyColumn(table, keyColumn.name, 'excluded');
     }
     return columns.filter((column) => !excluded.includes(column));
   }
-  const wanted = new Set(selection.columns.map((name) => findColumn(columns, name, table).columnId));
+  const wanted = new Set(selection.columns.map((name) => findColumn(columns, name, { table, key: 'columns' }).columnId));
   return columns.filter(({ columnId }) => wanted.has(columnId));
 }
 

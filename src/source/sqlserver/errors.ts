@@ -2,49 +2,82 @@
  * Maps the driver's errors to PatchwireErrors, once, by number or code, never by message text. Aborts are not mapped: they are rethrown as
  * they are. Source: learn.microsoft.com, database engine events and errors; mssql 12 and tedious 19 error codes.
  */
+import { byCode, classification, type Classified, unreachable, untrusted } from '../../model/classification.ts';
 import type { ErrorCode } from '../../model/error-catalogue.ts';
 import { PatchwireError } from '../../model/errors.ts';
 
-const BY_NUMBER: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
+const TEMPDB = { hint: 'None: tried again; tempdb is short of room for row versions: look at it.' } as const;
+/** Expected to be gone at the next try. */
+const AT_ONCE = { retry: 'now' } as const;
+/** Azure asks for a pause. Source: learn.microsoft.com, troubleshoot common connection issues to Azure SQL Database. */
+const THROTTLED = {
+  waitMs: 10_000,
+  hint: 'None: tried again after ten seconds; the database is at the limit of its service tier.',
+} as const;
+const RECOVERING = { waitMs: 5000, hint: 'None: tried again; the database is recovering, paused or failing over.' } as const;
+/** What only ALTER TABLE, ALTER DATABASE or a changed statement of ours could raise. */
+const NOT_OURS = { hint: 'Report it: patchwire sends no such statement; the number and message are in the details.' } as const;
+
+/** Exported for the test that holds it to the list of errors; everybody else calls sourceError. */
+export const BY_NUMBER: ReadonlyMap<number, Classified> = classification<number>([
   // Connections as SqlClient numbers them.
-  ...each('PW-S201', [20, 64, 121, 233, 997, 10053, 10054, 10060]),
-  ...each('PW-S202', [18401, 18451, 18452, 18456, 18461, 18470, 18486, 18487, 18488]),
-  ...each('PW-S203', [615, 911, 916, 926, 927, 4060, 5120]),
-  // Change tracking is off for the table; the table or a column is gone.
-  ...each('PW-S205', [22105, 4998]),
-  ...each('PW-S206', [208, 4701, 4902]),
-  ...each('PW-S208', [207]),
-  ...each('PW-S209', [229, 230, 297, 300]),
-  ...each('PW-S214', [978, 3906, 3908, 4221, 22117]),
+  ['PW-S201', [20, 64, 121, 233, 997, 10053, 10054, 10060]],
+  ['PW-S202', [18401, 18451, 18452, 18456, 18461, 18470]],
+  ['PW-S202', [18486], { hint: 'The account is locked: unlock it (ALTER LOGIN … WITH PASSWORD = … UNLOCK) and correct the password.' }],
+  [
+    'PW-S202',
+    [18487, 18488],
+    { hint: 'The password has expired or must be changed: ALTER LOGIN … WITH PASSWORD = …, and correct it here.' },
+  ],
+  ['PW-S203', [911, 916, 927, 4060]],
+  ['PW-S203', [615, 926, 5120, 40613, 42108, 42109], RECOVERING],
+  // Change tracking is off for the database; for the table; the table or a column is gone; there is no key.
+  ['PW-S204', [1718]],
+  ['PW-S205', [22105, 4998]],
+  ['PW-S206', [208, 4701, 4902]],
+  ['PW-S207', [4997]],
+  ['PW-S208', [207]],
+  ['PW-S209', [229, 230, 297, 300]],
+  ['PW-S214', [976, 978, 3906, 3908, 4221, 22117]],
   // Locks, deadlocks, memory, log, Azure's limits and failovers, memory-optimised tables.
-  ...each('PW-S215', [701, 1105, 1204, 1205, 1222, 1807, 8645, 8651, 9002, 10928, 10929, 40143, 40197, 40501, 40540, 40613, 42108, 42109]),
-  ...each('PW-S215', [41301, 41302, 41305, 41325, 41839, 49918, 49919, 49920]),
-  ...each('PW-S217', [3950, 3953, 3956, 3957, 3958, 3959, 3960, 3961, 3966, 3967]),
-  ...each('PW-S222', [1718, 4997, 4999, 22106, 22107, 22116, 22118, 22119]),
-  ...each('PW-S227', [3952]),
+  ['PW-S215', [1205], { ...AT_ONCE, hint: 'None: tried again at once; this read was chosen as the victim of a deadlock.' }],
+  ['PW-S215', [1204, 1222, 1807]],
+  ['PW-S215', [701, 8645, 8651], { hint: 'None: tried again; the server is short of memory.' }],
+  ['PW-S215', [1105, 9002], { waitMs: 10_000, hint: 'None: tried again; a filegroup, tempdb or the log is full: look at it.' }],
+  ['PW-S215', [10928, 10929, 40501, 49918, 49919, 49920], THROTTLED],
+  ['PW-S215', [40143, 40197, 40540]],
+  ['PW-S215', [41301, 41302, 41305, 41325, 41839], AT_ONCE],
+  ['PW-S217', [3960, 3961], AT_ONCE],
+  ['PW-S217', [3950, 3953, 3956, 3957]],
+  ['PW-S217', [3958, 3959, 3966, 3967], TEMPDB],
+  ['PW-S222', [4999, 13563, 22106, 22107, 22116, 22118, 22119]],
+  ['PW-S227', [3952]],
+  // Statements of ours that the server does not take: bugs, or a version that nobody met yet.
+  ['PW-S224', [102, 155, 156, 257, 2812, 3951, 3964, 8114, 8116, 22101, 22103, 22104, 22108, 22109, 22110, 22111]],
+  ['PW-S224', [3999], { hint: 'The commit table could not be flushed: run DBCC CHECKDB, and look for fixes of change tracking cleanup.' }],
+  ['PW-S224', [3727, 3735, 3987, 4996, 5069, 5088, 5089, 5090, 5091, 5092, 22113, 22114, 22115], NOT_OURS],
+  // What cleanup writes to the server's log and sends to nobody.
+  [
+    'PW-S215',
+    [22120, 22121, 22122, 22123, 22124, 22125],
+    { waitMs: 10_000, hint: 'Change tracking cleanup is in trouble: see the log of the server.' },
+  ],
 ]);
 
-const BY_CODE: Readonly<Record<string, ErrorCode>> = {
-  ELOGIN: 'PW-S202',
-  ETIMEOUT: 'PW-S216',
-  EENCRYPT: 'PW-S226',
-  ESOCKET: 'PW-S201',
-  ECLOSE: 'PW-S201',
-  ECONNCLOSED: 'PW-S201',
-  ECONNRESET: 'PW-S201',
-  ECONNREFUSED: 'PW-S201',
-  EPIPE: 'PW-S201',
-  ENOTFOUND: 'PW-S201',
-  EHOSTUNREACH: 'PW-S201',
-  ENETUNREACH: 'PW-S201',
-  EINSTLOOKUP: 'PW-S201',
-  ENOTOPEN: 'PW-S201',
-  ENOCONN: 'PW-S201',
-  EINVALIDSTATE: 'PW-S201',
-};
+/** What Node says of sockets and certificates reaches us inside of the driver's codes, so it is looked for first. */
+const BY_NODE_CODE = classification<string>([...untrusted('PW-S226'), ...unreachable('PW-S201')]);
 
-/** Certificate trouble as Node names it: it reaches us inside ESOCKET. */
-const CERTIFICATE = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT|UNABLE_TO_|CERT_|ERR_TLS_|ERR_SSL_|HOSTNAME_MISMATCH)/;
+/** Source: mssql 12, lib/error; tedious 19, errors and connection. */
+export const BY_DRIVER_CODE: ReadonlyMap<string, Classified> = classification<string>([
+  ['PW-S202', ['ELOGIN', 'EFEDAUTH', 'ESSPI', 'ENTLM']],
+  ['PW-S216', ['ETIMEOUT']],
+  ['PW-S226', ['EENCRYPT']],
+  ['PW-S201', ['EINSTLOOKUP'], { hint: 'The instance was not found: the SQL Server Browser (UDP 1434) must answer, or give the port.' }],
+  ['PW-S201', ['ESOCKET', 'ECLOSE', 'ECONNCLOSED', 'ENOTOPEN', 'ENOCONN', 'EINVALIDSTATE', 'EROUTING']],
+]);
+
+/** A connection that was not made in time; later it is a request that was not answered. */
+const CONNECT_TIMEOUT: Classified = { code: 'PW-S201', hint: 'Nobody answered in time: check server, port, network and firewall.' };
 
 /** What happened, for the message: names only, no values. */
 export interface ErrorContext {
@@ -64,7 +97,7 @@ export function sourceError(thrown: unknown, context: ErrorContext): PatchwireEr
   }
   const error = withoutValue(thrown);
   const chain = [...causesOf(error)];
-  const code = codeOf(chain);
+  const { code, ...more } = classified(chain);
   const number = numberOfChain(error);
   const where = context.table === undefined ? `source ${context.source}` : `${context.table} of source ${context.source}`;
   const said = error instanceof Error ? error.message : String(error);
@@ -78,6 +111,7 @@ export function sourceError(thrown: unknown, context: ErrorContext): PatchwireEr
         ...(number === null ? {} : { number }),
       },
       cause: error,
+      ...more,
     },
   );
 }
@@ -94,7 +128,7 @@ export function isMissingName(error: unknown): boolean {
 
 /** Whether another definition of the table could be behind it: a statement refused for good, or a value that is none of its column's type. */
 export function mayBeDefinition(error: unknown): boolean {
-  const code = error instanceof PatchwireError ? error.code : codeOf([...causesOf(error)]);
+  const code = error instanceof PatchwireError ? error.code : classified([...causesOf(error)]).code;
   return MAY_BE_DEFINITION.has(code);
 }
 
@@ -110,27 +144,20 @@ function withoutValue(error: unknown): unknown {
   return Object.assign(new Error(told), { number });
 }
 
-/** The first known number decides (the first error is the cause, later ones follow from it), then the first known code. */
-function codeOf(chain: readonly unknown[]): ErrorCode {
-  for (const error of chain) {
-    const number = numberOf(error);
-    const known = number === null ? undefined : BY_NUMBER.get(number);
+/** The first known number decides (the first error is the cause, later ones follow from it), then the first code of Node, then of the driver. */
+function classified(chain: readonly unknown[]): Classified {
+  const numbers = chain.map(numberOf).filter((number) => number !== null);
+  for (const number of numbers) {
+    const known = BY_NUMBER.get(number);
     if (known !== undefined) {
       return known;
     }
   }
-  for (const error of chain) {
-    if (CERTIFICATE.test(textOf(error, 'code'))) {
-      return 'PW-S226';
-    }
+  const known = byCode(BY_NODE_CODE, chain) ?? byCode(BY_DRIVER_CODE, chain);
+  if (known?.code === 'PW-S216' && chain.some((error) => error instanceof Error && error.name === 'ConnectionError')) {
+    return CONNECT_TIMEOUT;
   }
-  for (const error of chain) {
-    const known = BY_CODE[textOf(error, 'code')];
-    if (known !== undefined) {
-      return known;
-    }
-  }
-  return chain.some((error) => numberOf(error) !== null) ? 'PW-S224' : 'PW-I901';
+  return known ?? { code: numbers.length > 0 ? 'PW-S224' : 'PW-I901' };
 }
 
 /** The error, what came before it, and what it wraps; the earliest error of the server first. */
@@ -155,13 +182,4 @@ function* causesOf(error: unknown, depth = 0): Generator<unknown> {
 function numberOf(error: unknown): number | null {
   const number = (error as { readonly number?: unknown }).number;
   return typeof number === 'number' && number > 0 ? number : null;
-}
-
-function textOf(error: unknown, name: 'code'): string {
-  const value = (error as { readonly code?: unknown })[name];
-  return typeof value === 'string' ? value : '';
-}
-
-function each(code: ErrorCode, numbers: readonly number[]): [number, ErrorCode][] {
-  return numbers.map((number) => [number, code]);
 }

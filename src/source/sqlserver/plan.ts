@@ -7,7 +7,7 @@ import type { RowState } from '../../model/change.ts';
 import type { JsonValue } from '../../model/document.ts';
 import type { KeyColumn, TableColumn } from '../../model/table.ts';
 import { parseVersion, type Version } from '../../model/version.ts';
-import type { Filter } from './filter.ts';
+import { type Filter, parseFilter } from './filter.ts';
 import { keyPlan, type KeyPlan } from './key-parameters.ts';
 import type { Isolation } from './queries.ts';
 import { quoteName } from './quote.ts';
@@ -27,6 +27,8 @@ export interface TablePlan {
   readonly isolation: Isolation;
   readonly key: readonly KeyPlan[];
   readonly filter: Filter | null;
+  /** Reads an expression over the table's columns. @throws PatchwireError PW-S210 */
+  readonly expression: (text: string) => Filter;
   /** Select lists with their aliases. */
   readonly windowSelect: readonly string[];
   readonly loadSelect: readonly string[];
@@ -45,6 +47,7 @@ export interface PlanOptions {
   readonly key: readonly KeyColumn[];
   readonly json: readonly string[];
   readonly filter: Filter | null;
+  readonly expression?: (text: string) => Filter;
   readonly onJsonKept: () => void;
 }
 
@@ -63,7 +66,7 @@ function isRespellable({ type }: TableColumn): boolean {
   return isCharacterType(type) || type === 'varbinary' || type === 'datetimeoffset';
 }
 
-export function tablePlan({ name, isolation, shaped, key, json, filter, onJsonKept }: PlanOptions): TablePlan {
+export function tablePlan({ name, isolation, shaped, key, json, filter, expression, onJsonKept }: PlanOptions): TablePlan {
   const columns = shaped.map(({ column }) => column);
   const keys = key.map(keyPlan);
   const collations = key.map(({ keyCollation }) => keyCollation);
@@ -101,6 +104,7 @@ export function tablePlan({ name, isolation, shaped, key, json, filter, onJsonKe
     isolation,
     key: keys,
     filter,
+    expression: expression ?? ((text) => parseFilter(text, [])),
     unbounded: codecs.some(({ unbounded }) => unbounded),
     windowSelect: [
       'w.SYS_CHANGE_VERSION AS v',

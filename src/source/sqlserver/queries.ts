@@ -5,6 +5,7 @@
  * Source: learn.microsoft.com, "Work with change tracking", CHANGETABLE, SET TRANSACTION ISOLATION LEVEL.
  */
 import { keyOperand, keyDeclaration, keyExpression, type KeyPlan } from './key-parameters.ts';
+import type { Filter } from './filter.ts';
 import type { TablePlan } from './plan.ts';
 import { collationName, quoteName, quoteText } from './quote.ts';
 
@@ -165,9 +166,13 @@ ORDER BY ${order('w')};`;
   return pageQuery(plan, request, beyond ? plan.key.flatMap(keyDeclaration) : [], rows);
 }
 
-/** One load page, by primary key. Parameters: @rows int; beyond a key the key's; @maxValue bigint where a column is unbounded. */
-export function loadQuery(plan: TablePlan, request: RequestSettings, beyond: boolean): string {
-  const conditions = [...(beyond ? [keyCondition(plan.key, 't', '')] : []), ...(plan.filter === null ? [] : [`(${plan.filter.sql})`])];
+/**
+ * One load page, by primary key; with `where` only of the rows that pass it as well. Parameters: @rows int; beyond a key the key's; @maxValue bigint
+ * where a column is unbounded.
+ */
+export function loadQuery(plan: TablePlan, request: RequestSettings, beyond: boolean, where: Filter | null = null): string {
+  const filters = [plan.filter, where].flatMap((filter) => (filter === null ? [] : [`(${filter.sql})`]));
+  const conditions = [...(beyond ? [keyCondition(plan.key, 't', '')] : []), ...filters];
   const rows = `SELECT TOP (@rows) ${plan.loadSelect.join(', ')}
 FROM ${plan.name} AS t${conditions.length === 0 ? '' : `\nWHERE ${conditions.join(' AND ')}`}
 ORDER BY ${plan.key.map(({ column }) => `t.${quoteName(column.name)}`).join(', ')};`;

@@ -44,7 +44,7 @@ export interface TableReader {
     run: Run,
     options: { readonly from: Version; readonly cursor: PageCursor | null; readonly position: TrackingPosition },
   ): Promise<PageResult>;
-  load(run: Run, options: { readonly after: string | null; readonly rows?: number }): Promise<LoadPage>;
+  load(run: Run, options: { readonly after: string | null; readonly rows?: number; readonly where?: string }): Promise<LoadPage>;
   row(run: Run, dataKey: string | null): Promise<RowState | null>;
   existing(run: Run, dataKeys: readonly string[]): Promise<readonly boolean[]>;
   sameKey(run: Run, a: string, b: string): Promise<boolean>;
@@ -110,14 +110,19 @@ export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLi
       return { ...page, last: last === undefined ? null : { version: last.changeVersion, dataKey: last.dataKey } };
     },
 
-    async load(run, { after, rows: most = limits.pageRows }) {
+    async load(run, { after, rows: most = limits.pageRows, where }) {
       const pageRows = Math.min(most, limits.pageRows);
       const { rows, to, full } = await readPage(run, {
         plan,
         table,
         limits,
         check: texts.check,
-        text: after === null ? texts.loadFirst : texts.loadNext,
+        text:
+          where === undefined
+            ? after === null
+              ? texts.loadFirst
+              : texts.loadNext
+            : loadQuery(plan, limits, after !== null, plan.expression(where)),
         pageRows,
         parameters: [...common(pageRows), ...(after === null ? [] : keyParameters(plan, after))],
         reader: (version) => plan.load(version),
@@ -146,8 +151,11 @@ export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLi
     async existing(run, dataKeys) {
       const found = dataKeys.map(() => false);
       const largest = sizes.at(-1) ?? 1;
-      for (let start = 0; start < dataKeys.length; start += largest) {
-        const chunk = dataKeys.slice(start, start + largest);
+      // What cannot be a key of the table (its key was another one once) is not there.
+      const asked = [...dataKeys.keys()].filter((i) => isKeyOf(plan, dataKeys[i] ?? ''));
+      for (let start = 0; start < asked.length; start += largest) {
+        const places = asked.slice(start, start + largest);
+        const chunk = places.map((i) => dataKeys[i] ?? '');
         const size = sizes.find((each) => each >= chunk.length) ?? largest;
         const text = existingText(size);
         const { sets, onRow } = collector(EXISTING_SETS);
@@ -308,6 +316,15 @@ function parameterOf(plan: TablePlan, i: number, text: string): Pick<Parameter, 
 function keyParameters(plan: TablePlan, dataKey: string): Parameter[] {
   const values = valuesOf(plan, dataKey);
   return plan.key.map((part, i) => ({ name: cursorParameter(part, i), ...parameterOf(plan, i, values[i] ?? '') }));
+}
+
+function isKeyOf(plan: TablePlan, dataKey: string): boolean {
+  try {
+    keyParameters(plan, dataKey);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A key that a person wrote. @throws PatchwireError PW-C109 when it is none of the table's */

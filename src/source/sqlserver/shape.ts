@@ -42,7 +42,7 @@ export function shapeColumns<T extends TableColumn>(columns: readonly T[], optio
   const { table, selection } = options;
   const shapes = new Map<number, ColumnShape>();
   for (const [name, shape] of Object.entries(selection.shape ?? {})) {
-    const column = findColumn(columns, name, table);
+    const column = findColumn(columns, name, { table, key: 'shape' });
     if (shapes.has(column.columnId)) {
       throw misfit(table, column.name, 'has two shapes, under names that differ in case only', 'Name the column once in shape.');
     }
@@ -64,16 +64,21 @@ export function shapeColumns<T extends TableColumn>(columns: readonly T[], optio
   return shaped;
 }
 
-/** By its exact name, else without case where that names one. @throws PatchwireError PW-S208 with the nearest name */
-export function findColumn<T extends TableColumn>(columns: readonly T[], name: string, table: string): T {
+/**
+ * By its exact name, else without case where that names one.
+ * @param key of the table's configuration, which names the column
+ * @throws PatchwireError PW-S208 with the key and the nearest name
+ */
+export function findColumn<T extends TableColumn>(columns: readonly T[], name: string, { table, key }: { table: string; key: string }): T {
   const similar = columns.filter((column) => column.name.toLowerCase() === name.toLowerCase());
   const found = columns.find((column) => column.name === name) ?? (similar.length === 1 ? similar[0] : undefined);
   if (found === undefined) {
     const names = columns.map((column) => column.name);
     const nearest = nearestName(name, names);
     const meant = nearest === null ? '' : `; the nearest is ${nearest}`;
-    throw new PatchwireError('PW-S208', `${table} has no column ${name} among those that are published${meant}.`, {
-      details: { table, column: name, nearest, columns: names },
+    throw new PatchwireError('PW-S208', `${table} has no column ${name} among those that are published, and \`${key}\` names it${meant}.`, {
+      details: { table, column: name, key, nearest, columns: names },
+      hint: `Correct ${key} of the table, or give it the column again.`,
     });
   }
   return found;

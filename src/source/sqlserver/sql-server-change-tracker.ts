@@ -126,7 +126,7 @@ class SqlServerChangeTracker implements ChangeTracker {
 
   async describe(selection: TableSelection, { signal }: { readonly signal: AbortSignal }): Promise<TrackedTable> {
     const asked = tableName(selection.schema, selection.name);
-    const { table, filter, name, shaped } = await this.#read('describing a table', asked, signal, (run) =>
+    const { table, filter, expression, name, shaped } = await this.#read('describing a table', asked, signal, (run) =>
       describeTable(run, selection, {
         source: this.source,
         isolation: this.#options.isolation ?? 'auto',
@@ -143,6 +143,7 @@ class SqlServerChangeTracker implements ChangeTracker {
       key: table.key,
       json: table.columns.filter((column) => isNamed(selection.json, column.name)).map((column) => column.name),
       filter,
+      expression,
       onJsonKept: this.#options.onJsonKept ?? (() => {}),
     });
     const limits = { ...this.#limits, maxDocumentBytes: this.#options.maxDocumentBytes ?? 1024 * 1024 };
