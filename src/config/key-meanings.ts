@@ -47,6 +47,7 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   'batch.inFlight': 'Scripts under way at a time, per table.',
   limits: 'Limits of what is published.',
   'limits.maxDocument': 'A row with a greater value is not published.',
+  'limits.sweepShare': 'A sweep that would remove a greater share of a section waits for `patchwire resync --confirm`.',
   tables: 'The tables that are followed; `patchwire table add` writes them.',
   'tables[].table': 'Schema and name, such as dbo.Orders or [dbo].[Order Details].',
   'tables[].source': 'The name of its database under sources; may be left out when there is one.',
@@ -72,7 +73,8 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   'tables[].load.rowsPerSecond': 'A load reads no more rows of the table in a second.',
   'tables[].load.timeShare': 'The greatest share of the time that the pages of a load take.',
   'tables[].load.ignoreMemory': 'Load even where the maxmemory of Redis seems to leave no room.',
-  'tables[].onLostHistory': 'stop: a table whose history is lost stops until `patchwire checkpoint reset`.',
+  'tables[].onLostHistory':
+    'resync: a table whose history is lost, or whose source was replaced, is read anew by itself. stop: it stops until an operator acts.',
   daemon: 'The process.',
   shaping: 'What hashed columns need.',
   'shaping.hashKey': 'The secret of hashed columns, at least 32 characters; another one makes other hashes.',

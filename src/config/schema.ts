@@ -199,10 +199,8 @@ export const tableSchema = z.strictObject({
       ignoreMemory: z.boolean({ error: 'true or false' }).default(false),
     })
     .prefault({}),
-  /** In this version a table whose history is lost stops, with its code, until `patchwire checkpoint reset` loads it anew. */
-  onLostHistory: choice(['stop'], {
-    resync: 'a table whose history is lost stops until `patchwire checkpoint reset`; leave the key out or say stop',
-  }).default('stop'),
+  /** resync: it is read anew by itself, by patches where the source is the same. stop: with its code, until an operator acts. */
+  onLostHistory: choice(['resync', 'stop']).default('resync'),
 });
 
 export const configSchema = z.strictObject({
@@ -245,6 +243,8 @@ export const configSchema = z.strictObject({
     .strictObject({
       /** A row with a greater value is not published. */
       maxDocument: size({ min: '1KiB', max: '64MiB' }).prefault('1MiB'),
+      /** The greatest share of a section's documents that a sweep removes without a confirmation. */
+      sweepShare: share.default(0.2),
     })
     .prefault({}),
   tables: z.array(tableSchema, { error: 'a list of tables' }).default([]),

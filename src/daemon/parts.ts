@@ -145,7 +145,20 @@ export function describeSource(config: Config, source: string): string {
 export function sectionOptions(
   config: Config,
   table: TableConfig,
-): Pick<SectionOptions, 'section' | 'selection' | 'ladder' | 'confirmMs' | 'initial' | 'load' | 'batch' | 'heartbeatMs' | 'leaseMs'> {
+): Pick<
+  SectionOptions,
+  | 'section'
+  | 'selection'
+  | 'ladder'
+  | 'confirmMs'
+  | 'initial'
+  | 'load'
+  | 'onLostHistory'
+  | 'sweepShare'
+  | 'batch'
+  | 'heartbeatMs'
+  | 'leaseMs'
+> {
   const { polling } = sourceOf(config, table.source);
   return {
     section: table.section,
@@ -154,6 +167,8 @@ export function sectionOptions(
     confirmMs: polling.confirm,
     initial: table.initial,
     load: definedFields(table.load),
+    onLostHistory: table.onLostHistory,
+    sweepShare: config.limits.sweepShare,
     batch: config.batch,
     heartbeatMs: config.manager.heartbeat,
     leaseMs: config.manager.lease,

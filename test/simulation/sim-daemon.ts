@@ -98,6 +98,9 @@ export class SimDaemon {
       heartbeatMs: HEARTBEAT_MS,
       leaseMs: LEASE_MS,
       faultedRetryMs: 3000,
+      onLostHistory: 'resync',
+      // No operator is at hand: what is gone goes.
+      sweepShare: 1,
       clock: own,
       random,
       logger: LOGGER,

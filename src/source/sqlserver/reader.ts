@@ -166,8 +166,9 @@ export function tableReader(table: TrackedTable, plan: TablePlan, limits: PageLi
         for (const row of sets.get('rows') ?? []) {
           const n = Number(row['n']);
           // The numbers beyond the chunk repeat its last key, to keep the texts few.
-          if (n < chunk.length) {
-            found[start + n] = true;
+          const place = places[n];
+          if (place !== undefined) {
+            found[place] = true;
           }
         }
       }

@@ -149,7 +149,7 @@ tabels: []
 
   it.each([
     ['initial: half', 'tables[0].initial', 'one of full, none'],
-    ['onLostHistory: resync', 'tables[0].onLostHistory', 'not supported by this version'],
+    ['onLostHistory: shrug', 'tables[0].onLostHistory', 'one of resync, stop'],
     ['columns: some', 'tables[0].columns', 'all, a list of columns'],
     ['source: other', 'tables[0].source', 'one of the sources: shop'],
     ['section: a/b', 'tables[0].section', 'a name of letters'],
