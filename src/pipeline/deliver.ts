@@ -86,6 +86,7 @@ export class Delivery {
   /** Subscribers were told of rows without an upTo that contains them (full pages): it should not wait for the next heartbeat. */
   #owesUpTo = false;
   #count: number;
+  #sentRows = 0;
   #current: Version;
   /** The section lacks rows: whatever a page proves of itself, upTo is not claimed. */
   #incomplete: boolean;
@@ -116,6 +117,11 @@ export class Delivery {
   /** Living documents, by what has been written. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Rows sent so far: whether anything was written between two moments. */
+  get sentRows(): number {
+    return this.#sentRows;
   }
 
   /** Takes the count from the index itself. */
@@ -329,6 +335,7 @@ export class Delivery {
     await this.#sending.send(() => {
       const script: Batch = { section, rows, advance: this.#take(advance), changeTimeMs: read.readAtMs };
       const after = this.#stored;
+      this.#sentRows += rows.length;
       for (const { next, expected } of rows) {
         this.#count += (next === null ? 0 : 1) - (expected === null ? 0 : 1);
       }

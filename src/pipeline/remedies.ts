@@ -26,8 +26,18 @@ const LOST_HISTORY: Partial<Record<ErrorCode, Remedy>> = {
   'PW-S213': 'replace',
 };
 
+/** In Redis, not in the source: mended whatever the policy. What a new epoch mends without reading rows stands in damage.ts. */
+const DAMAGE: Partial<Record<ErrorCode, Remedy>> = {
+  // So many documents are missing that reading all rows is cheaper than looking them up.
+  'PW-M309': 'resync',
+};
+
 /** What the section does about an error by itself; null: nothing. */
 export function remedyOf(error: PatchwireError, { onLostHistory }: { readonly onLostHistory: 'resync' | 'stop' }): Remedy | null {
+  const damage = DAMAGE[error.code];
+  if (damage !== undefined) {
+    return damage;
+  }
   return onLostHistory === 'stop' ? null : (LOST_HISTORY[error.code] ?? null);
 }
 

@@ -9,6 +9,7 @@ import { PatchwireError } from '../model/errors.ts';
 import type { TrackedTable } from '../model/table.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
+import { Digest } from '../wire/digest.ts';
 import type { Delivery } from './deliver.ts';
 
 /** Index entries looked at in one step. */
@@ -36,9 +37,15 @@ export class DocumentCheck {
   #cursor = '0';
   #looked = 0;
   #mended = 0;
+  readonly #digest = new Digest();
 
   constructor(options: DocumentCheckOptions) {
     this.#options = options;
+  }
+
+  /** The digest of all entries that were scanned. */
+  get digest(): string {
+    return this.#digest.toString();
   }
 
   /** Documents written anew so far, and those removed whose row is gone as well. */
@@ -65,6 +72,7 @@ export class DocumentCheck {
       return false;
     }
     this.#looked += page.length;
+    page.forEach(({ identity, version }) => this.#digest.toggle(identity, version));
     this.#cursor = cursor;
     return cursor === '0';
   }
@@ -97,7 +105,8 @@ export class DocumentCheck {
 
 /**
  * The patrol of a live section: one page of the index every `intervalMs`, over and over; a whole pass at once after damage was met. What nobody
- * touches is found after index size / 1000 intervals at the latest.
+ * touches is found after index size / 1000 intervals at the latest. A pass during which nothing was written also compares the digest: versions
+ * that somebody else wrote, entries that he removed (C6).
  */
 export class Patrol {
   readonly #options: DocumentCheckOptions;
@@ -105,6 +114,11 @@ export class Patrol {
   #check: DocumentCheck;
   #dueAt: number;
   #hurried = false;
+  /** Rows sent when the pass began: what it scanned is of one moment only if none were since. null: it has not begun, or scripts were in flight. */
+  #sentBefore: number | null = null;
+  #began = false;
+  /** What the last undisturbed pass found instead of the digest: HSCAN may answer an entry twice, so one pass proves nothing. */
+  #suspected: string | null = null;
 
   constructor(options: DocumentCheckOptions, intervalMs: number) {
     this.#options = options;
@@ -117,7 +131,7 @@ export class Patrol {
   hurry(): void {
     if (!this.#hurried) {
       this.#hurried = true;
-      this.#check = new DocumentCheck(this.#options);
+      this.#restart();
     }
   }
 
@@ -126,24 +140,49 @@ export class Patrol {
     return this.#hurried;
   }
 
-  /** One page, if one is due. @throws as DocumentCheck */
+  /** One page, if one is due. @throws PW-M308 when the index is not what was delivered; as DocumentCheck */
   async step(): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { clock, logger, delivery } = this.#options;
     if (!this.#hurried && clock.monotonic() < this.#dueAt) {
       return;
     }
     this.#dueAt = clock.monotonic() + this.#intervalMs;
+    if (!this.#began) {
+      this.#began = true;
+      this.#sentBefore = delivery.quiet ? delivery.sentRows : null;
+    }
     const before = this.#check.mended;
     const ended = await this.#check.step();
+    const { mended } = this.#check;
     if (ended) {
-      if (this.#check.mended > 0) {
-        logger.info({ documents: this.#check.mended }, 'every document that the index names is there again');
+      if (mended > 0) {
+        logger.info({ documents: mended }, 'every document that the index names is there again');
       }
+      await this.#compareDigest(this.#check.digest);
       this.#hurried = false;
-      this.#check = new DocumentCheck(this.#options);
-    } else if (this.#check.mended > before) {
+      this.#restart();
+    } else if (mended > before) {
       // Where one is gone, others may be: the rest of this pass is not put off.
       this.#hurried = true;
     }
+  }
+
+  async #compareDigest(found: string): Promise<void> {
+    const { manager, section, delivery } = this.#options;
+    const meta = delivery.sentRows === this.#sentBefore ? await manager.readMeta(section) : null;
+    if (meta === null || meta.digest === found) {
+      this.#suspected = null;
+    } else if (this.#suspected === found) {
+      throw new PatchwireError('PW-M308', `section ${section}: the index is not what was delivered`, {
+        details: { digest: meta.digest, found },
+      });
+    } else {
+      this.#suspected = found;
+    }
+  }
+
+  #restart(): void {
+    this.#check = new DocumentCheck(this.#options);
+    this.#began = false;
   }
 }

@@ -4,6 +4,9 @@
  */
 import { readConfig } from '../../src/config/load.ts';
 import { createDaemon, type Daemon } from '../../src/daemon/daemon.ts';
+import { createManager } from '../../src/daemon/parts.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import type { Batch, DistributedDataManager } from '../../src/manager/distributed-data-manager.ts';
 import { createLogger } from '../../src/observe/create-logger.ts';
 import type { SectionStatus } from '../../src/observe/section-record.ts';
 import { type SectionKeys, sectionKeys } from '../../src/wire/keys.ts';
@@ -28,6 +31,8 @@ export class TroubledWorld implements AsyncDisposable {
   readonly items: FollowedReplica;
   /** Of all daemons of this world, from warn on. */
   readonly lines: LogLine[] = [];
+  /** What happens in Redis just before a batch is published, by daemons that are started while it is set. */
+  beforePublish: (() => Promise<unknown>) | null = null;
   #daemon: Daemon | null = null;
 
   constructor(world: DaemonWorld) {
@@ -44,7 +49,17 @@ export class TroubledWorld implements AsyncDisposable {
       pretty: false,
       destination: { write: (line) => void this.lines.push(JSON.parse(line) as LogLine) },
     });
-    this.#daemon = createDaemon(config, { log });
+    const manager = (): DistributedDataManager => {
+      const real = createManager(config, { clock: systemClock, log });
+      const publish = real.publish.bind(real);
+      return Object.assign(real, {
+        publish: async (batch: Batch) => {
+          await this.beforePublish?.();
+          await publish(batch);
+        },
+      });
+    };
+    this.#daemon = createDaemon(config, { log, ...(this.beforePublish === null ? {} : { manager }) });
     await this.#daemon.start();
   }
 
