@@ -8,7 +8,7 @@ import { Disposer } from '../../src/lib/disposer.ts';
 import { type Random, seededRandom } from '../../src/lib/random.ts';
 import { type Mark, scriptedPublisher, type ScriptedPublisher, type Write } from '../../src/subscriber/testing/index.ts';
 import { type PrivateTestRedis, privateTestRedis } from '../support/redis.ts';
-import { type Follower, pythonFollower, pythonMissing, typescriptFollower } from './wire-followers.ts';
+import { type Follower, pythonFollower, pythonMissing, typescriptFollower } from '../support/wire-followers.ts';
 
 const LIMIT = { timeout: 30_000, interval: 20 };
 const section = 'orders';
@@ -149,6 +149,7 @@ describe('whatever happens, both subscribers', () => {
     await expectEqual();
     await step(() => publisher.publish(['AB', null, 'ab']));
     await expectEqual();
+    expect(followers.map((follower) => follower.reloads())).toEqual(followers.map(() => 0));
   });
 
   it('S3: fetch messages that were dropped', async () => {
@@ -163,6 +164,7 @@ describe('whatever happens, both subscribers', () => {
       }),
     );
     await expectEqual();
+    expect(followers.map((follower) => follower.reloads())).toEqual(followers.map(() => 0));
   });
 
   it('S2, S3: take duplicates once and put order right', async () => {
@@ -179,6 +181,7 @@ describe('whatever happens, both subscribers', () => {
     );
     await publisher.duplicate();
     await expectEqual();
+    expect(followers.map((follower) => follower.reloads())).toEqual(followers.map(() => 0));
   });
 
   it('S3: come back after their connections were cut, with what was published meanwhile', async () => {
@@ -187,6 +190,7 @@ describe('whatever happens, both subscribers', () => {
     await step(() => publisher.upsert('1', { n: 10 }));
     await step(() => publisher.upsert('5', { n: 5 }));
     await expectEqual();
+    expect(followers.map((follower) => follower.reloads())).toEqual(followers.map(() => 0));
   });
 
   it('S3: load again when the stream does not reach back', async () => {
@@ -200,6 +204,7 @@ describe('whatever happens, both subscribers', () => {
     );
     await publisher.trim();
     await expectEqual();
+    expect(followers.map((follower) => follower.reloads())).toEqual(followers.map(() => 1));
   });
 
   it('S3: load a section that was replaced, and one with a new epoch', async () => {
@@ -305,6 +310,7 @@ describe('whatever happens, both subscribers', () => {
     await publisher.send('nonsense', '{"v":1}', '[]', '{"v":99,"type":"changes"}', '{"v":1,"type":"changes","changes":[{}]}');
     await step(() => publisher.upsert('1', { n: 10 }));
     await expectEqual();
+    expect(followers.map((follower) => follower.reloads())).toEqual(followers.map(() => 0));
   });
 
   it('S3: look by themselves when nothing is heard for three intervals', async () => {

@@ -21,6 +21,8 @@ export interface Follower extends AsyncDisposable {
   standing(): Standing;
   /** Every time that it called itself equal: where, and with which documents. */
   readonly claims: readonly Standing[];
+  /** How often it loaded the section again. */
+  reloads(): number;
   /** How it ended by itself; null: it goes on. */
   ended(): string | null;
 }
@@ -53,18 +55,21 @@ export function pythonFollower({ url, partition, section }: Where): Follower {
   const claims: Standing[] = [];
   let standing: Standing = { status: 'starting', equal: false, reasons: ['starting'] };
   let errors = '';
+  let loads = 0;
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text));
   createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
     standing = JSON.parse(line) as Standing;
     if (standing.equal) {
       claims.push(standing);
     }
+    loads += standing.status === 'loading' ? 1 : 0;
   });
   const exited = once(child, 'exit');
   return {
     language: 'Python',
     standing: () => standing,
     claims,
+    reloads: () => loads - 1,
     ended: () => (child.exitCode === null ? null : errors.trim()),
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGKILL');
@@ -98,5 +103,12 @@ export function typescriptFollower({ url, partition, section }: Where): Follower
     const documents = Object.fromEntries(replica.entries());
     return { status, equal, reasons, documents, ...(epoch === undefined || last === undefined ? {} : { epoch, last, upTo: upTo ?? null }) };
   };
-  return { language: 'TypeScript', standing, claims, ended: () => ended, [Symbol.asyncDispose]: () => replica.close() };
+  return {
+    language: 'TypeScript',
+    standing,
+    claims,
+    reloads: () => replica.state().counters.reloads,
+    ended: () => ended,
+    [Symbol.asyncDispose]: () => replica.close(),
+  };
 }
