@@ -76,7 +76,9 @@ function functionOf<T>(parser: Parser<T>): (document: Document) => T {
   return (document) => {
     const result = standard.validate(document);
     if (result instanceof Promise) {
-      throw new TypeError('the schema validates asynchronously, which a replica that answers at once cannot wait for');
+      // A replica that answers at once cannot wait. zod tries it this way, too, when a transform throws; what it finds then is of no use.
+      result.catch(() => {});
+      throw new TypeError('the schema is not synchronous, or one of its transforms throws');
     }
     if (result.issues !== undefined) {
       const [issue] = result.issues;

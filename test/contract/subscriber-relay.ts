@@ -44,6 +44,18 @@ export class Relay implements AsyncDisposable {
     return subscribed.length;
   }
 
+  /** The connections that are subscribed now take no more from Redis, as a process does that is stopped. @returns how many */
+  stall(): number {
+    const subscribed = [...this.#pairs].filter((pair) => pair.subscribed);
+    subscribed.forEach(({ upstream }) => upstream.pause());
+    return subscribed.length;
+  }
+
+  /** They take again what Redis has for them, or hear that it has cut them off. */
+  resume(): void {
+    this.#pairs.forEach(({ upstream }) => upstream.resume());
+  }
+
   #accept(client: Socket): void {
     if (this.#blocked) {
       client.destroy();

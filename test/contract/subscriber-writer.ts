@@ -1,5 +1,6 @@
 /** Writes a section through the real Redis manager, as the pipeline would: what a subscriber's contract is held against. */
 import type { Document } from '../../src/model/document.ts';
+import type { SourceIdentity } from '../../src/model/table.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { RowWrite } from '../../src/manager/distributed-data-manager.ts';
 import { type RedisDataManager, redisDataManager } from '../../src/manager/redis/redis-data-manager.ts';
@@ -8,11 +9,18 @@ import type { WireChange } from '../../src/wire/messages.ts';
 
 export type Write = readonly [dataKey: string, document: Document | null, identity?: string];
 
+const SOURCE: SourceIdentity = {
+  ...{ serviceBrokerGuid: 'guid', database: 'Shop', objectId: 1, beginVersion: '0', fingerprint: 'f' },
+  recorded: { serverName: 's', databaseId: 5, createDate: '2026-01-01' },
+};
+
 export class SectionWriter implements AsyncDisposable {
   readonly section = 'orders';
   readonly manager: RedisDataManager;
   readonly rows = new Map<string, { readonly dataKey: string; readonly version: string; readonly document: Document }>();
   #version = 0n;
+  /** What the section says of its key from the next load on. */
+  key: SourceIdentity['key'];
 
   constructor(url: string, partition: string, maxReplayBytes: number = 1_000_000) {
     this.manager = redisDataManager({
@@ -52,6 +60,7 @@ export class SectionWriter implements AsyncDisposable {
       newEpoch,
       reset: { phase: 'begin', reason: 'first load' },
       advance: { checkpoint: this.#version, confirmed: this.#version, high: this.#version },
+      ...(this.key === undefined ? {} : { source: { ...SOURCE, key: this.key } }),
     });
   }
 
