@@ -53,6 +53,8 @@ export class CircuitBreaker {
 
   constructor(options: CircuitBreakerOptions) {
     this.#options = options;
+    // Everybody who waits listens to it; Node would take eleven of them for a leak.
+    setMaxListeners(0, options.signal);
   }
 
   /** Makes the first probe, and goes on until one succeeds. */

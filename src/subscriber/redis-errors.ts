@@ -1,18 +1,7 @@
-/** What Redis or its client threw, as a PatchwireError: by the reply's code, never by its prose. */
-import type { ErrorCode } from '../model/error-catalogue.ts';
+/** What Redis or its client threw, as a PatchwireError: by the reply's code, never by its prose. The table is that of wire/redis-replies.ts. */
 import { PatchwireError } from '../model/failure.ts';
-
-const CODES: Readonly<Record<string, ErrorCode>> = {
-  NOAUTH: 'PW-M302',
-  WRONGPASS: 'PW-M302',
-  NOPERM: 'PW-M303',
-  LOADING: 'PW-M310',
-  BUSY: 'PW-M310',
-  MASTERDOWN: 'PW-M310',
-  CLUSTERDOWN: 'PW-M310',
-  TRYAGAIN: 'PW-M310',
-  WRONGTYPE: 'PW-M312',
-};
+import { READER_ERRORS } from '../model/reader-errors.ts';
+import { classifyReply, classifySilence, replyCode } from '../wire/redis-replies.ts';
 
 /** @param what what was being done, for the message: 'loading section orders' */
 export function mapSubscriberError(error: unknown, what: string): PatchwireError {
@@ -25,11 +14,15 @@ export function mapSubscriberError(error: unknown, what: string): PatchwireError
 }
 
 function mapped(error: unknown, what: string): PatchwireError {
-  if (error instanceof Error && error.name === 'ReplyError') {
+  const text = error instanceof Error ? error.message : String(error);
+  if (replyCode(error) !== null) {
     // An EXEC that is refused itself says why behind this.
-    const message = error.message.replace(/^EXECABORT Transaction discarded because of: /, '');
-    const code = /^[A-Z]+/.exec(message)?.[0] ?? '';
-    return new PatchwireError(CODES[code] ?? 'PW-M316', `${what}: ${message}`, { cause: error });
+    const message = text.replace(/^EXECABORT Transaction discarded because of: /, '');
+    const known = classifyReply(message);
+    // A reader meets fewer codes than the daemon.
+    const { code, ...more } = known !== null && known.code in READER_ERRORS ? known : { code: 'PW-M316' as const };
+    return new PatchwireError(code, `${what}: ${message}`, { cause: error, ...more });
   }
-  return new PatchwireError('PW-W403', `${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  const hint = classifySilence(error)?.hint;
+  return new PatchwireError('PW-W403', `${what}: ${text}`, { cause: error, ...(hint === undefined ? {} : { hint }) });
 }

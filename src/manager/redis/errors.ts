@@ -1,51 +1,28 @@
 /**
  * Maps what Redis, ioredis and our own scripts answer to PatchwireErrors: by the code that an error reply begins with, never by its text.
- * Anything that is no reply (time-out, lost connection) leaves the fate of a write unknown (C2).
+ * Anything that is no reply (time-out, lost connection) leaves the fate of a write unknown (C2). What Redis itself says stands in
+ * wire/redis-replies.ts, what our scripts say stands here.
  */
-import type { ErrorCode } from '../../model/error-catalogue.ts';
+import { classification, type Classified } from '../../model/classification.ts';
 import { PatchwireError } from '../../model/errors.ts';
+import { classifyReply, classifySilence, replyCode } from '../../wire/redis-replies.ts';
+
+export { replyCode };
 
 /** read: nothing can have been written; write: a lost answer leaves the fate unknown; connect: nothing was sent yet. */
 export type Purpose = 'read' | 'write' | 'connect';
 
-const UNAVAILABLE: readonly string[] = [
-  'OOM',
-  'READONLY',
-  'LOADING',
-  'MISCONF',
-  'BUSY',
-  'NOREPLICAS',
-  'MASTERDOWN',
-  'TRYAGAIN',
-  'CLUSTERDOWN',
-];
-
-const BY_PREFIX: Readonly<Record<string, ErrorCode>> = {
-  ...Object.fromEntries(UNAVAILABLE.map((code) => [code, 'PW-M310'] as const)),
-  NOPERM: 'PW-M303',
-  NOAUTH: 'PW-M302',
-  WRONGPASS: 'PW-M302',
-  WRONGTYPE: 'PW-M312',
-  MOVED: 'PW-M330',
-  ASK: 'PW-M330',
-  CROSSSLOT: 'PW-M330',
-  PWLEADER: 'PW-M305',
-  PWTIP: 'PW-M306',
-  PWPOSITION: 'PW-M306',
-  PWSTREAM: 'PW-M306',
-  PWPENDING: 'PW-M307',
-  PWBASE: 'PW-M308',
-  PWTYPE: 'PW-M312',
-  PWFORMAT: 'PW-M313',
-};
-
-/** The code that an error reply begins with; null when the error is no reply of the server. */
-export function replyCode(error: unknown): string | null {
-  if (!(error instanceof Error) || error.name !== 'ReplyError') {
-    return null;
-  }
-  return /^[A-Z][A-Z0-9_]*/.exec(error.message)?.[0] ?? '';
-}
+/** By the code that our scripts' refusals begin with. */
+export const BY_SCRIPT: ReadonlyMap<string, Classified> = classification<string>([
+  ['PW-M305', ['PWLEADER']],
+  ['PW-M306', ['PWTIP', 'PWPOSITION']],
+  // A log that is ahead of the chain heals by a new epoch only: its first script deletes the log.
+  ['PW-M306', ['PWSTREAM'], { retry: 'resync' }],
+  ['PW-M307', ['PWPENDING']],
+  ['PW-M308', ['PWBASE']],
+  ['PW-M312', ['PWTYPE']],
+  ['PW-M313', ['PWFORMAT']],
+]);
 
 /** @param what the thing that was tried, for the message: 'publish to orders' */
 export function mapRedisError(error: unknown, purpose: Purpose, what: string): PatchwireError {
@@ -55,11 +32,13 @@ export function mapRedisError(error: unknown, purpose: Purpose, what: string): P
   const prefix = replyCode(error);
   const text = error instanceof Error ? error.message : String(error);
   if (prefix === null || prefix === 'NOSCRIPT') {
-    return purpose === 'write'
-      ? new PatchwireError('PW-M311', `${what}: ${text || 'the connection to Redis was lost'}`, { cause: error })
-      : new PatchwireError('PW-M301', `${what}: ${text || 'Redis cannot be reached'}`, { cause: error });
+    if (purpose === 'write') {
+      return new PatchwireError('PW-M311', `${what}: ${text || 'the connection to Redis was lost'}`, { cause: error });
+    }
+    const { code, ...more } = classifySilence(error) ?? { code: 'PW-M301' };
+    return new PatchwireError(code, `${what}: ${text || 'Redis cannot be reached'}`, { cause: error, ...more });
   }
-  const code = BY_PREFIX[prefix] ?? 'PW-M316';
+  const { code, ...more } = BY_SCRIPT.get(prefix) ?? classifyReply(text) ?? { code: 'PW-M316' };
   const details: Record<string, unknown> = { reply: text };
   let message = prefix.startsWith('PW') ? text.slice(prefix.length + 1) : text;
   if (prefix === 'PWBASE') {
@@ -72,10 +51,5 @@ export function mapRedisError(error: unknown, purpose: Purpose, what: string): P
   } else if (prefix === 'PWFORMAT') {
     message = `the section has format ${message}, which a newer patchwire wrote`;
   }
-  return new PatchwireError(code, `${what}: ${message}`, {
-    cause: error,
-    details,
-    // A log that is ahead of the chain heals by a new epoch only: its first script deletes the log.
-    ...(prefix === 'PWSTREAM' ? { retry: 'resync' as const } : {}),
-  });
+  return new PatchwireError(code, `${what}: ${message}`, { cause: error, details, ...more });
 }

@@ -68,7 +68,7 @@ export const BY_NUMBER: ReadonlyMap<number, Classified> = classification<number>
 const BY_NODE_CODE = classification<string>([...untrusted('PW-S226'), ...unreachable('PW-S201')]);
 
 /** Source: mssql 12, lib/error; tedious 19, errors and connection. */
-export const BY_DRIVER_CODE: ReadonlyMap<string, Classified> = classification<string>([
+const BY_DRIVER_CODE = classification<string>([
   ['PW-S202', ['ELOGIN', 'EFEDAUTH', 'ESSPI', 'ENTLM']],
   ['PW-S216', ['ETIMEOUT']],
   ['PW-S226', ['EENCRYPT']],
@@ -128,11 +128,17 @@ export function isMissingName(error: unknown): boolean {
 
 /** Whether another definition of the table could be behind it: a statement refused for good, or a value that is none of its column's type. */
 export function mayBeDefinition(error: unknown): boolean {
-  const code = error instanceof PatchwireError ? error.code : classified([...causesOf(error)]).code;
-  return MAY_BE_DEFINITION.has(code);
+  return ['PW-S209', 'PW-S222', 'PW-S224', 'PW-S225', 'PW-I901'].includes(codeOf(error));
 }
 
-const MAY_BE_DEFINITION: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PW-S209', 'PW-S222', 'PW-S224', 'PW-S225', 'PW-I901']);
+/** Whether one table may be the cause, by a lock, a deadlock or a definition under way: not the connection, not the whole server. */
+export function concernsTable(error: unknown): boolean {
+  return ['PW-S215', 'PW-S216', 'PW-S217', 'PW-S224'].includes(codeOf(error));
+}
+
+function codeOf(error: unknown): ErrorCode {
+  return error instanceof PatchwireError ? error.code : classified([...causesOf(error)]).code;
+}
 
 /** The same error without the value in its text: row contents are in no message and in no stack trace. */
 function withoutValue(error: unknown): unknown {

@@ -18,6 +18,16 @@ it.each([
   ['MASTERDOWN Link with MASTER is down', 'PW-M310', 'backoff'],
   ['TRYAGAIN Multiple keys request during rehashing of slot', 'PW-M310', 'backoff'],
   ['CLUSTERDOWN The cluster is down', 'PW-M310', 'backoff'],
+  ['UNKILLABLE Sorry the script already executed write commands', 'PW-M310', 'backoff'],
+  ['UNBLOCKED force unblock from blocking operation', 'PW-M310', 'backoff'],
+  ['EXECABORT Transaction discarded because of previous errors.', 'PW-M310', 'backoff'],
+  ['ERR Script killed by user with SCRIPT KILL... script: 694a5f, on @user_script:1.', 'PW-M310', 'backoff'],
+  ['ERR max number of clients reached', 'PW-M301', 'reconnect'],
+  ['DENIED Redis is running in protected mode', 'PW-M301', 'reconnect'],
+  ['NOPROTO unsupported protocol version', 'PW-M315', 'never'],
+  ['MOVED 3999 127.0.0.1:6381', 'PW-M330', 'never'],
+  ['ASK 3999 127.0.0.1:6381', 'PW-M330', 'never'],
+  ["CROSSSLOT Keys in request don't hash to the same slot", 'PW-M330', 'never'],
   ['NOPERM this user has no permissions', 'PW-M303', 'never'],
   ['NOAUTH Authentication required.', 'PW-M302', 'backoff'],
   ['WRONGPASS invalid username-password pair', 'PW-M302', 'backoff'],
@@ -55,4 +65,22 @@ it('says how many identities differ, and passes a mapped error on', () => {
   expect(mapRedisError(reply('PWBASE 3'), 'write', 'x').details).toMatchObject({ identities: 3 });
   const mapped = new PatchwireError('PW-M305', 'x');
   expect(mapRedisError(mapped, 'write', 'y')).toBe(mapped);
+});
+
+it.each([
+  ['ECONNREFUSED', 'Nothing listens'],
+  ['EAI_AGAIN', 'DNS'],
+  ['ENOTFOUND', 'host name'],
+  ['ETIMEDOUT', 'firewall'],
+  ['EMFILE', 'file descriptors'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'rediss://'],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'another host name'],
+] as const)('a connection that fails with %s could not reach Redis, and the hint says %j', (code, hint) => {
+  const lost = Object.assign(new Error('said'), { code });
+  expect(mapRedisError(lost, 'connect', 'x')).toMatchObject({
+    code: 'PW-M301',
+    retry: 'reconnect',
+    hint: expect.stringContaining(hint) as string,
+  });
+  expect(mapRedisError(lost, 'write', 'x')).toMatchObject({ code: 'PW-M311', retry: 'reconnect' });
 });
