@@ -28,6 +28,7 @@ import { createManager, createTracker, describeManager, describeSource, sectionO
 import { guardedManager, guardedTracker } from './guarded-ports.ts';
 import { ServerBreaker } from './server-breaker.ts';
 import { Sharing, type SharingStatus } from './sharing.ts';
+import { watchEviction } from './eviction-watch.ts';
 import { packageVersion } from './version.ts';
 
 export interface DaemonDependencies {
@@ -221,6 +222,8 @@ class ComposedDaemon implements Daemon {
     });
     const manager = guardedManager(redis, redisBreaker);
     this.#sharing = this.#dependencies.once === true ? null : this.#disposer.use(this.#share(manager));
+    const evicts = ({ code }: PatchwireError): void => this.#sections.forEach(({ observer }) => observer.error(code));
+    void watchEviction({ manager: redis, clock: this.#clock, log: this.#log, evicts, signal: this.#stop.signal });
     // First everything that can be refused: no section runs yet when one of these throws.
     const sources = new Map<string, { readonly tracker: ChangeTracker; readonly breaker: ServerBreaker }>();
     for (const source of new Set(this.#sections.map(({ table }) => table.source))) {

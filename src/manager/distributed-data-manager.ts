@@ -264,6 +264,8 @@ export interface DistributedDataManager extends AsyncDisposable {
   adopt(section: string, exported: ExportedSection, options: { readonly replace: boolean }): Promise<AdoptResult>;
   /** Bytes that may still be written before memory is full; null: there is no limit, or it cannot be known. */
   room(): Promise<number | null>;
+  /** Looks again at what somebody may have changed since `open`: the eviction policy (C8). @throws M304, and what reading throws */
+  inspect(): Promise<void>;
   /** Deletes every key of the section and tells subscribers by `removed`. Leader only; the lead is gone with it. Resumable: call again. */
   purge(section: string, reason: string): Promise<{ readonly documents: number }>;
 

@@ -343,9 +343,11 @@ describe('C8: Redis that evicts or takes no writes', () => {
     await redis.raw.config('SET', 'maxmemory-policy', policy);
     try {
       await expect(make().open({ signal: signal() })).rejects.toMatchObject({ code: 'PW-M304', details: { policy } });
+      await expect(make().inspect()).rejects.toMatchObject({ code: 'PW-M304', details: { policy } });
     } finally {
       await redis.raw.config('SET', 'maxmemory-policy', 'noeviction');
     }
+    await make().inspect();
   });
 
   it('warns when the policy is hidden, and finds it by INFO where only CONFIG is', async () => {

@@ -299,6 +299,8 @@ export class MemoryDataManager implements DistributedDataManager {
     return this.memory.room;
   }
 
+  async inspect(): Promise<void> {}
+
   async purge(section: string, reason: string): Promise<{ readonly documents: number }> {
     const lead = this.#leading(section);
     this.#leads.delete(section);

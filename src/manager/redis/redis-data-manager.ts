@@ -31,7 +31,7 @@ import { RedisDaemons } from './daemons.ts';
 import { decodeDescription } from './meta.ts';
 import { pendingRequests, putRequest, readOperation } from './requests.ts';
 import type { SectionLead } from './section-lead.ts';
-import { selfTest } from './self-test.ts';
+import { checkEviction, selfTest } from './self-test.ts';
 import { roomOf } from './room.ts';
 import { takeLead } from './take-lead.ts';
 
@@ -199,6 +199,10 @@ export class RedisDataManager implements DistributedDataManager {
 
   async room(): Promise<number | null> {
     return await roomOf(await this.#connection.connect());
+  }
+
+  async inspect(): Promise<void> {
+    await checkEviction(await this.#connection.connect(), []);
   }
 
   async purge(section: string, reason: string): Promise<{ readonly documents: number }> {

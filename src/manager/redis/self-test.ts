@@ -97,7 +97,8 @@ async function checkVersion(link: Link, warnings: string[]): Promise<void> {
   }
 }
 
-async function checkEviction(link: Link, warnings: string[]): Promise<void> {
+/** @throws PW-M304; a policy that its user may not see is a warning */
+export async function checkEviction(link: Link, warnings: string[]): Promise<void> {
   let policy: string | null = null;
   try {
     const reply = (await link.call('CONFIG', ['GET', 'maxmemory-policy'], 'read', 'eviction policy')) as readonly string[];
