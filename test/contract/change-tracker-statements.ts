@@ -53,7 +53,7 @@ export function statementsSuite(server: () => SqlServerConnection): void {
         open: [1, 1],
         probe: [1],
         probeCatalog: [1, 1, 2],
-        describe: [1, 1, 1, 1, 1, 6, 1, 1],
+        describe: [1, 1, 1, 1, 6, 1, 1],
         windowFirst: [1, 1, 2, 1, 1, 1],
         windowNext: [1, 1, 1, 1, 1, 1],
         loadFirst: [1, 1, 2, 1, 1, 1],

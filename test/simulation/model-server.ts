@@ -155,9 +155,8 @@ const STATEMENTS: readonly (readonly [RegExp, Statement])[] = [
   [/^SELECT CHANGE_TRACKING_CURRENT_VERSION/, currentVersion],
   [/^SELECT o\.n, o\.id AS object_id/, checks],
   [/^SELECT DB_NAME/, databaseRow],
-  [/^SELECT s\.name AS schema_name/, () => [{ schema_name: 'dbo', table_name: 'Items' }]],
-  [/^SELECT HAS_PERMS_BY_NAME/, ({ options: { database } }) => [{ may_track: database.allowed ? 1 : 0 }]],
-  [/^SELECT c\.name, c\.column_id/, columnRows],
+  [/^SELECT v\.n, s\.name AS schema_name/, named],
+  [/^SELECT v\.n, c\.name, c\.column_id/, columnRows],
   [/^SELECT COUNT_BIG/, async (server, session) => [{ row_count: String((await server.see(session)).rows.size) }]],
   [/^SELECT v\.n FROM/, existing],
   [/^SELECT CASE WHEN .* THEN 1 ELSE 0 END AS same/, sameKey],
@@ -212,8 +211,13 @@ function databaseRow({ options: { database, isolation } }: ModelServer): readonl
   ];
 }
 
+function named({ options: { database } }: ModelServer): readonly DriverRow[] {
+  return [{ n: 0, schema_name: 'dbo', table_name: 'Items', may_track: database.allowed ? 1 : 0 }];
+}
+
 function columnRows({ options: { database } }: ModelServer): readonly DriverRow[] {
   return database.columns.map(({ name, id, type }) => ({
+    n: 0,
     name,
     column_id: id,
     type_name: type,

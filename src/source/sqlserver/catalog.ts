@@ -8,11 +8,11 @@ import { parseCollation } from '../../model/row-key.ts';
 import type { KeyColumn, TableColumn, TableSelection, TrackedTable } from '../../model/table.ts';
 import type { Version } from '../../model/version.ts';
 import type { TableFacts } from '../checks.ts';
-import { checkDatabase, collector, databaseFacts, tableFacts, textOf, versionOf, type DatabaseFacts } from './facts.ts';
+import { checkDatabase, collector, databaseFacts, tableFacts, textOf, versionOf, type DatabaseFacts, type Sets } from './facts.ts';
 import { parseFilter, type Filter, type FilterColumn } from './filter.ts';
 import type { Run } from './guest.ts';
 import type { DriverRow } from './plan.ts';
-import { describeQuery, tableName, type Isolation, type RequestSettings } from './queries.ts';
+import { DESCRIBE_SETS, describeQuery, tableName, type Isolation, type RequestSettings } from './queries.ts';
 import { findColumn, refuseKeyColumn, shapeColumns, type ShapedColumn } from './shape.ts';
 import { isCharacterType, isPublishable, SERIALISER_FORMAT } from './values.ts';
 
@@ -35,8 +35,6 @@ export interface Description {
   readonly name: string;
 }
 
-const SETS = ['database', 'table', 'version', 'name', 'rights', 'columns', 'databaseAgain', 'tableAgain'] as const;
-
 interface Reading {
   readonly database: DatabaseFacts;
   readonly facts: TableFacts;
@@ -58,38 +56,101 @@ interface CatalogColumn extends FilterColumn {
 /** How often an identity that changes under our eyes is read again. */
 const TRIES = 3;
 
+/** What came of describing one table. */
+export type Outcome = { readonly description: Description } | { readonly error: unknown };
+
 /** @throws PatchwireError PW-S204 to PW-S210, PW-S214, PW-S215, PW-S219, PW-S227 to PW-S229, PW-C103 (hashes without a key) */
 export async function describeTable(run: Run, selection: TableSelection, options: DescribeOptions): Promise<Description> {
-  for (let attempt = 0; attempt < TRIES; attempt += 1) {
-    const reading = await readCatalog(run, selection, options);
-    if (reading.steady) {
-      return describe(reading, selection, options);
-    }
+  const [outcome] = await describeTables(run, [selection], options);
+  if (outcome === undefined || 'error' in outcome) {
+    throw outcome?.error;
   }
-  throw new PatchwireError('PW-S215', `${selection.schema}.${selection.name} changes while it is described.`);
+  return outcome.description;
 }
 
-async function readCatalog(run: Run, selection: TableSelection, options: DescribeOptions): Promise<Reading> {
-  const { sets, onRow } = collector(SETS);
-  await run({ text: describeQuery(tableName(selection.schema, selection.name), options.request), onRow });
+/** Each selection by itself, all in one request. @throws what the request threw, whichever table it was about */
+export async function describeTables(
+  run: Run,
+  selections: readonly TableSelection[],
+  options: DescribeOptions,
+): Promise<readonly Outcome[]> {
+  const outcomes = new Map<TableSelection, Outcome>();
+  let open = selections;
+  for (let attempt = 0; attempt < TRIES && open.length > 0; attempt += 1) {
+    const readings = await readCatalog(run, open, options);
+    for (const { selection, reading } of readings) {
+      if (reading.steady) {
+        outcomes.set(
+          selection,
+          outcomeOf(() => describe(reading, selection, options)),
+        );
+      }
+    }
+    open = open.filter((selection) => !outcomes.has(selection));
+  }
+  return selections.map((selection) => {
+    const { schema, name } = selection;
+    return outcomes.get(selection) ?? { error: new PatchwireError('PW-S215', `${schema}.${name} changes while it is described.`) };
+  });
+}
+
+function outcomeOf(work: () => Description): Outcome {
+  try {
+    return { description: work() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+async function readCatalog(
+  run: Run,
+  selections: readonly TableSelection[],
+  options: DescribeOptions,
+): Promise<readonly { readonly selection: TableSelection; readonly reading: Reading }[]> {
+  const { sets, onRow } = collector(DESCRIBE_SETS);
+  const names = selections.map(({ schema, name }) => tableName(schema, name));
+  await run({ text: describeQuery(names, options.request), onRow });
   const database = databaseFacts(sets.get('database'));
-  const facts = tableFacts(sets.get('table')?.[0]);
-  const again = tableFacts(sets.get('tableAgain')?.[0]);
-  const name = sets.get('name')?.[0];
-  return {
-    database,
-    facts,
-    version: versionOf(sets.get('version')),
-    name: name === undefined ? null : { schema: textOf(name['schema_name']), table: textOf(name['table_name']) },
-    mayTrack: Number(sets.get('rights')?.[0]?.['may_track'] ?? 0) === 1,
-    columns: (sets.get('columns') ?? []).map(catalogColumn),
-    steady:
-      databaseFacts(sets.get('databaseAgain')).serviceBrokerGuid === database.serviceBrokerGuid &&
-      again.objectId === facts.objectId &&
-      again.beginVersion === facts.beginVersion &&
-      again.definition === facts.definition &&
-      again.modified === facts.modified,
-  };
+  const sameDatabase = databaseFacts(sets.get('databaseAgain')).serviceBrokerGuid === database.serviceBrokerGuid;
+  const version = versionOf(sets.get('version'));
+  const rowsOf = byNumber(sets);
+  return selections.map((selection, n) => {
+    const facts = tableFacts(rowsOf('table', n)[0]);
+    const again = tableFacts(rowsOf('tableAgain', n)[0]);
+    const name = rowsOf('name', n)[0];
+    const reading: Reading = {
+      database,
+      facts,
+      version,
+      name: name === undefined ? null : { schema: textOf(name['schema_name']), table: textOf(name['table_name']) },
+      mayTrack: Number(name?.['may_track'] ?? 0) === 1,
+      columns: rowsOf('columns', n).map(catalogColumn),
+      steady:
+        sameDatabase &&
+        again.objectId === facts.objectId &&
+        again.beginVersion === facts.beginVersion &&
+        again.definition === facts.definition &&
+        again.modified === facts.modified,
+    };
+    return { selection, reading };
+  });
+}
+
+/** The rows of a set by the number of their table. */
+function byNumber(sets: Sets): (set: string, n: number) => readonly DriverRow[] {
+  const groups = new Map<string, DriverRow[]>();
+  for (const [set, rows] of sets) {
+    for (const row of rows) {
+      const key = `${set} ${Number(row['n'])}`;
+      const group = groups.get(key);
+      if (group === undefined) {
+        groups.set(key, [row]);
+      } else {
+        group.push(row);
+      }
+    }
+  }
+  return (set, n) => groups.get(`${set} ${n}`) ?? [];
 }
 
 function catalogColumn(row: DriverRow): CatalogColumn {

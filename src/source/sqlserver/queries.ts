@@ -103,24 +103,31 @@ function chunks(tables: readonly string[]): readonly string[] {
   });
 }
 
-/** Identity, version, identity again (L3), with the catalog of the table between. Parameter: none, the name is the operator's, quoted. */
-export function describeQuery(table: string, request: RequestSettings): string {
-  const id = `OBJECT_ID(${quoteText(table)})`;
+/** The result sets of a description in their order. */
+export const DESCRIBE_SETS = ['database', 'table', 'version', 'name', 'columns', 'databaseAgain', 'tableAgain'] as const;
+
+/**
+ * Identity, version, identity again (L3), with the catalog between, of some tables: n is a table's number. Parameters: none, the names are the
+ * operator's, quoted.
+ */
+export function describeQuery(tables: readonly string[], request: RequestSettings): string {
+  const facts = factsQuery(tables, { rows: false });
+  const asked = `(VALUES ${tables.map((table, n) => `(${n}, ${quoteText(table)})`).join(', ')}) AS v (n, name)`;
   return `${settings(request)}
 ${DATABASE}
-${checks(table)}
+${facts}
 ${CURRENT_VERSION}
-SELECT s.name AS schema_name, o.name AS table_name FROM sys.tables AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id WHERE o.object_id = ${id};
-SELECT HAS_PERMS_BY_NAME(${quoteText(table)}, N'OBJECT', N'VIEW CHANGE TRACKING') AS may_track;
-SELECT c.name, c.column_id, ty.name AS type_name, b.name AS base_name, c.max_length, c.precision, c.scale, c.collation_name, c.is_nullable, c.is_computed, ic.key_ordinal,
-  HAS_PERMS_BY_NAME(${quoteText(table)}, N'OBJECT', N'SELECT', c.name, N'COLUMN') AS may_select
-FROM sys.columns AS c JOIN sys.types AS ty ON ty.user_type_id = c.user_type_id
+SELECT v.n, s.name AS schema_name, o.name AS table_name, HAS_PERMS_BY_NAME(v.name, N'OBJECT', N'VIEW CHANGE TRACKING') AS may_track
+FROM ${asked} JOIN sys.tables AS o ON o.object_id = OBJECT_ID(v.name) JOIN sys.schemas AS s ON s.schema_id = o.schema_id;
+SELECT v.n, c.name, c.column_id, ty.name AS type_name, b.name AS base_name, c.max_length, c.precision, c.scale, c.collation_name, c.is_nullable, c.is_computed, ic.key_ordinal,
+  HAS_PERMS_BY_NAME(v.name, N'OBJECT', N'SELECT', c.name, N'COLUMN') AS may_select
+FROM ${asked} JOIN sys.columns AS c ON c.object_id = OBJECT_ID(v.name) JOIN sys.types AS ty ON ty.user_type_id = c.user_type_id
 LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id
 LEFT JOIN sys.indexes AS i ON i.object_id = c.object_id AND i.is_primary_key = 1
 LEFT JOIN sys.index_columns AS ic ON ic.object_id = c.object_id AND ic.index_id = i.index_id AND ic.column_id = c.column_id
-WHERE c.object_id = ${id} ORDER BY c.column_id;
+ORDER BY v.n, c.column_id;
 ${DATABASE}
-${checks(table)}`;
+${facts}`;
 }
 
 // --- Pages -------------------------------------------------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ import type { TableSelection, TrackedTable } from '../../model/table.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { ChangeTracker, LoadPageOptions, Probe, RowCount, TrackChangesOptions, WindowPage } from '../change-tracker.ts';
 import { trackChanges } from '../track-changes.ts';
-import { describeTable } from './catalog.ts';
 import { driverConfig } from './connection.ts';
 import type { SqlServerConnection } from './connection-options.ts';
+import { Describer } from './describer.ts';
 import { sourceError } from './errors.ts';
 import { checkDatabase, collector, databaseFacts, versionOf } from './facts.ts';
 import { Guest, type Run } from './guest.ts';
@@ -79,6 +79,7 @@ class SqlServerChangeTracker implements ChangeTracker {
   readonly #clock: Clock;
   readonly #readers: Guest;
   readonly #probing: Guest;
+  readonly #describer: Describer;
   readonly #prober: Prober;
   readonly #described = new WeakMap<TrackedTable, Described>();
   /** Descriptions that are asked for in every probe, by full name: a table may be described more than once. */
@@ -95,6 +96,15 @@ class SqlServerChangeTracker implements ChangeTracker {
     const common = { config, requestTimeoutMs, clock: this.#clock, logger: options.logger };
     this.#readers = new Guest({ ...common, readers, timeShare });
     this.#probing = new Guest({ ...common, readers: 1, timeShare: 1 });
+    this.#describer = new Describer({
+      guest: this.#readers,
+      describe: {
+        source: this.source,
+        isolation: options.isolation ?? 'auto',
+        request: this.#limits,
+        hashKey: options.hashKey ?? null,
+      },
+    });
     this.#prober = new Prober({
       guest: this.#probing,
       request: this.#limits,
@@ -126,14 +136,9 @@ class SqlServerChangeTracker implements ChangeTracker {
 
   async describe(selection: TableSelection, { signal }: { readonly signal: AbortSignal }): Promise<TrackedTable> {
     const asked = tableName(selection.schema, selection.name);
-    const { table, filter, expression, name, shaped } = await this.#read('describing a table', asked, signal, (run) =>
-      describeTable(run, selection, {
-        source: this.source,
-        isolation: this.#options.isolation ?? 'auto',
-        request: this.#limits,
-        hashKey: this.#options.hashKey ?? null,
-      }),
-    );
+    const { table, filter, expression, name, shaped } = await this.#describer.describe(selection, signal).catch((error: unknown) => {
+      throw this.#classified(error, 'describing a table', asked, signal);
+    });
     // From here on this database is the one that is meant; a table of another one has its own identity and is found out by it.
     this.#identity = { serviceBrokerGuid: table.identity.serviceBrokerGuid, database: table.identity.database };
     const plan = tablePlan({

@@ -76,7 +76,7 @@ export function allStatements(plan: TablePlan = samplePlan()): Readonly<Record<s
     open: openQuery(),
     probe: probeQuery(null, REQUEST),
     probeCatalog: probeQuery([plan.name, plan.name], REQUEST),
-    describe: describeQuery(plan.name, REQUEST),
+    describe: describeQuery([plan.name], REQUEST),
     windowFirst: windowQuery(plan, REQUEST, false),
     windowNext: windowQuery(plan, REQUEST, true),
     loadFirst: loadQuery(plan, REQUEST, false),
