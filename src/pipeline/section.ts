@@ -145,10 +145,11 @@ class Section {
 
   /** From taking the lead to losing it. @returns null when another daemon leads */
   async #reign(ending: AbortSignal): Promise<SectionEnd | null> {
-    const { observer, clock, heartbeatMs } = this.#options;
+    const { observer, logger, clock, heartbeatMs } = this.#options;
     const { patienceMs } = this.#turn;
     if (patienceMs > 0) {
-      this.#standBy('another daemon goes first');
+      observer.phase('standby');
+      logger.debug({ patienceMs }, 'standing by: another daemon goes first');
       await this.#turn.rest(patienceMs, ending);
       return null;
     }
@@ -158,7 +159,7 @@ class Section {
     const led = await this.#lead(ending);
     this.#turn.answered(led, scope);
     if (led.kind === 'held') {
-      this.#standBy('another daemon leads', led.by);
+      this.#standBy(led.by);
       await this.#turn.restWhileHeld(led.expiresInMs, ending);
       return null;
     }
@@ -310,12 +311,12 @@ class Section {
     this.#known = true;
   }
 
-  #standBy(why: string, by?: string): void {
+  #standBy(by: string): void {
     const { observer, logger } = this.#options;
     if (!this.#standingBy) {
       this.#standingBy = true;
       observer.phase('standby');
-      logger.info(by === undefined ? {} : { by }, `standing by: ${why}`);
+      logger.info({ by }, 'standing by: another daemon leads');
     }
   }
 
