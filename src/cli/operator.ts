@@ -29,12 +29,12 @@ export interface Ask {
   readonly config: Config;
   readonly manager: DistributedDataManager;
   readonly table: TableConfig;
-  readonly verb: 'reset' | 'set' | 'purge' | 'poll' | 'pause' | 'resume';
+  readonly verb: 'reset' | 'set' | 'purge' | 'poll' | 'pause' | 'resume' | 'resync';
   readonly args: Readonly<Record<string, string>>;
   /** Told of every new message of the operation, and of what this process does itself. */
   readonly note: (text: string) => void;
   readonly signal: AbortSignal;
-  /** How long this process tries, once it serves the request itself, before it gives up. */
+  /** How long this process tries without any word of progress, once it serves the request itself, before it gives up. */
   readonly patienceMs: number;
 }
 
@@ -65,12 +65,13 @@ export async function ask(options: Ask): Promise<Answer> {
  */
 async function follow(options: Ask, id: string, withinMs: number, taking: boolean, told = ''): Promise<string | null> {
   const { manager, table, verb, note, signal } = options;
-  const until = systemClock.now() + withinMs;
+  let until = systemClock.now() + withinMs;
   let shown = told;
   do {
     const operation = await manager.operation(table.section, id);
     if (operation !== null && operation.message !== shown && operation.state === 'running') {
       shown = operation.message;
+      until = systemClock.now() + withinMs;
       note(operation.message);
     }
     const result = operation === null ? await vanished(manager, table, verb) : resultOf(operation);

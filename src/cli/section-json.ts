@@ -1,11 +1,12 @@
 /** The state in words: what is paused, how far a load is, and whether rows are missing. */
 export function stateInWords(shown: ReturnType<typeof sectionJson>): string {
-  const { state, paused, incomplete, load } = shown;
+  const { state, paused, incomplete, load, sweepHeld } = shown;
   if (state === null) {
     return 'not there';
   }
   const words = [
     ...(load?.phase === 'load' ? [load.percent === null ? `${load.rows} rows` : `${load.percent} %`] : []),
+    ...(sweepHeld === null ? [] : [`sweep waits: ${sweepHeld.missing} documents, resync --confirm`]),
     ...(paused === null ? [] : [paused.what === 'all' ? 'paused' : 'load paused']),
     ...(incomplete === null ? [] : [incomplete.reason === 'initial' ? 'not loaded' : 'changes skipped']),
   ];
@@ -47,7 +48,12 @@ export function sectionJson(config: Config, { table, section, source }: TableCon
             estimate: meta.cursor.estimate,
             startedAt: instant(meta.cursor.startedAtMs),
             ...progressOf(meta.cursor),
+            changed: meta.cursor.changed ?? null,
           },
+    sweepHeld:
+      meta?.cursor?.held === undefined || meta.cursor.held === null
+        ? null
+        : { missing: meta.cursor.held.missing, documents: meta.cursor.held.documents, since: instant(meta.cursor.held.sinceMs) },
     identity: meta?.source ?? null,
     incomplete: meta?.incomplete === null || meta === null ? null : { ...meta.incomplete, since: meta.incomplete.since.toString() },
     paused: meta?.paused === null || meta === null ? null : { what: meta.paused.what, who: meta.paused.who, at: instant(meta.paused.atMs) },

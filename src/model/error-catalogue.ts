@@ -47,17 +47,17 @@ export const CATALOGUE = {
   'PW-S211': entry(
     'resync',
     'History is lost: change tracking no longer reaches back to the checkpoint.',
-    'Reset the checkpoint: `patchwire checkpoint reset <table>` loads the table anew.',
+    'None: the table is resynced. With onLostHistory: stop run `patchwire resync <table>`.',
   ),
   'PW-S212': entry(
     'resync',
     'The version counter is below the checkpoint: the database was restored or rewound.',
-    'Reset the checkpoint: `patchwire checkpoint reset <table>`.',
+    'None: the table is loaded anew under a new epoch. With onLostHistory: stop run `patchwire resync <table>`.',
   ),
   'PW-S213': entry(
     'resync',
     'The table or database is not the one that the data came from.',
-    'If the new source is meant, reset: `patchwire checkpoint reset <table>`.',
+    'None: the table is loaded anew under a new epoch. With onLostHistory: stop, if the new source is meant, run `patchwire resync <table>`.',
   ),
   'PW-S214': entry(
     'backoff',
@@ -84,7 +84,7 @@ export const CATALOGUE = {
   'PW-S220': entry(
     'resync',
     'The projection of the table changed: columns, types, filter, key or serialiser.',
-    'Reset the checkpoint: `patchwire checkpoint reset <table>`.',
+    'None: the table is resynced. With onLostHistory: stop run `patchwire resync <table>`.',
   ),
   'PW-S221': entry(
     'now',

@@ -98,10 +98,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
   const loadRate = gauge('load_rows_per_second', 'Rows of the load under way per second so far; absent when unknown.');
   const loadLeft = gauge('load_seconds_left', 'About how long the load under way will take; absent when unknown.');
   const paused = gauge('paused', '1 while an operator has paused the section or its load.');
-  const sweepHeld = gauge(
-    'sweep_held_documents',
-    'Documents that a sweep would remove and that wait for `patchwire resync --confirm`; 0: none.',
-  );
+  const sweepHeld = gauge('sweep_held_documents', 'Documents that wait for `patchwire resync --confirm` to be removed; 0: none.');
   const failures = gauge('failures_in_a_row', 'Failures of the table in a row without progress; from 10 on it is faulted.');
   const incomplete = gauge('incomplete', '1 while the section lacks rows: followed without a load, or changes were skipped.');
   const phases = new Gauge({

@@ -109,7 +109,7 @@ export async function withoutSource(options: SourcelessOptions): Promise<Sourcel
         },
       ],
       ...pauseVerbs({ ...options, meta: () => meta, changed }),
-      ...(paused === null ? [] : ['poll', 'reset', 'set'].map((verb) => [verb, refusal(desk, section, paused.who)] as const)),
+      ...(paused === null ? [] : ['poll', 'reset', 'set', 'resync'].map((verb) => [verb, refusal(desk, section, paused.who)] as const)),
     ]);
     await desk.serve(verbs, { refuseUnknown: paused !== null });
     if (asked.purge !== null) {

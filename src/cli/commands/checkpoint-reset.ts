@@ -20,6 +20,7 @@ export function addCheckpointResetCommand(parent: Command, bind: Bind): void {
     .addHelpText(
       'after',
       `
+What a reset removes needs no further confirmation (limits.sweepShare). \`patchwire resync\` corrects a section by patches, under the epoch that it has.
 Goes through the running daemon; without one this process takes the section's lease, begins, and leaves the rest to the next daemon.
 
 Examples:

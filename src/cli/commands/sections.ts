@@ -1,10 +1,11 @@
-/** The commands about sections: `get`, `poll`, `pause` and `resume` take one by its name, `leases` shows who leads all of them. */
+/** The commands about sections: `get`, `poll`, `pause`, `resume` and `resync` take one by its name, `leases` shows who leads all of them. */
 import type { Command } from 'commander';
 import type { Bind } from '../program.ts';
 import { addGetCommand } from './get.ts';
 import { addLeasesCommand } from './leases.ts';
 import { addPauseCommand, addResumeCommand } from './pause.ts';
 import { addPollCommand } from './poll.ts';
+import { addResyncCommand } from './resync.ts';
 import { addSubscribersCommand } from './subscribers.ts';
 
 export function addSectionCommands(program: Command, bind: Bind): void {
@@ -13,5 +14,6 @@ export function addSectionCommands(program: Command, bind: Bind): void {
   addLeasesCommand(program, bind);
   addPauseCommand(program, bind);
   addResumeCommand(program, bind);
+  addResyncCommand(program, bind);
   addSubscribersCommand(program, bind);
 }
