@@ -22,7 +22,7 @@ function table(heading: string): string[][] {
   const [, rest = ''] = page.split(`## ${heading}\n`);
   return (rest.split('\n## ')[0] ?? '')
     .split('\n')
-    .filter((line) => line.startsWith('|') && !/^\|[ -|]+\|$/u.test(line))
+    .filter((line) => line.startsWith('|') && !/^\|[-| ]+\|$/u.test(line))
     .map((line) =>
       line
         .slice(1, -1)
