@@ -223,7 +223,7 @@ class ComposedDaemon implements Daemon {
     const manager = guardedManager(redis, redisBreaker);
     this.#sharing = this.#dependencies.once === true ? null : this.#disposer.use(this.#share(manager));
     const evicts = ({ code }: PatchwireError): void => this.#sections.forEach(({ observer }) => observer.error(code));
-    void watchEviction({ manager: redis, clock: this.#clock, log: this.#log, evicts, signal: this.#stop.signal });
+    void watchEviction({ manager, clock: this.#clock, log: this.#log, evicts, signal: this.#stop.signal });
     // First everything that can be refused: no section runs yet when one of these throws.
     const sources = new Map<string, { readonly tracker: ChangeTracker; readonly breaker: ServerBreaker }>();
     for (const source of new Set(this.#sections.map(({ table }) => table.source))) {

@@ -12,12 +12,15 @@ export class TcpGate implements AsyncDisposable {
   target: number;
   /** Bytes of requests that arrived, passed on or not. */
   requestBytes = 0;
+  /** Connections that were ever made. */
+  connections = 0;
 
   constructor(server: Server, port: number, target: number) {
     this.#server = server;
     this.port = port;
     this.target = target;
     server.on('connection', (client) => {
+      this.connections += 1;
       const upstream = connect(this.target, '127.0.0.1');
       const pair = [client, upstream] as const;
       this.#pairs.add(pair);
