@@ -20,6 +20,8 @@ export interface Verdict {
   readonly ok: boolean;
   /** Empty when ok. */
   readonly reasons: readonly HealthReason[];
+  /** What somebody should look at though all is well. */
+  readonly notes?: readonly HealthReason[];
 }
 
 export interface HealthReason {
@@ -41,6 +43,22 @@ export function judgeLiveness(status: HealthStatus, nowMs: number): Verdict {
       reason: `the loop has not advanced for ${Math.round((nowMs - progressAtMs) / 1000)} s`,
     }));
   return { ok: reasons.length === 0, reasons };
+}
+
+/** Sweeps that wait for a confirmation. */
+function notesOf({ sections }: HealthStatus): HealthReason[] {
+  return sections.flatMap(({ section, sweepHeld }) =>
+    sweepHeld === null
+      ? []
+      : [
+          {
+            section,
+            code: 'PW-S231',
+            reason: `a sweep waits: it would remove ${sweepHeld.missing} of ${sweepHeld.documents} documents`,
+            hint: `patchwire resync ${section} --confirm`,
+          },
+        ],
+  );
 }
 
 /** Whether changes get through now. */
@@ -70,5 +88,6 @@ export function judgeReadiness(status: HealthStatus, nowMs: number): Verdict {
       reasons.push({ section, reason: 'the lead was lost' });
     }
   }
-  return { ok: reasons.length === 0, reasons };
+  const notes = notesOf(status);
+  return { ok: reasons.length === 0, reasons, ...(notes.length === 0 ? {} : { notes }) };
 }

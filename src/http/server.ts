@@ -22,7 +22,7 @@ export interface HttpServer extends AsyncDisposable {
 /** Listens. Disposal closes at once, idle connections included. @throws PatchwireError PW-C108 when host and port cannot be had */
 export async function startHttpServer({ host, port, clock, status, metrics }: HttpServerOptions): Promise<HttpServer> {
   const server = fastify({ logger: false, forceCloseConnections: true, requestTimeout: 10_000, bodyLimit: 1024 });
-  const answer = (verdict: Verdict) => ({ status: verdict.ok ? 'ok' : 'failing', reasons: verdict.reasons });
+  const answer = ({ ok, ...rest }: Verdict) => ({ status: ok ? 'ok' : 'failing', ...rest });
   server.get('/live', (_request, reply) => {
     const verdict = judgeLiveness(status(), clock.now());
     return reply

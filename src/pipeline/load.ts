@@ -99,8 +99,11 @@ async function store(options: LoadOptions, table: TrackedTable, beginning: Begin
   });
   const { estimate } = cursor;
   const fields = { table: table.fullName, fromVersion: version.toString(), estimate, epoch: meta.epoch, reason };
-  const begins = kind === 'resync' ? 'resync begins' : 'load begins';
-  logger.info(fields, initial === 'full' ? begins : 'followed from now on: nothing is loaded');
+  if (initial === 'none') {
+    logger.info(fields, 'followed from now on: nothing is loaded');
+  } else {
+    logger.info(fields, kind === 'resync' ? 'resync begins' : 'load begins');
+  }
   return meta;
 }
 

@@ -12,7 +12,7 @@ function section(phase: SectionPhase, more: Partial<SectionStatus> = {}): Health
     source: 'shop',
     phase,
     trouble: null,
-    leading: phase === 'live' || phase === 'loading',
+    leading: phase === 'live' || phase === 'loading' || phase === 'resyncing',
     epoch: null,
     checkpoint: null,
     confirmed: null,
@@ -81,8 +81,14 @@ describe('judgeLiveness', () => {
 });
 
 describe('judgeReadiness', () => {
-  it.each(['standby', 'loading', 'live'] as const)('is ready while a section is %s', (phase) => {
+  it.each(['standby', 'loading', 'resyncing', 'live'] as const)('is ready while a section is %s', (phase) => {
     expect(judgeReadiness(status([section(phase)]), NOW)).toEqual({ ok: true, reasons: [] });
+  });
+
+  it('is ready while a sweep waits for a confirmation, and says so', () => {
+    const verdict = judgeReadiness(status([section('live', { sweepHeld: { missing: 4, documents: 9 } })]), NOW);
+    expect(verdict).toMatchObject({ ok: true, reasons: [], notes: [{ section: 'orders', code: 'PW-S231' }] });
+    expect(verdict.notes?.[0]?.reason).toContain('4 of 9');
   });
 
   it('gives code and hint of what a section retries or stopped for', () => {
