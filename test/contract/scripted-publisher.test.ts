@@ -5,6 +5,7 @@ import { parseMessage } from '../../src/wire/codec.ts';
 import { sectionKeys } from '../../src/wire/keys.ts';
 import { scriptedPublisher } from '../../src/subscriber/testing/index.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
+import { namesUnder } from '../support/wire-readme.ts';
 import { SectionWriter, type Write } from './subscriber-writer.ts';
 
 let redis: TestRedis;
@@ -103,6 +104,10 @@ describe('the scripted publisher', () => {
       await publisher.heartbeat();
     });
     expect(scripted).toEqual(real);
+    // The page for other languages has every field.
+    const documented = namesUnder('## Keys').flat(2);
+    const stored = Object.keys(await redis.raw.hgetall(sectionKeys(partition, section).meta));
+    expect(stored.filter((field) => !documented.includes(field))).toEqual([]);
   });
 
   it("refuses a daemon's section, and takes one over that a test left behind", async () => {

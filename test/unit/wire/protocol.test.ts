@@ -14,8 +14,9 @@ import { compareVersionTexts } from '../../../src/model/version.ts';
 import { parseMessage } from '../../../src/wire/codec.ts';
 import { Digest } from '../../../src/wire/digest.ts';
 import { applyPatch } from '../../../src/wire/json-patch.ts';
-import { decodeIndexEntry, encodeIndexEntry } from '../../../src/wire/keys.ts';
-import { message, MESSAGE_VERSION } from '../../../src/wire/messages.ts';
+import { decodeIndexEntry, encodeIndexEntry, partitionKeys, sectionKeys } from '../../../src/wire/keys.ts';
+import { message, MESSAGE_VERSION, STORE_FORMAT, WHOLE_FORMAT } from '../../../src/wire/messages.ts';
+import { namesUnder, wireReadme } from '../../support/wire-readme.ts';
 
 const wire = fileURLToPath(new URL('../../../src/wire/', import.meta.url));
 const SCHEMA = `${wire}messages.schema.json`;
@@ -76,6 +77,50 @@ describe('the JSON Schema of messages', () => {
     expect(() => parseMessage(text)).toThrow(
       expect.objectContaining({ code: name === 'newer-version.json' ? 'PW-W402' : 'PW-W401' }) as Error,
     );
+  });
+});
+
+interface ObjectSchema {
+  readonly properties: Readonly<Record<string, { readonly const?: string; readonly items?: ObjectSchema }>>;
+  readonly required: readonly string[];
+}
+
+describe('the specification', () => {
+  const kinds = (generated() as { readonly oneOf: readonly ObjectSchema[] }).oneOf;
+  const [common = []] = namesUnder('## Messages');
+  const envelope = common.flat().filter((name) => kinds.every(({ properties }) => name in properties));
+
+  it.each(kinds.map((kind) => [kind.properties['type']?.const ?? '', kind] as const))('lists every field of %s', (name, { properties }) => {
+    const [fields = [], ofChange] = namesUnder(`### ${name}`);
+    expect([...envelope, ...fields.flat()].toSorted()).toEqual(Object.keys(properties).toSorted());
+    expect(ofChange?.map(([field]) => field)).toEqual(
+      properties['changes'] === undefined ? undefined : Object.keys(properties['changes'].items?.properties ?? {}),
+    );
+  });
+
+  it('calls exactly those optional that are', () => {
+    const optional = kinds.flatMap(({ properties, required }) => Object.keys(properties).filter((name) => !required.includes(name)));
+    const said = wireReadme.split('\n').filter((line) => /^\| `\w+` +\|[^|]*optional/u.test(line));
+    expect(said.map((line) => line.split('`')[1] ?? '').toSorted()).toEqual([...optional, 'identity'].toSorted());
+  });
+
+  it('lists every key', () => {
+    const { document, channel, ...keys } = sectionKeys('p', 's');
+    const [listed = []] = namesUnder('## Keys');
+    const expected = [`${document}<dataKey>`, ...Object.values(keys), ...Object.values(partitionKeys('p'))];
+    expect(listed.flat().toSorted()).toEqual(expected.toSorted());
+    expect(wireReadme).toContain(channel);
+  });
+
+  it('gives a digest that is one', () => {
+    const [, identity = '', version = '', digest = ''] = /sha256\(b"(.*?)" \+ b"\\0" \+ b"(.*?)"\).*# (\w+)/u.exec(wireReadme) ?? [];
+    const sum = new Digest();
+    sum.toggle(identity, version);
+    expect(digest).toBe(sum.toString());
+  });
+
+  it('knows the version of messages and the formats of the store', () => {
+    expect({ MESSAGE_VERSION, WHOLE_FORMAT, STORE_FORMAT }).toEqual({ MESSAGE_VERSION: 1, WHOLE_FORMAT: 1, STORE_FORMAT: 2 });
   });
 });
 
