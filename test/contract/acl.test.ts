@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { redisDataManager } from '../../src/manager/redis/redis-data-manager.ts';
-import { subscribe } from '../../src/subscriber/index.ts';
+import { type Replica, subscribe } from '../../src/subscriber/index.ts';
 import { type PrivateTestRedis, privateTestRedis } from '../support/redis.ts';
 import { distributedDataManagerContract } from './distributed-data-manager.ts';
 import { redisBench } from './distributed-data-manager-benches.ts';
@@ -108,15 +108,76 @@ describe('a reader', () => {
     }
   });
 
-  // XRANGE is asked for only when a message was missed, the others of this list are not needed for following.
-  const later = new Set(['info', 'unsubscribe', 'client|setname', 'xrange']);
-  it.each(commandsOf('reader').filter((command) => !later.has(command)))('without +%s it names what is missing', async (command) => {
-    const url = await urlFor('reader', command);
+  async function followed(url: string): Promise<{ readonly writer: SectionWriter; readonly replica: Replica } & AsyncDisposable> {
     const partition = redis.partition();
-    await using writer = new SectionWriter(redis.url, partition);
+    const writer = new SectionWriter(redis.url, partition);
     await writer.lead();
     await writer.load([['1', { n: 1 }]]);
-    await using replica = subscribe({ redis: url, partition, section: 'orders' });
+    const replica = subscribe({ redis: url, partition, section: 'orders' });
+    return {
+      ...{ writer, replica },
+      [Symbol.asyncDispose]: async () => {
+        await replica.close();
+        await writer[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  /** Ends every connection of the reader, as a cut does. */
+  const cut = (): Promise<unknown> => redis.raw.call('CLIENT', 'KILL', 'USER', 'reader');
+
+  // The first is asked for only when a message was missed, the others make no difference to what is held.
+  const later = new Set(['xrange', 'unsubscribe', 'client|setname']);
+  it.each(commandsOf('reader').filter((command) => !later.has(command)))('without +%s it names what is missing', async (command) => {
+    await using world = await followed(await urlFor('reader', command));
+    await expect.poll(() => world.replica.state().error?.code, { timeout: 20_000 }).toBe('PW-M303');
+  });
+
+  it('without +xrange it loads, and names what is missing when a message was missed; given it, it catches up', async () => {
+    await using world = await followed(await urlFor('reader', 'xrange'));
+    const { replica, writer } = world;
+    await replica.waitUntilLive({ timeoutMs: 20_000 });
+    await cut();
     await expect.poll(() => replica.state().error?.code, { timeout: 20_000 }).toBe('PW-M303');
+    expect(replica.state().equal).toBe(false);
+    await redis.raw.call('ACL', 'SETUSER', 'reader', '+xrange');
+    await replica.waitForVersion(await writer.write([['1', { n: 2 }]]), { timeoutMs: 20_000 });
+    expect(replica.state()).toMatchObject({ equal: true, counters: { reloads: 0 } });
+  });
+
+  it.each(['unsubscribe', 'client|setname'])('without +%s it follows all the same, also after a cut', async (command) => {
+    await using world = await followed(await urlFor('reader', command));
+    const { replica, writer } = world;
+    await replica.waitUntilLive({ timeoutMs: 20_000 });
+    await cut();
+    await replica.waitForVersion(await writer.write([['1', { n: 2 }]]), { timeoutMs: 20_000 });
+    await expect.poll(() => replica.state().equal, { timeout: 20_000 }).toBe(true);
+  });
+
+  it.each([
+    ['its channels', '&__dataChanged:{test-*', 'PW-M303'],
+    ['its keys', '~{test-*', 'PW-M303'],
+    ['its password', '>Try-It-0nly!', 'PW-M302'],
+  ])('without %s it names what is missing', async (_what, word, code) => {
+    await redis.raw.call('ACL', 'SETUSER', 'reader', 'reset', ...rights('reader').filter((right) => right !== word));
+    await using world = await followed(redis.url.replace('redis://', 'redis://reader:Try-It-0nly!@'));
+    await expect.poll(() => world.replica.state().error?.code, { timeout: 20_000 }).toBe(code);
+  });
+
+  it('has every right that it has for a reason: each command of its line is one that a subscriber sends', () => {
+    const sent = new Set([
+      'client|setname',
+      'exec',
+      'hlen',
+      'hmget',
+      'hscan',
+      'mget',
+      'multi',
+      'strlen',
+      'subscribe',
+      'unsubscribe',
+      'xrange',
+    ]);
+    expect(new Set(commandsOf('reader'))).toEqual(sent);
   });
 });
