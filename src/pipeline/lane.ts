@@ -131,7 +131,8 @@ class Lane {
         await delivery.settle();
         await desk.answerLater(`Read up to version ${page.to}; ${written} rows changed.`);
       }
-      if (written === 0 && delivery.quiet) {
+      // A full page that held nothing new may be the one before a page that fails each time: no progress.
+      if (written === 0 && !page.full && delivery.quiet) {
         onHealthy();
       }
       await this.#compareRowCount(page);

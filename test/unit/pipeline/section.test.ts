@@ -255,6 +255,30 @@ describe('section', () => {
     expect(world.told.heartbeats - heartbeats).toBeGreaterThanOrEqual(5);
   });
 
+  it('reading the same page again before the one that fails is no progress: ten times make the table faulted', async () => {
+    await using world = new World({ pageRows: 3 });
+    world.tracker.commit(rows(10, 0));
+    world.start();
+    await world.untilCaughtUp();
+    world.tracker.commit(rows(10, 1));
+    let pages = 0;
+    world.tracker.before = (call) => {
+      pages = call === 'describe' ? 0 : pages + (call === 'readWindow' ? 1 : 0);
+      if (pages === 3) {
+        throw new PatchwireError('PW-S216', 'too slow');
+      }
+    };
+    await world.until(() => world.phases.includes('stopped PW-S216'));
+    expect(world.phases.filter((phase) => phase === 'retrying PW-S216').length).toBeLessThanOrEqual(10);
+    const { heartbeats } = world.told;
+    await world.clock.advance(10_000);
+    expect(world.told.heartbeats).toBeGreaterThan(heartbeats);
+    world.tracker.before = null;
+    await world.ask('poll');
+    await world.untilCaughtUp();
+    expect(world.replicated).toEqual(world.expected);
+  });
+
   it('a table that cannot be described gets no section in Redis', async () => {
     await using world = new World();
     world.tracker.before = () => Promise.reject(new PatchwireError('PW-S206', 'no such table'));
