@@ -67,7 +67,11 @@ describe('circuit breaker', () => {
     const { breaker, kinds } = await closed();
     const { outage } = breaker;
     for (const step of [1, 1, 0, 1, 1]) {
-      step === 1 ? breaker.failed(new Error('x')) : breaker.succeeded();
+      if (step === 1) {
+        breaker.failed(new Error('x'));
+      } else {
+        breaker.succeeded();
+      }
     }
     expect(breaker.isClosed).toBe(true);
     const last = new Error('the last');
