@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../lib/clock.ts';
 import { decodePresence, type PresenceEntry } from '../wire/presence.ts';
+import { replyCode } from '../wire/redis-replies.ts';
 
 /** How it stands, as far as the line tells. */
 export type PresenceFacts = Pick<PresenceEntry, 'mode' | 'status' | 'equal' | 'reasons' | 'epoch' | 'seq' | 'upTo'>;
@@ -63,7 +64,7 @@ async function write(
   try {
     const replies = (await redis.pipeline().hset(key, id, JSON.stringify(entry)).pexpire(key, EXPIRES_MS).exec()) ?? [];
     const error = replies.map(([failure]) => failure).find((failure) => failure !== null) ?? null;
-    return error === null ? 'done' : error.message.startsWith('NOPERM') ? 'refused' : 'failed';
+    return error === null ? 'done' : replyCode(error) === 'NOPERM' ? 'refused' : 'failed';
   } catch {
     return 'failed';
   }
