@@ -53,7 +53,7 @@ export const CAUSES: Readonly<Record<ErrorCode, string>> = {
   'PW-M304': 'Redis is set up as a cache; it would throw documents and checkpoints away.',
   'PW-M305': 'Another daemon took over because this one was silent for longer than the lease, or somebody asked it to.',
   'PW-M306': 'Redis failed over to a copy that was behind, or was restored.',
-  'PW-M307': 'Redis ended in the middle of a script, or a script was killed.',
+  'PW-M307': 'A command was refused to a script half-way, as after rights were taken away, or the script was killed.',
   'PW-M308': 'Another program writes keys of this partition.',
   'PW-M309': 'Redis evicted it, or somebody deleted it.',
   'PW-M310': 'Redis is out of memory, starting, a replica, or cannot save.',

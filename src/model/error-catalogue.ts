@@ -152,7 +152,7 @@ export const CATALOGUE = {
   'PW-M307': entry(
     'resync',
     'A script stopped half-way: the pending marker is set.',
-    'Reset the checkpoint: `patchwire checkpoint reset <table>`.',
+    'None: repaired by itself under a new epoch, three times in ten minutes at most; beyond that reset it: `patchwire checkpoint reset <table>`.',
   ),
   'PW-M308': READER_ERRORS['PW-M308'],
   'PW-M309': READER_ERRORS['PW-M309'],

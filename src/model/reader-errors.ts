@@ -22,12 +22,12 @@ export const READER_ERRORS = {
   'PW-M308': entry(
     'resync',
     'A document in Redis is not the one that was delivered.',
-    'Reset the checkpoint: `patchwire checkpoint reset <table>`; look for who else writes there.',
+    'Look for who else writes there. Repaired by itself under a new epoch, three times in ten minutes at most; beyond that the table stops.',
   ),
   'PW-M309': entry(
     'resync',
     'The index names a document that is not there (eviction, or somebody deleted it).',
-    'Reset the checkpoint: `patchwire checkpoint reset <table>`.',
+    'None: written again by itself. Look for who deletes, expires or evicts there.',
   ),
   'PW-M310': entry(
     'backoff',
