@@ -104,16 +104,20 @@ describe('shaping', () => {
     await world.close();
   });
 
-  it('L5: another hash key or another shape is another projection: PW-S220, until a reset', async () => {
+  it('L5: another hash key or another shape is another projection: PW-S220, which stops the table or is resynced', async () => {
     const world = await people();
     expect((await world.command('run', '--once', ...WITH_KEY)).code).toBe(0);
     const before = await document(world, 1);
-    const other = await world.command('run', '--once', '--set', `shaping.hashKey=${HASH_KEY}-another`);
+    const stop = ['--set', 'tables[0].onLostHistory=stop'];
+    const other = await world.command('run', '--once', '--set', `shaping.hashKey=${HASH_KEY}-another`, ...stop);
     expect(`${other.code} ${other.stderr}`).toContain('1 PW-S220');
-    const shape = await world.command('run', '--once', ...WITH_KEY, '--set', 'tables[0].shape.Note.truncate=6');
+    const shape = await world.command('run', '--once', ...WITH_KEY, '--set', 'tables[0].shape.Note.truncate=6', ...stop);
     expect(`${shape.code} ${shape.stderr}`).toContain('PW-S220');
     expect(await document(world, 1)).toEqual(before);
     expect((await world.command('run', '--once', ...WITH_KEY)).code).toBe(0);
+    const resynced = await world.command('run', '--once', ...WITH_KEY, '--set', 'tables[0].shape.Note.truncate=6');
+    expect(resynced.code).toBe(0);
+    expect(await document(world, 1)).toEqual({ ...(before as object), Note: 'note r' });
     await world.close();
   });
 
