@@ -1,6 +1,6 @@
 /**
- * The composition root: makes every part from the configuration, runs one section per table behind the breakers of its servers, and releases all of it in reverse
- * order. It knows who is given to whom; what the parts do is theirs. Listens to no signal and ends no process: see life-cycle.ts.
+ * The composition root: makes every part from the configuration, runs one section per table behind the breakers of its servers, and releases
+ * all of it in reverse order. It knows who is given to whom; what the parts do is theirs. Listens to no signal and ends no process: see life-cycle.ts.
  */
 import { hostname } from 'node:os';
 import type { Config, TableConfig } from '../config/schema.ts';
