@@ -13,10 +13,8 @@ export type Heard =
   | { readonly kind: 'led'; readonly by: string }
   | { readonly kind: 'free'; readonly mine: boolean; readonly alive: ReadonlySet<string> };
 
-/** A section that could not be led here is not given to this daemon for so long; what came back is kept for so long at most. */
-const LONG_MS = 600_000;
-/** What came back is kept for so many paces at first. */
-const KEEP_PACES = 10;
+/** A section that could not be led here is not given to this daemon for so long. */
+const UNABLE_MS = 600_000;
 
 /** Phases in which a section that is led can be moved: its lane runs, or rests. */
 const MOVABLE: ReadonlySet<SectionPhase> = new Set(['loading', 'resyncing', 'live', 'paused']);
@@ -24,7 +22,7 @@ const MOVABLE: ReadonlySet<SectionPhase> = new Set(['loading', 'resyncing', 'liv
 export class Member {
   readonly section: string;
   readonly #clock: Clock;
-  readonly #times: { readonly graceMs: number; readonly paceMs: number };
+  readonly #graceMs: number;
   readonly #changed: () => void;
   #known = true;
   #ledSinceMs: number | null = null;
@@ -35,16 +33,14 @@ export class Member {
   /** When its lease ends or ended, as far as is known, by the monotonic clock; null: nothing is known. */
   #freeAtMs: number | null = null;
   #unableUntilMs = Number.NEGATIVE_INFINITY;
-  #keptUntilMs = Number.NEGATIVE_INFINITY;
-  #keepMs = 0;
   #giving = false;
   #cameBack = false;
 
-  constructor(section: string, clock: Clock, times: { readonly graceMs: number; readonly paceMs: number }, changed: () => void) {
+  constructor(section: string, options: { readonly clock: Clock; readonly graceMs: number; readonly changed: () => void }) {
     this.section = section;
-    this.#clock = clock;
-    this.#times = times;
-    this.#changed = changed;
+    this.#clock = options.clock;
+    this.#graceMs = options.graceMs;
+    this.#changed = options.changed;
   }
 
   get known(): boolean {
@@ -62,8 +58,7 @@ export class Member {
 
   /** Led here, and not to be moved now. */
   get busy(): boolean {
-    const moves = MOVABLE.has(this.#phase) && !this.#giving && this.#clock.monotonic() >= this.#keptUntilMs;
-    return this.#ledSinceMs !== null && !moves;
+    return this.#ledSinceMs !== null && (this.#giving || !MOVABLE.has(this.#phase));
   }
 
   /** Not led here, and would not be if it were free: its source was not reached yet, it is in trouble, or it was a short while ago. */
@@ -107,7 +102,7 @@ export class Member {
     const before = [this.busy, this.unable];
     this.#phase = phase;
     if (phase === 'stopped') {
-      this.#unableUntilMs = this.#clock.monotonic() + LONG_MS;
+      this.#unableUntilMs = this.#clock.monotonic() + UNABLE_MS;
     } else if (phase === 'live') {
       this.#unableUntilMs = Number.NEGATIVE_INFINITY;
     }
@@ -126,7 +121,7 @@ export class Member {
   patienceMs(): number {
     const nowMs = this.#clock.monotonic();
     this.#freeAtMs ??= nowMs;
-    return Math.max(0, this.#freeAtMs + this.#times.graceMs - nowMs);
+    return Math.max(0, this.#freeAtMs + this.#graceMs - nowMs);
   }
 
   /** Wakes the section when what is heard of it is new, and it may be free. */
@@ -156,12 +151,10 @@ export class Member {
     this.#changed();
   }
 
-  /** What came of it: what nobody took is kept, longer each time. */
-  givenUp(taken: boolean): void {
+  /** Somebody took it, or it came back. */
+  givenUp(): void {
     this.#giving = false;
     this.#cameBack = false;
-    this.#keepMs = taken ? 0 : Math.min(LONG_MS, Math.max(2 * this.#keepMs, KEEP_PACES * this.#times.paceMs));
-    this.#keptUntilMs = this.#clock.monotonic() + this.#keepMs;
     this.#changed();
   }
 

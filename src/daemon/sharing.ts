@@ -58,6 +58,9 @@ export function sharingTimes(leaseMs: number) {
 /** Two announcements are so far apart at least: many sections that are taken at once are told together. */
 const GAP_MS = 25;
 const MAX_PAUSE_MS = 5000;
+/** Who did not take what it was given is given nothing for so many paces at first, and for so long at most. */
+const SHUN_PACES = 10;
+const MAX_SHUN_MS = 600_000;
 /** Departing is a courtesy that a stop does not wait for any longer. */
 const DEPART_MS = 1000;
 
@@ -79,14 +82,18 @@ export class Sharing implements AsyncDisposable {
   #view: DaemonsView | null = null;
   #plan: Plan | null = null;
   #nextMoveAtMs = 0;
-  #giving: { readonly section: string; readonly untilMs: number } | null = null;
+  #giving: { readonly section: string; readonly to: string; readonly untilMs: number } | null = null;
+  /** By id: daemons that did not take what they were given are given nothing for some time, longer each time. */
+  readonly #shunned = new Map<string, { readonly untilMs: number; readonly ms: number }>();
 
   constructor(options: SharingOptions) {
     const { clock, leaseMs, sections } = options;
     this.#options = options;
     this.#times = sharingTimes(leaseMs);
     this.#alarm = new Alarm(clock);
-    this.#members = new Map(sections.map((section) => [section, new Member(section, clock, this.#times, () => this.#changed())]));
+    this.#members = new Map(
+      sections.map((section) => [section, new Member(section, { clock, graceMs: this.#times.graceMs, changed: () => this.#changed() })]),
+    );
   }
 
   /** Begins, and resolves once the others know of this daemon, or cannot be told for the time being. Never rejects. */
@@ -138,14 +145,17 @@ export class Sharing implements AsyncDisposable {
 
   /** Says that this daemon is gone, as far as Redis takes it in time. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const { registry, clock } = this.#options;
     this.#end.abort(ENDED);
-    await this.#run;
-    if (this.#announcedAtMs > Number.NEGATIVE_INFINITY) {
-      const over = new AbortController();
-      const departed = this.#options.registry.depart().catch(() => undefined);
-      await Promise.race([departed, this.#options.clock.sleep(DEPART_MS, { signal: over.signal }).catch(() => undefined)]);
-      over.abort(ENDED);
-    }
+    const over = new AbortController();
+    const departed = (async (): Promise<void> => {
+      await this.#run;
+      if (this.#announcedAtMs > Number.NEGATIVE_INFINITY) {
+        await registry.depart();
+      }
+    })().catch(() => undefined);
+    await Promise.race([departed, clock.sleep(DEPART_MS, { signal: over.signal }).catch(() => undefined)]);
+    over.abort(ENDED);
   }
 
   #member(section: string): Member {
@@ -214,6 +224,8 @@ export class Sharing implements AsyncDisposable {
       // Who has just come may go again, and others come with it.
       this.#nextMoveAtMs = Math.max(this.#nextMoveAtMs, atMs + this.#times.paceMs);
     }
+    const alive = new Set(view.daemons.map(({ id }) => id));
+    [...this.#shunned.keys()].filter((id) => !alive.has(id)).forEach((id) => this.#shunned.delete(id));
     this.#view = view;
     this.#plan = null;
     this.#announcedAtMs = atMs;
@@ -248,7 +260,9 @@ export class Sharing implements AsyncDisposable {
     if (view === null) {
       return null;
     }
-    this.#plan ??= planOf(view, this.#options.id, this.#own());
+    const { id, clock } = this.#options;
+    const shuns = (other: string): boolean => clock.monotonic() < (this.#shunned.get(other)?.untilMs ?? 0);
+    this.#plan ??= planOf(view, id, this.#own(), shuns);
     return this.#plan;
   }
 
@@ -278,29 +292,39 @@ export class Sharing implements AsyncDisposable {
       }
     }
     const nowMs = clock.monotonic();
-    if (this.#given(plan, nowMs) && nowMs >= this.#nextMoveAtMs && plan.move?.from === id) {
+    if (this.#settled(plan, nowMs)) {
+      // What that changes is looked at anew.
+      return;
+    }
+    if (this.#giving === null && nowMs >= this.#nextMoveAtMs && plan.move?.from === id) {
       const { section, to } = plan.move;
       this.#options.log.info({ section, to }, 'handing a section over: another daemon leads fewer');
       this.#nextMoveAtMs = nowMs + this.#times.paceMs;
-      this.#giving = { section, untilMs: nowMs + this.#options.leaseMs };
+      this.#giving = { section, to, untilMs: nowMs + this.#options.leaseMs };
       this.#member(section).give();
     }
   }
 
-  /** Whether what was given up last has come to an end: somebody took it, or it came back. */
-  #given(plan: Plan, nowMs: number): boolean {
+  /** Whether what was given up last has come to an end just now: somebody took it, or it came back. */
+  #settled(plan: Plan, nowMs: number): boolean {
     if (this.#giving === null) {
-      return true;
+      return false;
     }
-    const { section, untilMs } = this.#giving;
+    const { section, to, untilMs } = this.#giving;
     const leader = plan.leaders.get(section);
     const taken = leader !== undefined && leader !== this.#options.id;
-    if (taken || nowMs >= untilMs || this.#member(section).cameBack) {
-      this.#giving = null;
-      this.#member(section).givenUp(taken);
-      return true;
+    if (taken) {
+      this.#shunned.delete(to);
+    } else if (nowMs >= untilMs || this.#member(section).cameBack) {
+      const ms = Math.min(MAX_SHUN_MS, Math.max(2 * (this.#shunned.get(to)?.ms ?? 0), SHUN_PACES * this.#times.paceMs));
+      this.#shunned.set(to, { untilMs: nowMs + ms, ms });
+      this.#options.log.info({ section, to, ms }, 'nobody took a section that was handed over');
+    } else {
+      return false;
     }
-    return false;
+    this.#giving = null;
+    this.#member(section).givenUp();
+    return true;
   }
 }
 
@@ -311,9 +335,10 @@ interface Plan {
   readonly alive: ReadonlySet<string>;
 }
 
-function planOf(view: DaemonsView, id: string, own: Omit<Sharer, 'format' | 'id'>): Plan {
+function planOf(view: DaemonsView, id: string, own: Omit<Sharer, 'format' | 'id'>, shuns: (other: string) => boolean): Plan {
   const sharers = view.daemons.map((daemon): Sharer => {
-    const { sections, led, busy, unable } = daemon;
+    const { sections, led, busy } = daemon;
+    const unable = shuns(daemon.id) ? sections : daemon.unable;
     return { id: daemon.id, format: daemon.format, ...(daemon.id === id ? own : { sections, led: Object.keys(led), busy, unable }) };
   });
   return {
