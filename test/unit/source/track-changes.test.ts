@@ -345,7 +345,8 @@ describe('rounds', () => {
     expect(await take(pages)).toMatchObject({ read: false, rows: [], upTo: null, to: BASE });
     expect(await take(pages)).toMatchObject({ read: false });
     expect(source.windows).toHaveLength(1);
-    expect(source.probes.map(({ catalog }) => catalog)).toEqual([true, false, false]);
+    // The catalog of all tables is asked for by the clock alone: hundreds of tables may begin at once.
+    expect(source.probes.map(({ catalog }) => catalog)).toEqual([false, false, false]);
     source.commit(['a']);
     expect(await take(pages)).toMatchObject({ read: true });
     expect(source.windows).toHaveLength(2);
