@@ -1,6 +1,7 @@
 /** Histories: what a seed means. Drawn whole before anything happens, so that parts can be taken out again. */
 import { seededRandom, type Random } from '../../src/lib/random.ts';
 import { type Action, type ActionName, KINDS } from './actions.ts';
+import type { SectionSetting } from './section.ts';
 import type { Setting } from './world.ts';
 
 export interface History {
@@ -18,6 +19,10 @@ const NAMES = {
   request: Object.keys(KINDS.request),
 } as { readonly [K in keyof typeof KINDS]: readonly ActionName[] };
 
+function sectionOf(random: Random): SectionSetting {
+  return { keyType: pick(random, ['int', 'nvarchar', 'nvarchar', 'pair'] as const), filtered: random() < 0.4 };
+}
+
 /** At least 30 actions. Some histories are calm, so that claims are made and judged; some are nothing but faults. */
 export function historyOf(seed: number): History {
   const random = seededRandom(seed * 2_654_435_761 + 1);
@@ -29,8 +34,8 @@ export function historyOf(seed: number): History {
     claims,
     // Under SNAPSHOT with implied claims Microsoft's text is believed: there is no gap.
     gaps: random() < 0.5 && (claims === 'confirmed' || isolation !== 'snapshot'),
-    keyType: pick(random, ['int', 'nvarchar', 'nvarchar'] as const),
-    filtered: random() < 0.4,
+    ...sectionOf(random),
+    others: Array.from({ length: pick(random, [0, 0, 0, 1, 1, 2]) }, () => sectionOf(random)),
     limits: {
       pageRows: 2 + Math.floor(random() * 9),
       pageBytes: random() < 0.15 ? 500 : 1 << 20,

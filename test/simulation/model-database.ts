@@ -1,89 +1,77 @@
 /**
- * One database of SQL Server with one followed table, as change tracking really behaves: a version per committed transaction, one change
- * record per key that keeps its first spelling, begin and min valid versions, object ids, and commits whose rows become visible only after
- * their version. States are never changed in place, so a view is a reference and the past can be asked. Speaks no SQL: model-server.ts does.
+ * One database of SQL Server with followed tables, as change tracking really behaves: a version per committed transaction, whatever tables it
+ * touched; open transactions with their locks; commits whose rows become visible only after their version; backups. What is of one table is in
+ * model-table.ts. States are never changed in place, so a view is a reference and the past can be asked. Speaks no SQL: model-server.ts does.
  */
 import type { Clock } from '../../src/lib/clock.ts';
+import { applied, type Column, type Key, ModelTable, type Operation, type Row, type TableShape, type TableView } from './model-table.ts';
 
-export type Value = string | number | null;
-export type Row = Readonly<Record<string, Value>>;
-
-export interface Column {
-  readonly name: string;
-  readonly id: number;
-  readonly type: 'int' | 'nvarchar';
-}
-
-/** What readers see of the table at one moment. */
+/** What readers see of the database at one moment. */
 export interface View {
-  readonly rows: ReadonlyMap<string, Row>;
-  /** By identity; `key` as change tracking spells it. */
-  readonly changes: ReadonlyMap<string, { readonly key: Value; readonly version: bigint }>;
-  readonly tracking: Tracking | null;
+  readonly tables: ReadonlyMap<string, TableView>;
   readonly version: bigint;
-  /** Moves with every definition: a view of an older one cannot be read any more (3961). */
-  readonly definition: number;
 }
 
-export interface Tracking {
-  readonly begin: bigint;
-  readonly minValid: bigint;
+/** What a transaction did to one table. */
+export interface Touched {
+  /** What it leaves of each row: null is gone. */
+  readonly delta: Map<string, Row | null>;
+  /** How each touched key was spelled first. */
+  readonly keys: Map<string, Key>;
 }
-
-/** What a transaction leaves of each row: null is gone. */
-export type Delta = ReadonlyMap<string, Row | null>;
 
 export interface Transaction {
   readonly writer: number;
-  readonly delta: Map<string, Row | null>;
-  /** How each touched key was spelled first. */
-  readonly keys: Map<string, Value>;
+  readonly tables: Map<ModelTable, Touched>;
+}
+
+/** Committed, its version shown, its rows not yet. */
+interface Late {
+  readonly transaction: Transaction;
+  /** By table; null where it was not tracked. */
+  readonly versions: ReadonlyMap<ModelTable, bigint | null>;
 }
 
 /** Everything that RESTORE brings back. */
 interface Backup {
   readonly view: View;
-  readonly objectId: number;
-  readonly columns: readonly Column[];
+  readonly tables: ReadonlyMap<ModelTable, { readonly objectId: number; readonly columns: readonly Column[] }>;
 }
 
-/** Told of whatever becomes the truth. `version` null: no version tells of it. */
-export type CommitListener = (delta: Delta, version: bigint | null) => void;
-
 export class ModelDatabase {
-  readonly keyType: 'int' | 'nvarchar';
   readonly guid = '6f9619ff-8b86-d011-b42d-00c04fc964ff';
-  onCommit: CommitListener = () => {};
-  databaseTracking = true;
-  allowed = true;
-  objectId = 100;
-  columns: readonly Column[];
+  readonly tables: readonly ModelTable[];
+  /** Told of everything that is done, in its order. */
+  onOperation: (operation: Operation) => void = () => {};
+  #tracked = true;
   readonly #clock: Clock;
   readonly #open = new Map<number, Transaction>();
-  readonly #locks = new Map<string, Transaction>();
-  /** Committed, its version shown, its rows not yet. */
-  #late: { readonly transaction: Transaction; readonly version: bigint | null }[] = [];
-  #rows: ReadonlyMap<string, Row> = new Map();
-  #view: View = { rows: new Map(), changes: new Map(), tracking: { begin: 0n, minValid: 0n }, version: 0n, definition: 0 };
+  #late: Late[] = [];
+  #view: View;
   #backup: Backup | null = null;
-  #nextId = 101;
+  #nextId = 100;
   #nextColumn = 10;
   #revision = 0;
 
-  constructor(clock: Clock, keyType: 'int' | 'nvarchar') {
+  constructor(clock: Clock, tables: readonly TableShape[]) {
     this.#clock = clock;
-    this.keyType = keyType;
-    this.columns = [
-      { name: 'Code', id: 1, type: keyType },
-      { name: 'N', id: 2, type: 'int' },
-      { name: 'S', id: 3, type: 'nvarchar' },
-      { name: 'State', id: 4, type: 'nvarchar' },
-    ];
-  }
-
-  /** As committed, late ones included: what must be published in the end. */
-  get rows(): ReadonlyMap<string, Row> {
-    return this.#rows;
+    const shared = {
+      view: () => this.#view,
+      show: (name: string, table: TableView) => this.#show({ ...this.#view, tables: new Map([...this.#view.tables, [name, table]]) }),
+      tell: (operation: Operation) => this.onOperation(operation),
+      tracked: () => this.#tracked,
+      define: () => this.#define(),
+      open: () => [...this.#open.values()],
+      nextId: () => this.#nextId++,
+      nextColumn: () => this.#nextColumn++,
+    };
+    this.#view = {
+      tables: new Map(
+        tables.map(({ name }) => [name, { rows: new Map(), changes: new Map(), tracking: { begin: 0n, minValid: 0n }, definition: 0 }]),
+      ),
+      version: 0n,
+    };
+    this.tables = tables.map((shape) => new ModelTable(shared, shape));
   }
 
   get view(): View {
@@ -94,24 +82,28 @@ export class ModelDatabase {
     return this.#view.version;
   }
 
-  get tracking(): Tracking | null {
-    return this.databaseTracking ? this.#view.tracking : null;
+  get databaseTracking(): boolean {
+    return this.#tracked;
   }
 
-  /** By sys.partitions: what is not committed counts. */
-  get partitionRows(): number {
-    let rows = this.#rows.size;
-    for (const { delta } of this.#open.values()) {
-      for (const [identity, row] of delta) {
-        rows += (row === null ? 0 : 1) - (this.#rows.has(identity) ? 1 : 0);
-      }
+  /** For the whole database; no table may be tracked when it is switched off. */
+  set databaseTracking(tracked: boolean) {
+    if (tracked !== this.#tracked) {
+      this.#tracked = tracked;
+      this.onOperation({ kind: tracked ? 'databaseOn' : 'databaseOff' });
     }
-    return rows;
   }
 
-  /** Whether some transaction holds locks that a reader under READ COMMITTED waits for. */
-  get locked(): boolean {
-    return this.#locks.size > 0;
+  get canRestore(): boolean {
+    return this.#backup !== null;
+  }
+
+  table(name: string): ModelTable {
+    const found = this.tables.find((table) => table.name === name);
+    if (found === undefined) {
+      throw new Error(`the simulation has no table ${name}`);
+    }
+    return found;
   }
 
   nextRevision(): number {
@@ -119,13 +111,9 @@ export class ModelDatabase {
     return this.#revision;
   }
 
-  identity(key: Value): string {
-    return typeof key === 'string' ? key.toLowerCase().replace(/ +$/u, '') : String(key);
-  }
-
   /** The writer's open transaction, or a new one. */
   transaction(writer: number): Transaction {
-    const open = this.#open.get(writer) ?? { writer, delta: new Map<string, Row | null>(), keys: new Map<string, Value>() };
+    const open = this.#open.get(writer) ?? { writer, tables: new Map<ModelTable, Touched>() };
     this.#open.set(writer, open);
     return open;
   }
@@ -134,148 +122,82 @@ export class ModelDatabase {
     return this.#open.has(writer);
   }
 
-  /** The row as the transaction sees it; undefined: another holds it. */
-  read(transaction: Transaction, identity: string): Row | null | undefined {
-    const holder = this.#locks.get(identity);
-    if (holder !== undefined && holder !== transaction) {
-      return undefined;
-    }
-    const own = transaction.delta.get(identity);
-    return own === undefined ? (this.#rows.get(identity) ?? null) : own;
-  }
-
-  /** @returns false when another transaction holds the row */
-  write(transaction: Transaction, identity: string, row: Row | null): boolean {
-    if (this.read(transaction, identity) === undefined) {
-      return false;
-    }
-    const key = this.read(transaction, identity)?.['Code'] ?? row?.['Code'];
-    if (key !== undefined && !transaction.keys.has(identity)) {
-      transaction.keys.set(identity, key);
-    }
-    // Touched is changed: that a row is what it was does not keep it out of change tracking.
-    transaction.delta.set(identity, row);
-    this.#locks.set(identity, transaction);
-    return true;
-  }
-
   rollback(writer: number): void {
     const transaction = this.#open.get(writer);
     this.#open.delete(writer);
     if (transaction !== undefined) {
+      this.onOperation({ kind: 'rollback', writer, version: null });
       this.#unlock(transaction);
     }
   }
 
-  /** The version shows at once, the rows and the end of the locks after `gapMs`. */
-  commit(writer: number, gapMs: number): void {
+  /** The version shows at once, the rows and the end of the locks after `gapMs`. @returns whether it touched a row */
+  commit(writer: number, gapMs: number): boolean {
     const transaction = this.#open.get(writer);
     this.#open.delete(writer);
-    if (transaction === undefined || transaction.delta.size === 0) {
-      return;
-    }
-    const version = this.tracking === null ? null : this.version + 1n;
-    this.#view = version === null ? this.#view : { ...this.#view, version };
-    this.#rows = applied(this.#rows, transaction.delta);
-    this.onCommit(transaction.delta, version);
-    const late = { transaction, version };
-    this.#late.push(late);
-    if (gapMs <= 0) {
-      this.#show(late);
-    } else {
-      void this.#clock.sleep(gapMs).then(() => this.#show(late));
-    }
-  }
-
-  /** A transaction on other tables. */
-  elsewhere(): void {
-    if (this.databaseTracking) {
-      this.#view = { ...this.#view, version: this.version + 1n };
-    }
-  }
-
-  /** Cleanup up to a version: min valid is raised, the records go. */
-  cleanUp(version: bigint): void {
-    const { tracking } = this.#view;
-    if (tracking !== null && version > tracking.minValid) {
-      const changes = new Map([...this.#view.changes].filter(([, change]) => change.version > version));
-      this.#view = { ...this.#view, changes, tracking: { ...tracking, minValid: version } };
-    }
-  }
-
-  /** No deletes are recorded, begin and min valid become current, which stays. */
-  truncate(): void {
-    this.#define();
-    const gone = new Map([...this.#rows.keys()].map((identity): [string, null] => [identity, null]));
-    this.#rows = new Map();
-    const tracking = this.#view.tracking === null ? null : { begin: this.version, minValid: this.version };
-    this.#view = { ...this.#view, rows: this.#rows, changes: new Map(), tracking };
-    this.onCommit(gone, null);
-  }
-
-  disable(): void {
-    this.#define();
-    this.#view = { ...this.#view, changes: new Map(), tracking: null };
-  }
-
-  enable(): void {
-    if (this.#view.tracking === null) {
-      this.#define();
-      this.#view = { ...this.#view, tracking: { begin: this.version, minValid: this.version } };
-    }
-  }
-
-  /** The table is another object now, with these rows, not tracked. */
-  replaceTable(rows: ReadonlyMap<string, Row>): void {
-    this.#define();
-    const delta = new Map<string, Row | null>([...this.#rows.keys()].map((identity): [string, null] => [identity, null]));
-    rows.forEach((row, identity) => delta.set(identity, row));
-    this.objectId = this.#nextId++;
-    this.#rows = rows;
-    this.#view = { ...this.#view, rows, changes: new Map(), tracking: null };
-    this.onCommit(delta, null);
-  }
-
-  /** Existing rows have the default; change tracking says nothing of it. */
-  addColumn(fill: Value): void {
-    this.#define();
-    const column: Column = { name: `X${this.#nextColumn}`, id: this.#nextColumn++, type: 'nvarchar' };
-    this.columns = [...this.columns, column];
-    this.#redefine((row) => ({ ...row, [column.name]: fill }));
-  }
-
-  /** The newest column that was added goes. */
-  dropColumn(): boolean {
-    const column = this.columns.at(-1);
-    if (column === undefined || !column.name.startsWith('X')) {
+    const touched = [...(transaction?.tables ?? [])].filter(([, { delta }]) => delta.size > 0);
+    if (transaction === undefined || touched.length === 0) {
+      if (transaction !== undefined) {
+        this.onOperation({ kind: 'rollback', writer, version: null });
+      }
       return false;
     }
-    this.#define();
-    this.columns = this.columns.slice(0, -1);
-    this.#redefine((row) => Object.fromEntries(Object.entries(row).filter(([name]) => name !== column.name)));
+    const tracked = touched.some(([table]) => table.tracking !== null);
+    const version = tracked ? this.version + 1n : null;
+    this.onOperation({ kind: 'commit', writer, version });
+    if (version !== null) {
+      this.#show({ ...this.#view, version });
+    }
+    const versions = new Map(touched.map(([table]) => [table, table.tracking === null ? null : version]));
+    for (const [table, { delta }] of touched) {
+      table.commit(delta, versions.get(table) ?? null);
+    }
+    const late = { transaction, versions };
+    this.#late.push(late);
+    if (gapMs <= 0) {
+      this.#reveal(late);
+    } else {
+      void this.#clock.sleep(gapMs).then(() => this.#reveal(late));
+    }
     return true;
+  }
+
+  /** A transaction on tables that nobody follows. */
+  elsewhere(): void {
+    if (this.#tracked) {
+      this.onOperation({ kind: 'elsewhere', version: this.version + 1n });
+      this.#show({ ...this.#view, version: this.version + 1n });
+    }
   }
 
   backUp(): void {
     this.#settle();
-    this.#backup = { view: this.#view, objectId: this.objectId, columns: this.columns };
+    this.onOperation({ kind: 'backUp' });
+    const tables = new Map(this.tables.map((table) => [table, { objectId: table.objectId, columns: table.columns }]));
+    this.#backup = { view: this.#view, tables };
   }
 
   /** Everything is as it was when it was backed up, the counter too. */
   restore(): boolean {
-    if (this.#backup === null) {
+    const backup = this.#backup;
+    if (backup === null) {
       return false;
     }
     this.#define();
-    const { view, objectId, columns } = this.#backup;
-    const delta = new Map<string, Row | null>([...this.#rows.keys()].map((identity): [string, null] => [identity, null]));
-    view.rows.forEach((row, identity) => delta.set(identity, row));
-    this.#rows = view.rows;
-    this.#view = { ...view, definition: this.#view.definition };
-    this.objectId = objectId;
-    this.columns = columns;
-    this.onCommit(delta, null);
+    this.onOperation({ kind: 'restore' });
+    this.#show({ ...this.#view, version: backup.view.version });
+    for (const table of this.tables) {
+      const was = backup.tables.get(table);
+      const view = backup.view.tables.get(table.name);
+      if (was !== undefined && view !== undefined) {
+        table.restore(view, was);
+      }
+    }
     return true;
+  }
+
+  #show(view: View): void {
+    this.#view = view;
   }
 
   /** What comes of definitions: they wait for all locks, here by ending who holds them. */
@@ -284,56 +206,34 @@ export class ModelDatabase {
       this.rollback(writer);
     }
     this.#settle();
-    this.#view = { ...this.#view, definition: this.#view.definition + 1 };
-  }
-
-  #redefine(change: (row: Row) => Row): void {
-    const rows = new Map([...this.#rows].map(([identity, row]): [string, Row] => [identity, change(row)]));
-    this.#rows = rows;
-    this.#view = { ...this.#view, rows };
-    this.onCommit(rows, null);
   }
 
   #settle(): void {
-    this.#late.slice().forEach((late) => this.#show(late));
+    this.#late.slice().forEach((late) => this.#reveal(late));
   }
 
-  #show(late: { readonly transaction: Transaction; readonly version: bigint | null }): void {
+  #reveal(late: Late): void {
     if (!this.#late.includes(late)) {
       return;
     }
     this.#late = this.#late.filter((other) => other !== late);
-    const { transaction, version } = late;
-    const before = this.#view;
-    let { changes } = before;
-    if (version !== null) {
-      const recorded = new Map(changes);
-      for (const [identity, key] of transaction.keys) {
-        recorded.set(identity, { key: changes.get(identity)?.key ?? key, version });
+    for (const [table, { delta, keys }] of late.transaction.tables) {
+      const before = table.view;
+      const version = late.versions.get(table) ?? null;
+      let { changes } = before;
+      if (version !== null) {
+        const recorded = new Map(changes);
+        for (const [identity, key] of keys) {
+          recorded.set(identity, { key: changes.get(identity)?.key ?? key, version });
+        }
+        changes = recorded;
       }
-      changes = recorded;
+      table.show({ ...before, rows: applied(before.rows, delta), changes });
     }
-    this.#view = { ...before, rows: applied(before.rows, transaction.delta), changes };
-    this.#unlock(transaction);
+    this.#unlock(late.transaction);
   }
 
   #unlock(transaction: Transaction): void {
-    for (const [identity, holder] of this.#locks) {
-      if (holder === transaction) {
-        this.#locks.delete(identity);
-      }
-    }
+    transaction.tables.forEach((_, table) => table.unlock(transaction));
   }
-}
-
-function applied(rows: ReadonlyMap<string, Row>, delta: Delta): ReadonlyMap<string, Row> {
-  const after = new Map(rows);
-  for (const [identity, row] of delta) {
-    if (row === null) {
-      after.delete(identity);
-    } else {
-      after.set(identity, row);
-    }
-  }
-  return after;
 }

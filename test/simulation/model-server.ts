@@ -7,7 +7,8 @@ import type { Clock } from '../../src/lib/clock.ts';
 import type { Random } from '../../src/lib/random.ts';
 import type { Run } from '../../src/source/sqlserver/guest.ts';
 import type { DriverRow } from '../../src/source/sqlserver/plan.ts';
-import type { ModelDatabase, Row, Value, View } from './model-database.ts';
+import type { ModelDatabase, View } from './model-database.ts';
+import { identityOf, type Key, keyOrder, type ModelTable, type Row, type TableView, type Value } from './model-table.ts';
 
 export type Profile = 'implied' | 'live' | 'worst';
 export type Isolation = 'snapshot' | 'readCommitted' | 'committedSnapshot';
@@ -91,23 +92,24 @@ export class ModelServer {
     };
   }
 
-  /** The table as this statement sees it; under READ COMMITTED it waits for locks. */
-  async see(session: Session): Promise<View> {
+  /** A table as this statement sees it; under READ COMMITTED it waits for locks. */
+  async see(session: Session, table: ModelTable): Promise<TableView> {
     const { database, clock, isolation } = this.options;
     if (session.snapshot) {
       session.view ??= database.view;
-      if (session.view.definition !== database.view.definition) {
+      const seen = session.view.tables.get(table.name);
+      if (seen === undefined || seen.definition !== table.view.definition) {
         throw serverError(3961, 'Snapshot isolation transaction failed: the object was modified by another transaction.');
       }
-      return session.view;
+      return seen;
     }
-    for (let waited = 0; isolation === 'readCommitted' && database.locked; waited += 20) {
+    for (let waited = 0; isolation === 'readCommitted' && table.locked; waited += 20) {
       if (waited >= LOCK_TIMEOUT_MS) {
         throw serverError(1222, 'Lock request time out period exceeded.');
       }
       await clock.sleep(20);
     }
-    return database.view;
+    return table.view;
   }
 
   #statements(text: string): readonly string[] {
@@ -126,16 +128,19 @@ export class ModelServer {
   /** CHANGETABLE of an untracked table, and columns that are gone, end the batch before its first statement. */
   #compile(text: string): void {
     const { database } = this.options;
-    if (text.includes('CHANGETABLE')) {
-      if (database.tracking === null) {
+    for (const [, name = ''] of text.matchAll(/CHANGETABLE\(CHANGES \[dbo\]\.\[(\w+)\]/g)) {
+      const table = database.table(name);
+      if (table.tracking === null) {
         throw serverError(22105, 'Change tracking is not enabled on table.');
       }
-      if (!database.allowed) {
+      if (!table.allowed) {
         throw serverError(229, 'The VIEW CHANGE TRACKING permission was denied.');
       }
     }
-    for (const [, name] of text.matchAll(/\b[wt]\.\[(\w+)\]/g)) {
-      if (!database.columns.some((column) => column.name === name)) {
+    const columns = new Set([...text.matchAll(/\b[wt]\.\[(\w+)\]/g)].map(([, name = '']) => name));
+    const [table] = columns.size === 0 ? [] : tablesOf(this, text);
+    for (const name of columns) {
+      if (table?.columns.some((column) => column.name === name) !== true) {
         throw serverError(207, `Invalid column name '${name}'.`);
       }
     }
@@ -157,12 +162,28 @@ const STATEMENTS: readonly (readonly [RegExp, Statement])[] = [
   [/^SELECT DB_NAME/, databaseRow],
   [/^SELECT v\.n, s\.name AS schema_name/, named],
   [/^SELECT v\.n, c\.name, c\.column_id/, columnRows],
-  [/^SELECT COUNT_BIG/, async (server, session) => [{ row_count: String((await server.see(session)).rows.size) }]],
+  [
+    /^SELECT COUNT_BIG/,
+    async (server, session, { statement }) => [{ row_count: String((await server.see(session, tableOf(server, statement))).rows.size) }],
+  ],
   [/^SELECT v\.n FROM/, existing],
   [/^SELECT CASE WHEN .* THEN 1 ELSE 0 END AS same/, sameKey],
   [/CHANGETABLE\(CHANGES/, windowRows],
   [/^SELECT TOP \(@rows\)/, loadRows],
 ];
+
+/** The tables that a text names, in their order. */
+function tablesOf({ options: { database } }: ModelServer, text: unknown): readonly ModelTable[] {
+  return [...new Set([...String(text).matchAll(/\[dbo\]\.\[(\w+)\]/g)].map(([, name = '']) => name))].map((name) => database.table(name));
+}
+
+function tableOf(server: ModelServer, text: unknown): ModelTable {
+  const [table] = tablesOf(server, text);
+  if (table === undefined) {
+    throw new Error(`the simulation finds no table in ${String(text)}`);
+  }
+  return table;
+}
 
 function currentVersion({ options: { database, profile } }: ModelServer, session: Session): readonly DriverRow[] {
   if (!database.databaseTracking) {
@@ -175,33 +196,36 @@ function currentVersion({ options: { database, profile } }: ModelServer, session
   return [{ version: database.version.toString() }];
 }
 
-function checks({ options: { database, profile } }: ModelServer, session: Session): readonly DriverRow[] {
+/** One row for each table: of its catalog as the session sees it, under the profile. */
+function checks(server: ModelServer, session: Session, { statement }: Parameters): readonly DriverRow[] {
+  const { database, profile } = server.options;
   const bound = session.snapshot && profile !== 'live';
   if (bound) {
     session.view ??= database.view;
   }
-  const tracking = bound ? (session.view?.tracking ?? null) : database.tracking;
-  const shown = database.allowed && database.databaseTracking ? tracking : null;
-  return [
-    {
-      n: 0,
-      object_id: database.objectId,
+  return tablesOf(server, statement).map((table, n) => {
+    const seen = bound ? session.view?.tables.get(table.name) : table.view;
+    const tracking = bound ? (seen?.tracking ?? null) : table.tracking;
+    const shown = table.allowed && database.databaseTracking ? tracking : null;
+    return {
+      n,
+      object_id: table.objectId,
       min_valid: shown?.minValid.toString() ?? null,
       begin_version: shown?.begin.toString() ?? null,
-      modified: String((bound ? session.view : database.view)?.definition),
-      definition: JSON.stringify(database.columns),
-      row_count: String(database.partitionRows),
-    },
-  ];
+      modified: String(seen?.definition),
+      definition: JSON.stringify(table.columns),
+      row_count: String(table.partitionRows),
+    };
+  });
 }
 
-function databaseRow({ options: { database, isolation } }: ModelServer): readonly DriverRow[] {
+function databaseRow({ options: { isolation } }: ModelServer): readonly DriverRow[] {
   return [
     {
       name: 'shop',
       database_id: 5,
       create_date: '2026-01-01T00:00:00.000',
-      service_broker_guid: database.guid,
+      service_broker_guid: '6f9619ff-8b86-d011-b42d-00c04fc964ff',
       snapshot_isolation_state: isolation === 'snapshot' ? 1 : 0,
       is_read_committed_snapshot_on: isolation === 'committedSnapshot',
       collation_name: 'Latin1_General_100_CI_AS',
@@ -211,34 +235,45 @@ function databaseRow({ options: { database, isolation } }: ModelServer): readonl
   ];
 }
 
-function named({ options: { database } }: ModelServer): readonly DriverRow[] {
-  return [{ n: 0, schema_name: 'dbo', table_name: 'Items', may_track: database.allowed ? 1 : 0 }];
-}
-
-function columnRows({ options: { database } }: ModelServer): readonly DriverRow[] {
-  return database.columns.map(({ name, id, type }) => ({
-    n: 0,
-    name,
-    column_id: id,
-    type_name: type,
-    base_name: type,
-    max_length: type === 'int' ? 4 : 80,
-    precision: 0,
-    scale: 0,
-    collation_name: type === 'int' ? null : 'Latin1_General_100_CI_AS',
-    is_nullable: id !== 1,
-    is_computed: false,
-    key_ordinal: id === 1 ? 1 : null,
-    may_select: 1,
+function named(server: ModelServer, _: Session, { statement }: Parameters): readonly DriverRow[] {
+  return tablesOf(server, statement).map(({ name, allowed }, n) => ({
+    n,
+    schema_name: 'dbo',
+    table_name: name,
+    may_track: allowed ? 1 : 0,
   }));
 }
 
+function columnRows(server: ModelServer, _: Session, { statement }: Parameters): readonly DriverRow[] {
+  return tablesOf(server, statement).flatMap(({ columns, keyColumns }, n) =>
+    columns.map(({ name, id, type }) => {
+      const ordinal = keyColumns.indexOf(name) + 1;
+      return {
+        n,
+        name,
+        column_id: id,
+        type_name: type,
+        base_name: type,
+        max_length: type === 'int' ? 4 : 80,
+        precision: 0,
+        scale: 0,
+        collation_name: type === 'int' ? null : 'Latin1_General_100_CI_AS',
+        is_nullable: ordinal === 0,
+        is_computed: false,
+        key_ordinal: ordinal === 0 ? null : ordinal,
+        may_select: 1,
+      };
+    }),
+  );
+}
+
 async function existing(server: ModelServer, session: Session, parameters: Parameters): Promise<readonly DriverRow[]> {
-  const { rows } = await server.see(session);
+  const table = tableOf(server, parameters['statement']);
+  const { rows } = await server.see(session, table);
   const filtered = String(parameters['statement']).includes("N'gone'");
   const found: DriverRow[] = [];
   for (let n = 0; parameters[`p${n}_0`] !== undefined; n += 1) {
-    const row = rows.get(server.options.database.identity(parameters[`p${n}_0`] as Value));
+    const row = rows.get(identityOf(keyFrom(parameters, table, `p${n}_`)));
     if (row !== undefined && (!filtered || passes(row))) {
       found.push({ n });
     }
@@ -246,55 +281,69 @@ async function existing(server: ModelServer, session: Session, parameters: Param
   return found;
 }
 
-function sameKey({ options: { database } }: ModelServer, _: Session, { a0, b0 }: Parameters): readonly DriverRow[] {
-  return [{ same: database.identity(a0 as Value) === database.identity(b0 as Value) ? 1 : 0 }];
+/** A key among the parameters: the prefix, then the number of the column. */
+function keyFrom(parameters: Parameters, { keyColumns }: ModelTable, prefix: string): Key {
+  return keyColumns.map((_, i) => parameters[`${prefix}${i}`] as Value);
+}
+
+function sameKey(_: ModelServer, __: Session, parameters: Parameters): readonly DriverRow[] {
+  const side = (name: string): string => identityOf([0, 1].flatMap((i) => (parameters[`${name}${i}`] ?? []) as Value));
+  return [{ same: side('a') === side('b') ? 1 : 0 }];
 }
 
 async function windowRows(server: ModelServer, session: Session, parameters: Parameters): Promise<readonly DriverRow[]> {
-  const { random, between, database } = server.options;
-  let changed = await server.see(session);
+  const { random, between } = server.options;
+  const table = tableOf(server, parameters['statement']);
+  let changed = await server.see(session, table);
   let joined = changed;
   if (!session.snapshot) {
     // A plan may read the table before CHANGETABLE or after it, and not at the same moment.
     const tableFirst = random() < 0.5;
     between();
-    const other = await server.see(session);
+    const other = await server.see(session, table);
     [changed, joined] = tableFirst ? [other, joined] : [changed, other];
   }
   const statement = String(parameters['statement']);
   const from = BigInt(parameters['from'] as string);
   const cursor = parameters['cursor'] === undefined ? null : BigInt(parameters['cursor'] as string);
-  const after = cursor === null ? null : (parameters['k0'] as Value);
+  const after = cursor === null ? [] : keyFrom(parameters, table, 'k');
   const page = [...changed.changes.values()]
     .filter(({ version }) => version > from)
-    .filter(({ key, version }) => cursor === null || version > cursor || (version === cursor && order(database, key, after) > 0))
-    .toSorted((a, b) => (a.version === b.version ? order(database, a.key, b.key) : a.version < b.version ? -1 : 1))
+    .filter(({ key, version }) => cursor === null || version > cursor || (version === cursor && keyOrder(key, after) > 0))
+    .toSorted((a, b) => (a.version === b.version ? keyOrder(a.key, b.key) : a.version < b.version ? -1 : 1))
     .slice(0, Number(parameters['rows']));
   const aliases = aliasesOf(statement);
   const filtered = statement.includes("N'gone'");
   return page.map(({ key, version }) => {
-    const row = joined.rows.get(database.identity(key)) ?? null;
+    const row = joined.rows.get(identityOf(key)) ?? null;
     const p = row === null ? 0 : filtered && !passes(row) ? 2 : 1;
     return {
       v: version.toString(),
       x: null,
       p,
-      ...Object.fromEntries(aliases.map(({ side, name, alias }) => [alias, side === 'w' ? key : (row?.[name] ?? null)])),
+      ...Object.fromEntries(
+        aliases.map(({ side, name, alias }) => [
+          alias,
+          side === 'w' ? (key[table.keyColumns.indexOf(name)] ?? null) : (row?.[name] ?? null),
+        ]),
+      ),
     };
   });
 }
 
 async function loadRows(server: ModelServer, session: Session, parameters: Parameters): Promise<readonly DriverRow[]> {
-  const { database } = server.options;
-  const { rows } = await server.see(session);
   const statement = String(parameters['statement']);
-  const after = parameters['k0'] as Value | undefined;
+  const table = tableOf(server, statement);
+  const { rows } = await server.see(session, table);
+  const key = parameters['k0'] === undefined ? null : keyFrom(parameters, table, 'k');
+  // `=`: the row of one key; else those beyond it.
+  const one = /\] = /.test(statement) && !statement.includes('] > ');
   const filtered = statement.includes("N'gone'");
   const aliases = aliasesOf(statement);
   return [...rows.values()]
     .filter((row) => !filtered || passes(row))
-    .filter((row) => after === undefined || order(database, row['Code'] ?? null, after) > 0)
-    .toSorted((a, b) => order(database, a['Code'] ?? null, b['Code'] ?? null))
+    .filter((row) => key === null || (one ? keyOrder(table.keyOf(row), key) === 0 : keyOrder(table.keyOf(row), key) > 0))
+    .toSorted((a, b) => keyOrder(table.keyOf(a), table.keyOf(b)))
     .slice(0, Number(parameters['rows']))
     .map((row) => Object.fromEntries(aliases.map(({ name, alias }) => [alias, row[name] ?? null])));
 }
@@ -318,12 +367,4 @@ function aliasesOf(statement: string): readonly { readonly side: string; readonl
 export function passes(row: Row): boolean {
   const state = row['State'] ?? null;
   return state !== null && state !== 'gone';
-}
-
-function order(database: ModelDatabase, a: Value, b: Value): number {
-  if (typeof a === 'number' && typeof b === 'number') {
-    return a - b;
-  }
-  const [x, y] = [database.identity(a), database.identity(b)];
-  return x < y ? -1 : x > y ? 1 : 0;
 }

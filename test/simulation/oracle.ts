@@ -4,9 +4,9 @@
  */
 import type { StoredSection } from '../../src/manager/memory/memory-store.ts';
 import { Digest } from '../../src/wire/digest.ts';
-import type { Column, Delta, ModelDatabase, Row } from './model-database.ts';
+import type { ModelDatabase } from './model-database.ts';
+import type { Column, Delta, ModelTable, Row } from './model-table.ts';
 import { passes } from './model-server.ts';
-import type { SimReplica } from './sim-replica.ts';
 
 interface State {
   readonly version: bigint;
@@ -16,8 +16,17 @@ interface State {
 
 const ABSENT: State = { version: -1n, values: [null] };
 
+/** What the judge asks of a replica, of the simulated machine and of the real library alike. */
+export interface JudgedReplica {
+  /** null: it says that its documents do not count. */
+  position(nowMs: number): { readonly epoch: string; readonly seq: number; readonly last: string; readonly upTo: string | null } | null;
+  state(): { readonly equal: boolean; readonly reasons: readonly string[] };
+  documents(): Iterable<{ readonly identity: string; readonly dataKey: string; readonly document: unknown }>;
+}
+
 export interface OracleOptions {
   readonly database: ModelDatabase;
+  readonly table: ModelTable;
   readonly filtered: boolean;
   /** Whether upTo and versions may be believed: not where commits become visible late and nobody waits for them. */
   readonly exact: boolean;
@@ -27,7 +36,7 @@ export interface OracleOptions {
 }
 
 export class Oracle {
-  readonly violations: string[] = [];
+  readonly violations: string[];
   /** How often something was compared, so that a run that compares nothing is noticed. */
   readonly checks = { documents: 0, claims: 0, equalReplicas: 0, replicaClaims: 0 };
   readonly #options: OracleOptions;
@@ -43,9 +52,12 @@ export class Oracle {
   #brokenAtMs: number | null = null;
   /** Epochs that were begun after the last break; a Redis that goes back may bring another. */
   readonly #sound = new Set<string>();
+  /** What somebody else has taken away of the stored documents: nobody answers for it until it is written again. */
+  readonly #damaged = new Set<string>();
 
-  constructor(options: OracleOptions) {
+  constructor(options: OracleOptions, violations: string[]) {
     this.#options = options;
+    this.violations = violations;
   }
 
   /** Something that no version tells of has happened: nothing is claimed of it until the section is loaded from what is now. */
@@ -59,11 +71,11 @@ export class Oracle {
   }
 
   committed(delta: Delta, version: bigint | null): void {
-    const { database } = this.#options;
+    const { database, table } = this.#options;
     for (const [identity, row] of delta) {
       const states = this.#states.get(identity) ?? [ABSENT];
       this.#states.set(identity, states);
-      states.push({ version: version ?? database.version, values: row === null ? [null] : this.#projections(row, database.columns) });
+      states.push({ version: version ?? database.version, values: row === null ? [null] : this.#projections(row, table.columns) });
     }
   }
 
@@ -109,25 +121,30 @@ export class Oracle {
       this.#say(`upTo fell from ${this.#upTo} to ${meta.upTo}`);
     }
     this.#upTo = meta.upTo;
-    if (meta.state === 'live') {
-      this.#published.set(`${meta.epoch}/${meta.last}`, canonical(publishedOf(stored)));
+    if (meta.state === 'live' && [...stored.index.values()].every(({ dataKey }) => stored.documents.has(dataKey))) {
+      this.#published.set(`${meta.epoch}/${meta.last}`, canonical(publishedOf(stored), this.#options.table));
       if (this.#published.size > 60) {
         this.#published.delete(this.#published.keys().next().value ?? '');
       }
     }
   }
 
+  /** Somebody else deletes the document of a key, or what stands in its index entry. */
+  damage(identity: string): void {
+    this.#damaged.add(identity);
+  }
+
   /** After an input of a replica. */
-  replica({ machine }: SimReplica, nowMs: number): void {
-    const at = machine.position(nowMs);
+  replica(replica: JudgedReplica, nowMs: number): void {
+    const at = replica.position(nowMs);
     if (at === null) {
       return;
     }
-    const documents = new Map([...machine.documents.entries()].map((entry) => [entry.dataKey, entry.document as unknown]));
+    const documents = new Map([...replica.documents()].map((entry) => [entry.dataKey, entry.document]));
     const published = this.#published.get(`${at.epoch}/${at.last}`);
-    if (machine.state().equal && published !== undefined) {
+    if (replica.state().equal && published !== undefined) {
       this.checks.equalReplicas += 1;
-      const held = canonical(documents);
+      const held = canonical(documents, this.#options.table);
       if (held !== published) {
         this.#say(`a replica calls itself equal at ${at.seq} and is not: ${held} / ${published}`);
       }
@@ -136,7 +153,7 @@ export class Oracle {
       this.checks.replicaClaims += 1;
       const upTo = BigInt(at.upTo);
       const values = new Map(
-        [...machine.documents.entries()].map((entry) => [entry.identity, canonicalValue(entry.dataKey, entry.document)]),
+        [...replica.documents()].map((entry) => [entry.identity, canonicalValue(entry.dataKey, entry.document, this.#options.table)]),
       );
       for (const [identity, states] of this.#states) {
         if (!contains(states, upTo, values.get(identity) ?? null)) {
@@ -149,8 +166,8 @@ export class Oracle {
   /** What differs from the table when nothing moves any more. */
   differences(stored: StoredSection): string[] {
     const expected = new Map<string, string>();
-    for (const row of this.#options.database.rows.values()) {
-      const value = this.#projections(row, this.#options.database.columns)[0] ?? null;
+    for (const row of this.#options.table.rows.values()) {
+      const value = this.#projections(row, this.#options.table.columns)[0] ?? null;
       if (value !== null) {
         expected.set(...split(value));
       }
@@ -172,15 +189,20 @@ export class Oracle {
     return differences;
   }
 
-  replicaDifferences(replica: SimReplica, stored: StoredSection): string[] {
-    const documents = new Map([...replica.machine.documents.entries()].map((entry) => [entry.dataKey, entry.document as unknown]));
-    return canonical(documents) === canonical(publishedOf(stored)) ? [] : [`a replica holds ${canonical(documents)}`];
+  replicaDifferences(replica: JudgedReplica, stored: StoredSection): string[] {
+    const documents = new Map([...replica.documents()].map((entry) => [entry.dataKey, entry.document]));
+    return canonical(documents, this.#options.table) === canonical(publishedOf(stored), this.#options.table)
+      ? []
+      : [`a replica holds ${canonical(documents, this.#options.table)}`];
   }
 
   #changes({ index, documents }: StoredSection): string[] {
     const changed: string[] = [];
     for (const [identity, { dataKey }] of index) {
       const value = joined(dataKey, documents.get(dataKey) ?? '');
+      if (!value.endsWith('\0')) {
+        this.#damaged.delete(identity);
+      }
       if (this.#held.get(identity) !== value) {
         changed.push(identity);
         this.#held.set(identity, value);
@@ -190,6 +212,7 @@ export class Oracle {
       if (!index.has(identity)) {
         changed.push(identity);
         this.#held.delete(identity);
+        this.#damaged.delete(identity);
       }
     }
     return changed;
@@ -227,7 +250,7 @@ export class Oracle {
     this.checks.claims += 1;
     for (const identity of identities) {
       const states = this.#states.get(identity) ?? [ABSENT];
-      if (!contains(states, upTo, this.#held.get(identity) ?? null)) {
+      if (!this.#damaged.has(identity) && !contains(states, upTo, this.#held.get(identity) ?? null)) {
         this.#say(`upTo ${upTo} is claimed, and ${identity} is ${this.#held.get(identity)}`);
       }
     }
@@ -238,9 +261,10 @@ export class Oracle {
     if (this.#options.filtered && !passes(row)) {
       return [null];
     }
-    const dataKey = encodeURIComponent(String(row['Code']));
+    const dataKey = dataKeyOf(this.#options.table, row);
+    const own = this.#options.table.keyColumns.length + 3;
     const values: string[] = [];
-    for (let n = columns.length; n >= 4; n -= 1) {
+    for (let n = columns.length; n >= own; n -= 1) {
       const document = Object.fromEntries(columns.slice(0, n).map(({ name }) => [name, row[name] ?? null]));
       values.push(joined(dataKey, JSON.stringify(document)));
     }
@@ -281,22 +305,30 @@ function publishedOf({ index, documents }: StoredSection): Map<string, unknown> 
   return new Map([...index.values()].map(({ dataKey }) => [dataKey, JSON.parse(documents.get(dataKey) ?? 'null') as unknown]));
 }
 
-const COLUMNS_FIRST = ['Code', 'N', 'S', 'State'];
+/** As patchwire spells it. */
+export function dataKeyOf(table: ModelTable, row: Row): string {
+  return table
+    .keyOf(row)
+    .map((value) => encodeURIComponent(String(value)))
+    .join('|');
+}
+
+const COLUMNS_FIRST = ['Code', 'Part', 'N', 'S', 'State'];
 
 /** Patches may put properties in another order. */
-function canonicalValue(dataKey: string, document: unknown): string {
-  const entries = Object.entries(document as Record<string, unknown>).toSorted(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
+function canonicalValue(dataKey: string, document: unknown, { columns }: ModelTable): string {
+  const order = columns.map(({ name }) => name);
+  const rank = (name: string): number => {
+    const own = COLUMNS_FIRST.indexOf(name);
+    return own >= 0 ? own : order.includes(name) ? 10 + order.indexOf(name) : 100 + Number(name.slice(1));
+  };
+  const entries = Object.entries((document ?? {}) as Record<string, unknown>).toSorted(([a], [b]) => rank(a) - rank(b));
   return joined(dataKey, JSON.stringify(Object.fromEntries(entries)));
 }
 
-function rank(name: string): number {
-  const at = COLUMNS_FIRST.indexOf(name);
-  return at < 0 ? COLUMNS_FIRST.length : at;
-}
-
-function canonical(documents: ReadonlyMap<string, unknown>): string {
+function canonical(documents: ReadonlyMap<string, unknown>, table: ModelTable): string {
   return [...documents]
-    .map(([dataKey, document]) => canonicalValue(dataKey, document))
+    .map(([dataKey, document]) => canonicalValue(dataKey, document, table))
     .toSorted()
     .join('\n');
 }

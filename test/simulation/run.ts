@@ -1,51 +1,59 @@
 /** Lets a history happen, then heals everything and waits for rest; says what was wrong, and how often what was met. */
-import { settled } from '../support/manual-clock.ts';
 import { type Action, perform } from './actions.ts';
 import type { History } from './history.ts';
-import { KEYS, World } from './world.ts';
+import { identityOf } from './model-table.ts';
+import type { SimSection } from './section.ts';
+import { SimWorld } from './sim-world.ts';
+import { type CrashPoint, KEYS, type World } from './world.ts';
 
 export interface Outcome {
   readonly violations: readonly string[];
   readonly happened: readonly string[];
   readonly codes: ReadonlyMap<string, number>;
   readonly crashes: ReadonlyMap<string, number>;
+  /** Actions that did something. */
+  readonly performed: ReadonlyMap<string, number>;
   readonly checks: Readonly<Record<string, number>>;
   readonly virtualMs: number;
 }
 
-/** Virtual time within which everything must have come to rest. */
-const REST_LIMIT_MS = 400_000;
-
 /** @param crash the await of the first daemon around which it dies, counted from its start */
-export async function runHistory(
-  { seed, setting, actions }: History,
-  crash: { readonly n: number; readonly side: 'before' | 'after' } | null = null,
-): Promise<Outcome> {
-  const world = new World(seed, setting);
-  fill(world);
-  world.start(0, crash);
+export function runHistory(history: History, crash: CrashPoint = null): Promise<Outcome> {
+  return live(new SimWorld(history.seed, history.setting), history, crash);
+}
+
+/** Fills the tables, lets the actions happen, waits for rest. */
+export async function live(world: World, { actions }: History, crash: CrashPoint = null): Promise<Outcome> {
   try {
-    await world.clock.until(script(world, actions), 600_000);
+    fill(world);
+    world.start(0, crash);
+    await world.until(script(world, actions), 600_000);
     await rest(world);
   } catch (error) {
-    world.oracle.violations.push(`the simulation threw ${error instanceof Error ? error.stack : String(error)}`);
+    world.violations.push(`the simulation threw ${error instanceof Error ? error.stack : String(error)}`);
   } finally {
-    world.close();
+    await world.close();
   }
-  const { oracle, happened, codes, crashes, clock } = world;
-  return { violations: oracle.violations, happened, codes, crashes, checks: oracle.checks, virtualMs: clock.monotonic() };
+  const { violations, happened, codes, crashes, performed, clock } = world;
+  const checks: Record<string, number> = {};
+  for (const { oracle } of world.sections) {
+    Object.entries(oracle.checks).forEach(([name, times]) => (checks[name] = (checks[name] ?? 0) + times));
+  }
+  return { violations, happened, codes, crashes, performed, checks, virtualMs: clock.monotonic() };
 }
 
 /** Some rows, of which change tracking tells. */
 function fill(world: World): void {
-  const { database, random } = world;
-  for (let n = 0; n < KEYS; n += 1) {
-    if (random() < 0.6) {
-      const key = world.key(n);
-      database.write(database.transaction(1), database.identity(key), world.row(key, random));
-    }
-    if (n % 8 === 7) {
-      database.commit(1, 0);
+  const { database, random, sections } = world;
+  for (const section of sections) {
+    for (let n = 0; n < KEYS; n += 1) {
+      if (random() < 0.6) {
+        const key = section.key(n);
+        section.table.write(database.transaction(1), identityOf(key), section.row(key, random));
+      }
+      if (n % 8 === 7) {
+        database.commit(1, 0);
+      }
     }
   }
 }
@@ -93,69 +101,72 @@ function script(world: World, actions: readonly Action[]): () => boolean {
 
 /** No more faults: what is broken is mended by whoever broke it, and then all must become equal. */
 async function rest(world: World): Promise<void> {
-  const { database, redis, server, clock, oracle } = world;
+  const { database, redis, source, clock, sections, violations } = world;
   world.between = () => {};
   world.tell('everything heals');
   [0, 1].forEach((writer) => database.rollback(writer));
-  redis.faults.length = 0;
-  server.cuts.length = 0;
-  server.slowMs = 0;
+  redis.heal();
+  source.heal();
   database.databaseTracking = true;
-  database.allowed = true;
-  database.enable();
-  world.ask('resume');
-  world.healing = true;
-  if (world.hidden) {
-    world.ask('reset');
+  for (const section of sections) {
+    section.table.allowed = true;
+    section.table.enable();
+    world.ask(section, 'resume');
+    if (section.hidden) {
+      world.ask(section, 'reset');
+    }
   }
+  world.healing = true;
   let quiet = 0;
   let why: readonly string[] = [];
   const atRest = (): boolean => {
-    why = unrest(world);
-    return why.length === 0 || oracle.violations.length > 0;
+    why = sections.flatMap((section) => unrest(world, section));
+    return why.length === 0 || violations.length > 0;
   };
-  const deadline = clock.monotonic() + REST_LIMIT_MS;
+  const deadline = clock.monotonic() + world.restLimitMs;
   try {
-    while (quiet < 2 && oracle.violations.length === 0) {
-      await clock.until(atRest, Math.max(0, deadline - clock.monotonic()));
+    while (quiet < 2 && violations.length === 0) {
+      await world.until(atRest, Math.max(0, deadline - clock.monotonic()));
       // Stays so, over heartbeats and confirming reads.
-      await clock.advance(700);
-      quiet = unrest(world).length === 0 ? quiet + 1 : 0;
+      await world.pass(700);
+      quiet = sections.every((section) => unrest(world, section).length === 0) ? quiet + 1 : 0;
     }
   } catch {
-    for (const operation of world.stored.operations.values()) {
-      world.tell(`operation ${JSON.stringify(operation)}`);
+    for (const { name, stored } of sections) {
+      stored.operations.forEach((operation) => world.tell(`${name}: operation ${JSON.stringify(operation)}`));
+      world.tell(
+        `${name}: leader ${stored.meta?.leader} lease ${JSON.stringify(stored.lease)} requests ${JSON.stringify(stored.requests)}`,
+      );
     }
-    world.tell(
-      `leader ${world.stored.meta?.leader} lease ${JSON.stringify(world.stored.lease)} requests ${JSON.stringify(world.stored.requests)}`,
+    const phases = world.daemons.flatMap((daemon) =>
+      [...(daemon?.phases ?? [])].map(([name, { phase, code }]) => `${name} ${phase} ${code}`),
     );
-    oracle.violations.push(
-      `no rest: ${why.slice(0, 4).join('; ')}; stopped at ${world.daemons.map((daemon) => `${daemon?.phase.phase} ${daemon?.phase.code}`).join(', ')}`,
-    );
+    violations.push(`no rest: ${why.slice(0, 4).join('; ')}; stopped at ${phases.join(', ')}`);
   }
-  world.replicas.forEach((replica) => oracle.replica(replica, clock.now()));
-  await settled(1);
+  world.replicas.forEach((replica) => replica.section.oracle.replica(replica, clock.now()));
+  await world.pass(0);
 }
 
-function unrest(world: World): readonly string[] {
-  const { stored, database, oracle, replicas } = world;
+function unrest(world: World, { name, stored, oracle }: SimSection): readonly string[] {
   const { meta } = stored;
   if (meta === null || meta.state !== 'live' || meta.pending !== '') {
-    return [`the section is ${meta?.state ?? 'missing'} ${meta?.pending ?? ''}`];
+    return [`${name} is ${meta?.state ?? 'missing'} ${meta?.pending ?? ''}`];
   }
   if (meta.incomplete !== null) {
-    return ['the section is incomplete'];
+    return [`${name} is incomplete`];
   }
-  if (meta.upTo === null || meta.upTo < database.version) {
-    return [`upTo is ${meta.upTo} of ${database.version}`];
+  if (meta.upTo === null || meta.upTo < world.database.version) {
+    return [`upTo of ${name} is ${meta.upTo} of ${world.database.version}`];
   }
   // Where Redis lost nothing but an answer, no leader notices: the next one answers.
-  const lost = (id: string): boolean => stored.operations.get(id)?.leader === meta.leader && world.redis.rewinds > 0;
+  const lost = (id: string): boolean => stored.operations.get(id)?.leader === meta.leader && world.rewound;
   const open = stored.requests.filter(({ id }) => !lost(id)).map(({ verb }) => `${verb} is not answered`);
   const differences = oracle.differences(stored);
-  const unequal = replicas.flatMap((replica) => {
-    const { equal, reasons } = replica.machine.state();
-    return equal ? oracle.replicaDifferences(replica, stored) : [`a replica is ${reasons.join(', ')}`];
-  });
+  const unequal = world.replicas
+    .filter((replica) => replica.section.name === name)
+    .flatMap((replica) => {
+      const { equal, reasons } = replica.state();
+      return equal ? oracle.replicaDifferences(replica, stored) : [`a replica is ${reasons.join(', ')}`];
+    });
   return [...open, ...differences, ...unequal];
 }

@@ -1,23 +1,19 @@
 /**
- * A daemon's section as a process: the real pipeline whose every await of manager, tracker and clock goes through here, so that it can die
- * before or after each of them, as by kill -9 (nothing more is sent, no answer is heard), or stand still and wake up later.
+ * A daemon's sections as a process: the real pipeline whose every await of manager, tracker and clock goes through here, so that it can die
+ * before or after each of them, as by kill -9 (nothing more is sent, no answer is heard), or stand still and wake up later. What manager and
+ * tracker are is its maker's.
  */
 import { pino } from 'pino';
 import type { Clock } from '../../src/lib/clock.ts';
 import type { Random } from '../../src/lib/random.ts';
-import { memoryDataManager } from '../../src/manager/memory/memory-data-manager.ts';
 import type { DistributedDataManager } from '../../src/manager/distributed-data-manager.ts';
-import type { TableSelection } from '../../src/model/table.ts';
 import { silentObserver } from '../../src/observe/section-observer.ts';
 import { runSection, type SectionEnd } from '../../src/pipeline/section.ts';
 import type { ChangeTracker } from '../../src/source/change-tracker.ts';
 import { trackChanges } from '../../src/source/track-changes.ts';
-import { ModelTracker } from './model-tracker.ts';
-import type { ModelServer } from './model-server.ts';
-import type { RedisLine, SimRedis } from './sim-redis.ts';
+import type { SimSection } from './section.ts';
 
 export const PARTITION = 'p';
-export const SECTION = 'items';
 export const LEASE_MS = 3000;
 export const HEARTBEAT_MS = 1000;
 export const CONFIRM_MS = 400;
@@ -26,101 +22,122 @@ export interface DaemonOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly random: Random;
-  readonly redis: SimRedis;
-  readonly server: ModelServer;
-  readonly selection: TableSelection;
+  readonly manager: () => DistributedDataManager;
+  /** @param clock the one whose sleeps end with the process */
+  readonly tracker: (clock: Clock) => ChangeTracker;
+  /** All in one database: they share tracker and manager. */
+  readonly sections: readonly SimSection[];
   readonly claims: 'implied' | 'confirmed';
-  readonly limits: { readonly pageRows: number; readonly pageBytes: number; readonly batchRows: number; readonly inFlight: number };
-  readonly replayBytes: number;
+  readonly limits: { readonly batchRows: number; readonly inFlight: number };
+  readonly times?: { readonly leaseMs: number; readonly heartbeatMs: number; readonly confirmMs: number; readonly stepMs: number };
   readonly between: () => void;
+  /** The process is gone: its connections are closed by the kernel. */
+  readonly onDeath: (tracker: ChangeTracker, manager: DistributedDataManager) => void;
   /** A point at which it died. */
   readonly onCrash: (point: string) => void;
-  readonly onCode: (code: string, message: string) => void;
-  readonly onDescribe: () => void;
+  readonly onCode: (section: string, code: string, message: string) => void;
+  readonly onDescribe: (table: string) => void;
   /** It ended by itself, or threw. */
   readonly onEnd: (end: SectionEnd | Error) => void;
 }
+
+const TIMES = { leaseMs: LEASE_MS, heartbeatMs: HEARTBEAT_MS, confirmMs: CONFIRM_MS, stepMs: 50 };
 
 const READS = ['describe', 'probe', 'readWindow', 'readLoadPage', 'readRow', 'existing', 'sameKey', 'countRows'];
 
 export class SimDaemon {
   readonly #options: DaemonOptions;
-  readonly #line: RedisLine;
   readonly #stop = new AbortController();
+  readonly #kill = new AbortController();
+  readonly #tracker: ChangeTracker;
+  readonly #manager: DistributedDataManager;
+  readonly #clock: Clock;
   #dead = false;
   #frozenUntil = 0;
   #crash: { left: number; readonly side: 'before' | 'after' } | null = null;
-  /** What it last said of itself. */
-  phase: { readonly phase: string; readonly code: string | null } = { phase: 'starting', code: null };
+  readonly phases = new Map<string, { readonly phase: string; readonly code: string | null }>();
 
   constructor(options: DaemonOptions) {
     this.#options = options;
-    this.#line = options.redis.line();
+    const { clock } = options;
+    this.#clock = {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      sleep: (ms, sleeping) => this.#through('clock', 'sleep', () => clock.sleep(ms, sleeping)),
+    };
+    this.#tracker = options.tracker(this.#clock);
+    this.#manager = options.manager();
   }
 
   get alive(): boolean {
     return !this.#dead;
   }
 
+  get leaseMs(): number {
+    return this.#times.leaseMs;
+  }
+
   start(): void {
-    const { name, clock, random, redis, server, selection, claims, limits, replayBytes } = this.#options;
-    const own: Clock = {
-      now: () => clock.now(),
-      monotonic: () => clock.monotonic(),
-      sleep: (ms, options) => this.#through('clock', 'sleep', () => clock.sleep(ms, options)),
-    };
-    const manager = memoryDataManager({
-      store: redis.store,
-      partition: PARTITION,
-      managerId: name,
-      leaseMs: LEASE_MS,
-      replay: { maxBytes: replayBytes, maxAgeMs: 3_600_000 },
-      clock,
-      line: this.#line,
-    });
-    const { pageRows, pageBytes, batchRows, inFlight } = limits;
-    const tracker = new ModelTracker({ server, clock: own, claims, confirmMs: CONFIRM_MS, pageRows, pageBytes });
-    const wrapped = this.#wrapTracker(tracker, own);
-    void runSection({
-      section: SECTION,
+    const { sections } = this.#options;
+    const tracker = this.#wrapTracker(this.#tracker, this.#clock);
+    const manager = this.#wrap('manager', this.#manager, null);
+    const open = Promise.all([manager.open({ signal: this.#stop.signal }), tracker.open({ signal: this.#stop.signal })]);
+    void open
+      .then(() => Promise.all(sections.map((section) => this.#run(section, tracker, manager))))
+      .then(
+        (ends) => this.#ended(ends[0] ?? 'stopped'),
+        (error: unknown) => this.#ended(error as Error),
+      );
+  }
+
+  get #times(): NonNullable<DaemonOptions['times']> {
+    return this.#options.times ?? TIMES;
+  }
+
+  async #run(section: SimSection, tracker: ChangeTracker, manager: DistributedDataManager): Promise<SectionEnd> {
+    const { random, limits } = this.#options;
+    const { leaseMs, heartbeatMs, confirmMs, stepMs } = this.#times;
+    const { name, selection } = section;
+    const end = await runSection({
+      section: name,
       selection,
-      tracker: wrapped,
-      manager: this.#wrap('manager', manager, null),
+      tracker,
+      manager,
       ladder: {
         steps: [
-          { delayMs: 50, count: 5 },
-          { delayMs: 200, count: 10 },
-          { delayMs: 1000, count: Number.POSITIVE_INFINITY },
+          { delayMs: stepMs, count: 5 },
+          { delayMs: 4 * stepMs, count: 10 },
+          { delayMs: 20 * stepMs, count: Number.POSITIVE_INFINITY },
         ],
       },
-      confirmMs: CONFIRM_MS,
-      batch: { rows: batchRows, bytes: 1 << 20, inFlight },
-      heartbeatMs: HEARTBEAT_MS,
-      leaseMs: LEASE_MS,
+      confirmMs,
+      batch: { rows: limits.batchRows, bytes: 1 << 20, inFlight: limits.inFlight },
+      heartbeatMs,
+      leaseMs,
       faultedRetryMs: 3000,
       onLostHistory: 'resync',
       // No operator is at hand: what is gone goes.
       sweepShare: 1,
-      clock: own,
+      clock: this.#clock,
       random,
       logger: LOGGER,
       observer: {
         ...silentObserver,
         phase: (phase, detail) => {
           if (!this.#dead) {
-            this.phase = { phase, code: detail?.code ?? null };
+            this.phases.set(name, { phase, code: detail?.code ?? null });
             if (detail !== undefined) {
-              this.#options.onCode(detail.code, detail.message);
+              this.#options.onCode(name, detail.code, detail.message);
             }
           }
         },
       },
       stop: this.#stop.signal,
-      kill: new AbortController().signal,
-    }).then(
-      (end) => this.#ended(end),
-      (error: unknown) => this.#ended(error as Error),
-    );
+      kill: this.#kill.signal,
+    });
+    // One that is gone takes the process with it: the others stop, and all begin anew.
+    this.#stop.abort(new Error('another section ended'));
+    return end;
   }
 
   /** SIGTERM. */
@@ -132,14 +149,13 @@ export class SimDaemon {
   die(): void {
     if (!this.#dead) {
       this.#dead = true;
-      this.#line.die();
-      this.#options.redis.lines.delete(this.#line);
+      this.#options.onDeath(this.#tracker, this.#manager);
     }
   }
 
   /** Nothing of it runs for so long: a virtual machine that is moved, a long collection of garbage. */
   freeze(ms: number): void {
-    this.#frozenUntil = this.#options.clock.now() + ms;
+    this.#frozenUntil = this.#options.clock.monotonic() + ms;
   }
 
   /** Dies around the n-th await from now. */
@@ -154,17 +170,20 @@ export class SimDaemon {
     }
   }
 
-  #wrapTracker(tracker: ModelTracker, clock: Clock): ChangeTracker {
+  #wrapTracker(tracker: ChangeTracker, clock: Clock): ChangeTracker {
     const { claims, onDescribe } = this.#options;
     const reads = this.#wrap('tracker', tracker, READS);
     return new Proxy(reads, {
       get: (target, name) => {
         if (name === 'trackChanges') {
           return (options: Parameters<ChangeTracker['trackChanges']>[0]) =>
-            trackChanges(reads, { ...options, claims, confirmMs: CONFIRM_MS, clock });
+            trackChanges(reads, { ...options, claims, confirmMs: this.#times.confirmMs, clock });
         }
         if (name === 'describe') {
-          onDescribe();
+          return (selection: { readonly name: string }, ...rest: unknown[]) => {
+            onDescribe(selection.name);
+            return Reflect.apply(Reflect.get(target, name) as (...args: unknown[]) => unknown, target, [selection, ...rest]);
+          };
         }
         return Reflect.get(target, name) as unknown;
       },
@@ -203,11 +222,11 @@ export class SimDaemon {
 
   async #awake(): Promise<void> {
     const { clock } = this.#options;
-    while (this.#dead || clock.now() < this.#frozenUntil) {
+    while (this.#dead || clock.monotonic() < this.#frozenUntil) {
       if (this.#dead) {
         await new Promise(() => {});
       }
-      await clock.sleep(this.#frozenUntil - clock.now());
+      await clock.sleep(Math.ceil(this.#frozenUntil - clock.monotonic()));
     }
   }
 

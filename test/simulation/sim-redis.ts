@@ -7,8 +7,8 @@ import type { Random } from '../../src/lib/random.ts';
 import type { CarriedCall, Line } from '../../src/manager/memory/line.ts';
 import { MemoryStore, type StoredSection } from '../../src/manager/memory/memory-store.ts';
 import { PatchwireError } from '../../src/model/errors.ts';
-
-export type ScriptFault = 'lostBefore' | 'lostAfter' | 'tear' | 'late';
+import type { SimSection } from './section.ts';
+import type { RedisSide, ScriptFault } from './world.ts';
 
 export interface SimRedisOptions {
   readonly clock: Clock;
@@ -25,32 +25,30 @@ const WRITING: ReadonlySet<string> = new Set(['lead', 'resign', 'publish', 'stor
 const TEARABLE: ReadonlySet<string> = new Set(['publish', 'store', 'transition']);
 const PAST = 24;
 
-export class SimRedis {
+export class SimRedis implements RedisSide {
   readonly store = new MemoryStore();
   readonly options: SimRedisOptions;
   /** For the scripts to come, one each. */
   readonly faults: ScriptFault[] = [];
-  /** Until then nothing is executed: OOM, LOADING, READONLY. */
-  refusesUntil = 0;
-  /** Until then calls take up to so long. */
-  slow: { readonly untilMs: number; readonly ms: number } = { untilMs: 0, ms: 0 };
+  #refusesUntil = 0;
+  #slow: { readonly untilMs: number; readonly ms: number } = { untilMs: 0, ms: 0 };
   torn = 0;
   rewinds = 0;
   readonly lines = new Set<RedisLine>();
   #past: ReadonlyMap<string, StoredSection>[] = [];
-  readonly #listeners = new Set<(text: string) => void>();
+  readonly #listeners = new Set<(channel: string, text: string) => void>();
   #muted = false;
 
   constructor(options: SimRedisOptions) {
     this.options = options;
-    this.store.listen((_, text) => {
+    this.store.listen((channel, text) => {
       if (!this.#muted) {
-        this.#listeners.forEach((listener) => listener(text));
+        this.#listeners.forEach((listener) => listener(channel, text));
       }
     });
   }
 
-  listen(listener: (text: string) => void): () => void {
+  listen(listener: (channel: string, text: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -59,6 +57,43 @@ export class SimRedis {
     const line = new RedisLine(this);
     this.lines.add(line);
     return line;
+  }
+
+  /** Until when calls take how long. */
+  get slow(): { readonly untilMs: number; readonly ms: number } {
+    return this.#slow;
+  }
+
+  fail(fault: ScriptFault): void {
+    this.faults.push(fault);
+  }
+
+  cutOne(random: Random): boolean {
+    const line = [...this.lines][Math.floor(random() * this.lines.size)];
+    line?.cut();
+    return line !== undefined;
+  }
+
+  refuse(ms: number): void {
+    this.#refusesUntil = this.options.clock.now() + ms;
+  }
+
+  slowDown(forMs: number, upToMs: number): void {
+    this.#slow = { untilMs: this.options.clock.now() + forMs, ms: upToMs };
+  }
+
+  dropLease({ stored }: SimSection): void {
+    stored.lease = null;
+  }
+
+  deleteDocument({ stored, oracle }: SimSection, identity: string): boolean {
+    const dataKey = stored.index.get(identity)?.dataKey ?? '';
+    oracle.damage(identity);
+    return stored.documents.delete(dataKey);
+  }
+
+  heal(): void {
+    this.faults.length = 0;
   }
 
   /** Another process takes its place, or it restarts: every connection is lost. */
@@ -71,24 +106,22 @@ export class SimRedis {
     this.options.onRewound();
   }
 
-  /** The last scripts are lost. @returns how many */
-  rewind(scripts: number): number {
+  rewind(scripts: number): boolean {
     const at = Math.max(0, this.#past.length - scripts);
     const past = this.#past[at];
     if (past === undefined) {
-      return 0;
+      return false;
     }
-    const lost = this.#past.length - at;
     this.rewinds += 1;
     this.#past = this.#past.slice(0, at);
     this.store.sections = copied(past);
     this.options.onRewound();
-    return lost;
+    return true;
   }
 
   /** @throws what the script throws, and PW-M310, PW-M311 as the fault says */
   execute<T>(call: CarriedCall, fault: ScriptFault | undefined, execute: () => T): T {
-    if (this.options.clock.now() < this.refusesUntil) {
+    if (this.options.clock.now() < this.#refusesUntil) {
       throw new PatchwireError('PW-M310', 'OOM command not allowed');
     }
     if (!WRITING.has(call.method)) {
@@ -99,7 +132,7 @@ export class SimRedis {
     }
     const before = copied(this.store.sections);
     if (fault === 'tear' && TEARABLE.has(call.method)) {
-      this.#tear(before, execute);
+      this.#tear(before, call.section, execute);
       this.options.onScript(call);
       throw lost();
     }
@@ -114,7 +147,7 @@ export class SimRedis {
   }
 
   /** What the script of the Redis adapter has done when it stops: its writes in their order up to some moment, the marker set, meta as it was. */
-  #tear(before: ReadonlyMap<string, StoredSection>, execute: () => unknown): void {
+  #tear(before: ReadonlyMap<string, StoredSection>, section: string, execute: () => unknown): void {
     this.#muted = true;
     try {
       execute();
@@ -126,7 +159,7 @@ export class SimRedis {
     const moment = Math.floor(random() * 6);
     for (const [name, after] of this.store.sections) {
       const was = before.get(name);
-      if (was?.meta === undefined || was.meta === null || after.meta === null) {
+      if (!name.endsWith(`:${section}`) || was?.meta === undefined || was.meta === null || after.meta === null) {
         continue;
       }
       const torn = copiedSection(was);
@@ -169,8 +202,8 @@ export class RedisLine implements Line {
   #last: Promise<unknown> = Promise.resolve();
   #downUntil = 0;
   #generation = 0;
-  /** Of the connection on which the lead was taken. */
-  #ledOn = -1;
+  /** Of the connection on which the lead of a section was taken. */
+  readonly #ledOn = new Map<string, number>();
   #dead = false;
 
   constructor(redis: SimRedis) {
@@ -188,8 +221,8 @@ export class RedisLine implements Line {
     }
     const writing = WRITING.has(call.method);
     if (call.method === 'lead') {
-      this.#ledOn = this.#generation;
-    } else if (writing && this.#ledOn !== this.#generation) {
+      this.#ledOn.set(call.section, this.#generation);
+    } else if (writing && this.#ledOn.get(call.section) !== this.#generation) {
       return Promise.reject(lost());
     }
     const { slow } = this.#redis;

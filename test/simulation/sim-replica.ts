@@ -10,22 +10,25 @@ import { readPages, readStream, readView, type SectionRedis } from '../../src/su
 import { SubscriberMachine } from '../../src/subscriber/state.ts';
 import type { Effect, Input } from '../../src/subscriber/section-view.ts';
 import { parseMessage } from '../../src/wire/codec.ts';
-import { encodeIndexEntry, sectionKeys } from '../../src/wire/keys.ts';
-import { HEARTBEAT_MS, PARTITION, SECTION } from './sim-daemon.ts';
+import { encodeIndexEntry, type SectionKeys, sectionKeys } from '../../src/wire/keys.ts';
+import type { SimSection } from './section.ts';
+import { HEARTBEAT_MS, PARTITION } from './sim-daemon.ts';
 import type { SimRedis } from './sim-redis.ts';
-
-const KEYS = sectionKeys(PARTITION, SECTION);
+import type { ManagedReplica } from './world.ts';
 
 export interface ReplicaOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly redis: SimRedis;
+  readonly section: SimSection;
   /** Called when it has taken an input. */
   readonly onInput: (replica: SimReplica) => void;
 }
 
-export class SimReplica {
-  readonly machine: SubscriberMachine;
+export class SimReplica implements ManagedReplica {
+  readonly section: SimSection;
+  readonly #machine: SubscriberMachine;
+  readonly #keys: SectionKeys;
   readonly #options: ReplicaOptions;
   #connected = false;
   #deaf = false;
@@ -38,15 +41,33 @@ export class SimReplica {
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
-    const { random, redis } = options;
-    this.machine = new SubscriberMachine({
+    const { random, redis, section } = options;
+    this.section = section;
+    this.#keys = sectionKeys(PARTITION, section.name);
+    this.#machine = new SubscriberMachine({
       random,
       heartbeatMs: HEARTBEAT_MS,
       backoff: { minMs: 50, maxMs: 2000 },
       buffer: { messages: 6, bytes: 100_000 },
     });
-    this.#unlisten = redis.listen((text) => this.#hear(text));
+    this.#unlisten = redis.listen((channel, text) => {
+      if (channel === this.#keys.channel) {
+        this.#hear(text);
+      }
+    });
     this.#reconnect();
+  }
+
+  position(nowMs: number): ReturnType<SubscriberMachine['position']> {
+    return this.#machine.position(nowMs);
+  }
+
+  state(): ReturnType<SubscriberMachine['state']> {
+    return this.#machine.state();
+  }
+
+  documents(): Iterable<{ readonly identity: string; readonly dataKey: string; readonly document: unknown }> {
+    return this.#machine.documents.entries();
   }
 
   close(): void {
@@ -106,7 +127,7 @@ export class SimReplica {
     if (this.#closed) {
       return;
     }
-    for (const effect of this.machine.handle(input, this.#options.clock.now())) {
+    for (const effect of this.#machine.handle(input, this.#options.clock.now())) {
       this.#perform(effect);
     }
     this.#arm();
@@ -117,12 +138,12 @@ export class SimReplica {
     switch (effect.type) {
       case 'load':
         this.#run(effect.request, async (redis) => {
-          this.#answer(effect.request, { type: 'meta', request: effect.request, view: await readView(redis, KEYS) });
+          this.#answer(effect.request, { type: 'meta', request: effect.request, view: await readView(redis, this.#keys) });
         });
         return;
       case 'scan':
         this.#run(effect.request, async (redis) => {
-          for await (const page of readPages(redis, KEYS, { rows: 4, bytes: 400 })) {
+          for await (const page of readPages(redis, this.#keys, { rows: 4, bytes: 400 })) {
             if (!this.#answer(effect.request, { type: 'page', request: effect.request, ...page })) {
               return;
             }
@@ -132,7 +153,7 @@ export class SimReplica {
         return;
       case 'replay':
         this.#run(effect.request, async (redis) => {
-          const read = await readStream(redis, KEYS, effect.seq);
+          const read = await readStream(redis, this.#keys, effect.seq);
           this.#answer(effect.request, { type: 'replayed', request: effect.request, ...read });
         });
         return;
@@ -163,8 +184,9 @@ export class SimReplica {
 
   /** What the section's reader asks of ioredis, answered from the store; each answer is one moment. */
   #reader(generation: number): SectionRedis {
-    const { clock, random, redis } = this.#options;
-    const section = (): StoredSection => redis.store.section(PARTITION, SECTION);
+    const { clock, random } = this.#options;
+    const keys = this.#keys;
+    const section = (): StoredSection => this.section.stored;
     const look = async <T>(answer: () => T): Promise<T> => {
       await clock.sleep(random() < 0.5 ? 0 : random() * 20);
       if (generation !== this.#generation) {
@@ -176,10 +198,10 @@ export class SimReplica {
       const asked: (() => unknown)[] = [];
       const chain = {
         hmget: (key: string, ...fields: string[]) =>
-          add(() => (key === KEYS.meta ? metaFields(section(), fields) : indexFields(section(), fields))),
+          add(() => (key === keys.meta ? metaFields(section(), fields) : indexFields(section(), fields))),
         hlen: () => add(() => section().quarantine.size),
-        strlen: (key: string) => add(() => Buffer.byteLength(section().documents.get(key.slice(KEYS.document.length)) ?? '')),
-        mget: (...keys: string[]) => add(() => keys.map((key) => section().documents.get(key.slice(KEYS.document.length)) ?? null)),
+        strlen: (key: string) => add(() => Buffer.byteLength(section().documents.get(key.slice(keys.document.length)) ?? '')),
+        mget: (...names: string[]) => add(() => names.map((key) => section().documents.get(key.slice(keys.document.length)) ?? null)),
         xrange: (_: string, from: string) => {
           const seq = Number(from.slice(2));
           return add(() => section().changes.flatMap((entry) => (entry.seq >= seq ? [[`0-${entry.seq}`, ['message', entry.text]]] : [])));
@@ -209,7 +231,7 @@ export class SimReplica {
 
   #arm(): void {
     const { clock } = this.#options;
-    const atMs = this.machine.wakeAtMs;
+    const atMs = this.#machine.wakeAtMs;
     if (atMs === (this.#timer?.atMs ?? null)) {
       return;
     }

@@ -28,6 +28,8 @@ export class Tally {
       ['profile', PROFILES],
       ['isolation', ISOLATIONS],
       ['claims', ['implied', 'confirmed']],
+      ['tables', ['1', '2', '3']],
+      ['key', ['int', 'nvarchar', 'pair']],
       ['crash', CRASHES],
       ['check', ['documents', 'claims', 'equalReplicas', 'replicaClaims']],
     ];
@@ -36,11 +38,14 @@ export class Tally {
     }
   }
 
-  add({ setting, actions }: History, { crashes, checks, codes, virtualMs }: Outcome): void {
+  add({ setting, actions }: History, { crashes, checks, codes, performed, virtualMs }: Outcome): void {
     this.histories += 1;
     this.actions += actions.length;
     this.virtualMs += virtualMs;
-    actions.forEach(({ name }) => this.#count('action', name, 1));
+    performed.forEach((times, name) => this.#count('action', name, times));
+    const others = setting.others ?? [];
+    this.#count('tables', String(1 + others.length), 1);
+    [setting, ...others].forEach(({ keyType }) => this.#count('key', keyType, 1));
     this.#count('profile', setting.profile, 1);
     this.#count('isolation', setting.isolation, 1);
     this.#count('claims', setting.claims, 1);

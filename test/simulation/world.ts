@@ -1,17 +1,16 @@
 /**
- * One history's world: a model database, a Redis, daemons, replicas, an operator, all in virtual time and drawn from one seed. Actions change
- * it (actions.ts); run.ts lets it live and judges it.
+ * One history's world, whatever it is made of: a model database, a Redis, daemons, replicas, an operator, drawn from one seed. Actions change it
+ * (actions.ts, writes.ts); run.ts lets it live and judges it. In virtual time everything is simulated but the code under test (sim-world.ts);
+ * in real time the model is repeated on a server (real-world.ts).
  */
-import type { TableSelection } from '../../src/model/table.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 import { seededRandom, type Random } from '../../src/lib/random.ts';
 import type { StoredSection } from '../../src/manager/memory/memory-store.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { ModelDatabase, type Row, type Value } from './model-database.ts';
-import { ModelServer, type Isolation, type Profile } from './model-server.ts';
-import { Oracle } from './oracle.ts';
-import { PARTITION, SECTION, SimDaemon } from './sim-daemon.ts';
-import { SimRedis } from './sim-redis.ts';
-import { SimReplica } from './sim-replica.ts';
+import { ModelDatabase } from './model-database.ts';
+import type { KeyType } from './model-table.ts';
+import type { Isolation, Profile } from './model-server.ts';
+import { type JudgedReplica, Oracle } from './oracle.ts';
+import { type SectionSetting, SimSection, TABLE_NAMES } from './section.ts';
 
 export interface Setting {
   readonly profile: Profile;
@@ -19,11 +18,67 @@ export interface Setting {
   readonly claims: 'implied' | 'confirmed';
   /** Commits may become visible later than their version. */
   readonly gaps: boolean;
-  readonly keyType: 'int' | 'nvarchar';
+  /** Of the first table. */
+  readonly keyType: KeyType;
   readonly filtered: boolean;
+  /** The other tables of the same database, if any. */
+  readonly others?: readonly SectionSetting[];
   readonly limits: { readonly pageRows: number; readonly pageBytes: number; readonly batchRows: number; readonly inFlight: number };
   readonly replayBytes: number;
 }
+
+export type ScriptFault = 'lostBefore' | 'lostAfter' | 'tear' | 'late';
+
+/** What can be done to Redis and to the ways to it. false: not here, or not now. */
+export interface RedisSide {
+  /** The next script, or one of a section, fails in this way. */
+  fail(fault: ScriptFault, section?: SimSection): boolean | void;
+  /** Every connection of a daemon is lost. */
+  cut(): void;
+  /** One daemon's connections are lost. */
+  cutOne(random: Random): boolean | void;
+  /** For so long nothing is executed: OOM, LOADING, READONLY. */
+  refuse(ms: number): boolean | void;
+  /** For so long calls take up to so long. */
+  slowDown(forMs: number, upToMs: number): boolean | void;
+  flush(): void;
+  /** About so many of the last scripts are lost. */
+  rewind(scripts: number): boolean;
+  dropLease(section: SimSection): void;
+  deleteDocument(section: SimSection, identity: string): boolean;
+  /** No more faults. */
+  heal(): void;
+}
+
+export interface SourceSide {
+  /** So many requests to come lose their connection. */
+  cut(requests: number): void;
+  slowDown(forMs: number, upToMs: number): boolean | void;
+  heal(): void;
+}
+
+export interface ManagedDaemon {
+  readonly alive: boolean;
+  readonly leaseMs: number;
+  /** What each section last said of itself. */
+  readonly phases: ReadonlyMap<string, { readonly phase: string; readonly code: string | null }>;
+  crashAt(n: number, side: 'before' | 'after'): void;
+  stop(): void;
+  freeze(ms: number): void;
+  die(): void;
+}
+
+export interface ManagedReplica extends JudgedReplica {
+  readonly section: SimSection;
+  cut(): void;
+  /** Messages do not come any more, and nothing says so. */
+  deafen(): boolean | void;
+  /** Anybody may publish anything. */
+  garble(text: string): void;
+  close(): void;
+}
+
+export type CrashPoint = { readonly n: number; readonly side: 'before' | 'after' } | null;
 
 /** Codes whose cure is the operator's reset, today. */
 const RESET_CODES: ReadonlySet<string> = new Set(['PW-S211', 'PW-S212', 'PW-S213', 'PW-S220', 'PW-M307', 'PW-M308', 'PW-M309']);
@@ -33,183 +88,194 @@ const WRONG_CODES: ReadonlySet<string> = new Set(['PW-I901', 'PW-M308', 'PW-S218
 
 export const KEYS = 24;
 
-export class World {
-  readonly clock = new ManualClock();
+export abstract class World {
+  readonly clock: Clock;
   readonly setting: Setting;
   readonly random: Random;
   readonly database: ModelDatabase;
-  readonly server: ModelServer;
-  readonly redis: SimRedis;
-  readonly oracle: Oracle;
-  readonly replicas: SimReplica[] = [];
-  readonly daemons: (SimDaemon | null)[] = [null, null];
+  readonly sections: readonly SimSection[];
+  readonly replicas: ManagedReplica[] = [];
+  readonly daemons: (ManagedDaemon | null)[] = [null, null];
+  readonly violations: string[] = [];
   readonly codes = new Map<string, number>();
   readonly crashes = new Map<string, number>();
+  /** Actions that did something. */
+  readonly performed = new Map<string, number>();
   readonly happened: string[] = [];
+  abstract readonly redis: RedisSide;
+  abstract readonly source: SourceSide;
   /** Called at every point at which something else may happen. */
   between: () => void = () => {};
   /** Nothing new happens: what was broken is mended. */
   healing = false;
-  describedAtMs = 0;
-  /** A break of history that no number of change tracking shows: the operator who did it resets in the end. */
-  hidden = false;
   #daemonNumber = 0;
   #requests = 0;
   #closed = false;
 
-  constructor(seed: number, setting: Setting) {
-    const { clock } = this;
+  constructor(seed: number, setting: Setting, clock: Clock) {
+    this.clock = clock;
     this.setting = setting;
     this.random = seededRandom(seed);
-    this.database = new ModelDatabase(clock, setting.keyType);
-    const between = (): void => this.between();
-    const { profile, isolation, filtered, gaps, claims } = setting;
-    this.server = new ModelServer({ database: this.database, clock, random: this.random, profile, isolation, between });
-    const exact = claims === 'confirmed' || !gaps;
-    this.oracle = new Oracle({
-      database: this.database,
-      filtered,
-      exact,
-      current: isolation === 'snapshot' && !gaps,
-      now: () => clock.monotonic(),
-    });
-    this.redis = new SimRedis({
+    const { keyType, filtered, others = [], claims, gaps, isolation } = setting;
+    const settings = [{ keyType, filtered }, ...others];
+    const database = new ModelDatabase(
       clock,
-      random: this.random,
-      between,
-      onScript: () => this.oracle.script(this.stored, this.describedAtMs),
-      onRewound: () => this.oracle.rewound(),
+      settings.map((each, i) => ({ name: TABLE_NAMES[i] ?? '', keyType: each.keyType })),
+    );
+    this.database = database;
+    const exact = claims === 'confirmed' || !gaps;
+    const current = isolation === 'snapshot' && !gaps;
+    this.sections = database.tables.map((table, i) => {
+      const own = settings[i]?.filtered === true;
+      const now = (): number => clock.monotonic();
+      const oracle = new Oracle({ database, table, filtered: own, exact, current, now }, this.violations);
+      table.onCommit = (delta, version) => oracle.committed(delta, version);
+      const stored = (): StoredSection => this.storedOf(table.name.toLowerCase());
+      return new SimSection({ database, table, filtered: own, oracle, stored });
     });
-    this.database.onCommit = (delta, version) => this.oracle.committed(delta, version);
-    for (let n = 0; n < 2; n += 1) {
-      const onInput = (replica: SimReplica): void => {
-        if (this.random() < 0.15) {
-          this.oracle.replica(replica, clock.now());
-        }
-      };
-      this.replicas.push(new SimReplica({ clock, random: this.random, redis: this.redis, onInput }));
-    }
-    void this.#operate();
   }
 
-  get stored(): StoredSection {
-    return this.redis.store.section(PARTITION, SECTION);
-  }
+  /** What Redis holds of a section. */
+  abstract storedOf(section: string): StoredSection;
 
-  get selection(): TableSelection {
-    return { schema: 'dbo', name: 'Items', columns: 'all', json: [], filter: this.setting.filtered ? "State <> N'gone'" : null };
-  }
+  /** Whether answers of operations may have been lost with Redis' last scripts. */
+  abstract get rewound(): boolean;
+
+  /** Waits until it holds. @throws when it does not within the time */
+  abstract until(condition: () => boolean, limitMs: number): Promise<void>;
+
+  /** Lets so much time pass. */
+  abstract pass(ms: number): Promise<void>;
+
+  /** Within which everything must have come to rest. */
+  abstract get restLimitMs(): number;
+
+  /** The wall clocks of daemons and replicas are set by so much. */
+  abstract jump(ms: number): boolean | void;
+
+  protected abstract daemon(name: string, slot: number): ManagedDaemon & { start(): void };
+
+  protected abstract request(section: SimSection, request: { id: string; verb: string; args: Record<string, string>; who: string }): void;
+
+  /** Ends everything, daemons and replicas included. */
+  protected abstract end(): Promise<void>;
 
   tell(what: string): void {
     this.happened.push(`${this.clock.monotonic().toFixed(0).padStart(6)} ${what}`);
   }
 
-  start(slot: number, crash: { readonly n: number; readonly side: 'before' | 'after' } | null = null): void {
-    if (this.#closed || this.daemons[slot]?.alive === true) {
-      return;
-    }
-    const { setting, clock, random, redis, server, selection } = this;
-    this.#daemonNumber += 1;
-    const name = `d${this.#daemonNumber}`;
-    const daemon = new SimDaemon({
-      name,
-      clock,
-      random,
-      redis,
-      server,
-      selection,
-      claims: setting.claims,
-      limits: setting.limits,
-      replayBytes: setting.replayBytes,
-      between: () => this.between(),
-      onCrash: (point) => {
-        this.crashes.set(point, (this.crashes.get(point) ?? 0) + 1);
-        this.tell(`${name} died: ${point}`);
-        this.#restart(slot);
-      },
-      onCode: (code, message) => {
-        this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
-        this.tell(`${name} ${code} ${message}`);
-        if (WRONG_CODES.has(code)) {
-          this.oracle.violations.push(`${code}: ${message}`);
-        }
-      },
-      onDescribe: () => {
-        this.describedAtMs = clock.monotonic();
-      },
-      onEnd: (end) => {
-        this.tell(`${name} ended: ${end instanceof Error ? end.message : end}`);
-        if (end instanceof Error) {
-          this.oracle.violations.push(`a daemon threw ${end.stack}`);
-        }
-        this.#restart(slot);
-      },
+  later(ms: number, what: () => void): void {
+    void this.clock.sleep(ms).then(() => {
+      if (!this.#closed) {
+        what();
+      }
     });
+  }
+
+  /** @returns whether it did not run */
+  start(slot: number, crash: CrashPoint = null): boolean {
+    if (this.#closed || this.daemons[slot]?.alive === true) {
+      return false;
+    }
+    this.#daemonNumber += 1;
+    const daemon = this.daemon(`d${this.#daemonNumber}`, slot);
     this.daemons[slot] = daemon;
     if (crash !== null) {
       daemon.crashAt(crash.n, crash.side);
     }
     daemon.start();
+    return true;
   }
 
-  kill(slot: number): void {
+  kill(slot: number): boolean {
     const daemon = this.daemons[slot];
-    if (daemon?.alive === true) {
-      daemon.die();
-      this.#restart(slot);
+    if (daemon?.alive !== true) {
+      return false;
+    }
+    daemon.die();
+    this.restart(slot);
+    return true;
+  }
+
+  ask(section: SimSection, verb: string, args: Record<string, string> = {}): void {
+    if (!this.#closed) {
+      this.#requests += 1;
+      this.request(section, { id: `r${this.#requests}`, verb, args, who: 'operator' });
     }
   }
 
-  ask(verb: string, args: Record<string, string> = {}): void {
-    this.#requests += 1;
-    const { requests } = this.stored;
-    requests.push({ id: `r${this.#requests}`, verb, args, who: 'operator' });
-  }
-
-  key(n: number): Value {
-    return this.setting.keyType === 'int' ? n : `k${n}`;
-  }
-
-  /** A row that no other is like, but for S and State, which come again. */
-  row(key: Value, random: Random): Row {
-    const state = random() < 0.25 ? 'gone' : random() < 0.2 ? null : 'ok';
-    const extra = Object.fromEntries(this.database.columns.slice(4).map(({ name }) => [name, random() < 0.5 ? 'x' : null]));
-    return {
-      Code: key,
-      N: random() < 0.7 ? this.database.nextRevision() : Math.floor(random() * 2),
-      S: random() < 0.5 ? 'a' : 'b',
-      State: state,
-      ...extra,
-    };
-  }
-
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true;
     this.daemons.forEach((daemon) => daemon?.die());
     this.replicas.forEach((replica) => replica.close());
+    await this.end();
   }
 
   /** As systemd would. */
-  #restart(slot: number): void {
-    void this.clock.sleep(50 + this.random() * 1500).then(() => this.start(slot));
+  protected restart(slot: number): void {
+    this.later(50 + this.random() * 1500, () => this.start(slot));
+  }
+
+  /** What a daemon says of itself. */
+  protected get hears(): {
+    readonly onCrash: (name: string, slot: number, point: string) => void;
+    readonly onCode: (name: string, section: string, code: string, message: string) => void;
+    readonly onEnd: (name: string, slot: number, end: string | Error) => void;
+    readonly onDescribe: (table: string) => void;
+  } {
+    return {
+      onCrash: (name, slot, point) => {
+        this.crashes.set(point, (this.crashes.get(point) ?? 0) + 1);
+        this.tell(`${name} died: ${point}`);
+        this.restart(slot);
+      },
+      onCode: (name, section, code, message) => {
+        this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
+        this.tell(`${name} ${section} ${code} ${message}`);
+        if (WRONG_CODES.has(code)) {
+          this.violations.push(`${code}: ${message}`);
+        }
+      },
+      onEnd: (name, slot, end) => {
+        this.tell(`${name} ended: ${end instanceof Error ? end.message : end}`);
+        if (end instanceof Error) {
+          this.violations.push(`a daemon threw ${end.stack}`);
+        }
+        this.restart(slot);
+      },
+      onDescribe: (table) => {
+        const section = this.sections.find((each) => each.table.name === table);
+        if (section !== undefined) {
+          section.describedAtMs = this.clock.monotonic();
+        }
+      },
+    };
   }
 
   /** Sees that a section has stopped, and does what its hint says. */
-  async #operate(): Promise<void> {
+  protected async operate(): Promise<void> {
     while (!this.#closed) {
       await this.clock.sleep(300 + this.random() * 700);
-      const stopped = this.daemons.some(
-        (daemon) => daemon?.alive === true && daemon.phase.phase === 'stopped' && RESET_CODES.has(daemon.phase.code ?? ''),
-      );
-      if (this.healing && (this.stored.meta?.paused ?? null) !== null && !this.stored.requests.some(({ verb }) => verb === 'resume')) {
-        this.ask('resume');
+      if (!this.#closed) {
+        this.sections.forEach((section) => this.#lookAfter(section));
       }
-      // Whoever skipped changes loads in the end.
-      const lacks = this.healing && this.stored.meta?.state === 'live' && this.stored.meta.incomplete !== null;
-      if ((stopped || lacks) && !this.stored.requests.some(({ verb, args }) => verb === 'reset' && args['to'] === undefined)) {
-        this.tell('the operator resets');
-        this.ask('reset');
-      }
+    }
+  }
+
+  #lookAfter(section: SimSection): void {
+    const { meta, requests } = section.stored;
+    const stopped = this.daemons.some((daemon) => {
+      const said = daemon?.alive === true ? daemon.phases.get(section.name) : undefined;
+      return said?.phase === 'stopped' && RESET_CODES.has(said.code ?? '');
+    });
+    if (this.healing && (meta?.paused ?? null) !== null && !requests.some(({ verb }) => verb === 'resume')) {
+      this.ask(section, 'resume');
+    }
+    // Whoever skipped changes loads in the end.
+    const lacks = this.healing && meta?.state === 'live' && meta.incomplete !== null;
+    if ((stopped || lacks) && !requests.some(({ verb, args }) => verb === 'reset' && args['to'] === undefined)) {
+      this.tell(`the operator resets ${section.name}`);
+      this.ask(section, 'reset');
     }
   }
 }
