@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/load.ts';
 import { createDaemon, type Daemon } from '../../../src/daemon/daemon.ts';
-import { sharingTimes } from '../../../src/daemon/sharing.ts';
+import { Sharing, sharingTimes } from '../../../src/daemon/sharing.ts';
 import { seededRandom } from '../../../src/lib/random.ts';
 import type { DaemonRegistry } from '../../../src/manager/daemon-registry.ts';
 import type { DistributedDataManager } from '../../../src/manager/distributed-data-manager.ts';
@@ -237,6 +237,33 @@ describe('sharing', () => {
     const { lookMs, announceMs } = sharingTimes(LEASE_MS);
     const perLook = 60_000 / (0.9 * lookMs) + 60_000 / announceMs;
     expect(fleet.looks - looks).toBeLessThanOrEqual(3 * perLook);
+  });
+
+  it('a daemon that stops is given nothing any more, and says what it still leads', async () => {
+    fleet = new Fleet();
+    const { clock, store } = fleet;
+    const manager = new MemoryDataManager({ store, partition: PARTITION, leaseMs: LEASE_MS, replay: { maxBytes: 1, maxAgeMs: 1 }, clock });
+    await using sharing = new Sharing({
+      registry: manager.daemons,
+      id: manager.managerId,
+      self: { host: 'h', pid: 1, version: '1', startedAtMs: 0 },
+      sections: ['a', 'b'],
+      leaseMs: LEASE_MS,
+      clock,
+      random: seededRandom(1),
+      log: createLogger({ level: 'silent', pretty: false }),
+    });
+    const said = async () => (await manager.daemons.view()).daemons.map(({ sections, led }) => ({ sections, led: Object.keys(led) }));
+    await sharing.join();
+    sharing.share('a').leading();
+    await clock.advance(1000);
+    expect(await said()).toEqual([{ sections: ['a', 'b'], led: ['a'] }]);
+    sharing.stop();
+    await clock.advance(100);
+    expect(await said()).toEqual([{ sections: [], led: ['a'] }]);
+    sharing.share('a').released();
+    await clock.advance(100);
+    expect(await said()).toEqual([{ sections: [], led: [] }]);
   });
 
   it('what nobody takes comes back, and who does not take is given less and less', async () => {
