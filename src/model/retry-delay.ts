@@ -18,8 +18,8 @@ const RECONNECT: Pace = { minMs: 100, maxMs: 10_000 };
 const BACKOFF: Pace = { minMs: 100, maxMs: 30_000 };
 /** What is expected to be gone at the next try: a deadlock, a version conflict. */
 const NOW: Pace = { minMs: 10, maxMs: 50 };
-/** Wrong passwords lock accounts. Source: learn.microsoft.com, Password policy (CHECK_POLICY applies Windows' lock-out to SQL logins). */
-const CREDENTIALS: Pace = { minMs: 15_000, maxMs: 60_000 };
+/** Wrong passwords lock accounts, and fill logs. Source: learn.microsoft.com, Password policy (CHECK_POLICY applies Windows' lock-out to SQL logins). */
+export const CREDENTIALS: Pace = { minMs: 15_000, maxMs: 60_000 };
 /** Somebody must act; whether he has is looked at now and then. */
 const UNTIL_SOMEBODY_ACTS: Pace = { minMs: 30_000, maxMs: 60_000 };
 

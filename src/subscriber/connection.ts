@@ -8,6 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import { mapSubscriberError } from './redis-errors.ts';
 import type { PatchwireError } from '../model/failure.ts';
+import { CREDENTIALS } from '../model/retry-delay.ts';
 
 /** ioredis options; those that decide about protocol, re-sending and reconnecting are set here. */
 export type ConnectionOptions = Omit<RedisOptions, 'protocol' | 'replyMapping'>;
@@ -122,6 +123,8 @@ export class ConnectionPair implements AsyncDisposable {
 
   #client(role: Role): Redis {
     const { redis, name, random, reconnect, commandTimeoutMs } = this.#options;
+    let failure: unknown = null;
+    const refusesUs = (): boolean => failure !== null && mapSubscriberError(failure, 'connecting').code === 'PW-M302';
     const settings: ConnectionOptions & { readonly protocol: 2 } = {
       connectTimeout: commandTimeoutMs,
       ...(typeof redis === 'string' ? {} : redis),
@@ -136,11 +139,10 @@ export class ConnectionPair implements AsyncDisposable {
       disableClientInfo: true,
       maxRetriesPerRequest: 0,
       commandTimeout: commandTimeoutMs,
-      retryStrategy: (attempt) => backoffDelayMs(attempt, { ...reconnect, random }),
+      retryStrategy: (attempt) => backoffDelayMs(attempt, { ...(refusesUs() ? CREDENTIALS : reconnect), random }),
       reconnectOnError: null,
     };
     const client = typeof redis === 'string' ? new Redis(redis, settings) : new Redis(settings);
-    let failure: unknown = null;
     client.on('error', (error: unknown) => {
       failure = error;
     });
