@@ -99,14 +99,12 @@ const BREAKS = {
   addColumn: (_, random, section) => {
     section.table.addColumn(random() < 0.5 ? 'd' : null);
     section.oracle.break();
-    section.hidden = true;
   },
   dropColumn: (_, __, section) => {
     if (section.table.dropColumn() === null) {
       return false;
     }
     section.oracle.break();
-    section.hidden = true;
     return true;
   },
   renameColumn: (_, __, section) => {
@@ -114,7 +112,6 @@ const BREAKS = {
       return false;
     }
     section.oracle.break();
-    section.hidden = true;
     return true;
   },
   revoke: (world, random, { table }) => {
@@ -200,6 +197,12 @@ const REQUESTS = {
     const checkpoint = section.stored.meta?.checkpoint ?? 0n;
     const back = BigInt(int(random, 5));
     world.ask(section, 'reset', { to: (checkpoint > back ? checkpoint - back : 0n).toString() });
+  },
+  askResync: (world, _, section) => world.ask(section, 'resync'),
+  askResyncKeys: (world, random, section) => {
+    const keys = [...section.stored.index.values()].map(({ dataKey }) => dataKey).filter(() => random() < 0.2);
+    world.ask(section, 'resync', { keys: keys.join(',') });
+    return keys.length > 0;
   },
   askPoll: (world, _, section) => world.ask(section, 'poll'),
   askPause: (world, random, section) => {

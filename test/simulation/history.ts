@@ -43,6 +43,8 @@ export function historyOf(seed: number): History {
       inFlight: 1 + Math.floor(random() * 4),
     },
     replayBytes: random() < 0.5 ? 1500 : 1 << 20,
+    lost: pick(random, ['resync', 'resync', 'resync', 'stop'] as const),
+    sweepShare: pick(random, [0.2, 0.2, 0.5, 1]),
   };
   const shares = pick(random, [
     { write: 0.9, break: 0, fault: 0.06, request: 0.04 },

@@ -50,7 +50,7 @@ export class Oracle {
   /** What was published at the last messages. */
   readonly #published = new Map<string, string>();
   #brokenAtMs: number | null = null;
-  /** Epochs that were begun after the last break; a Redis that goes back may bring another. */
+  /** Epochs that were begun, or resynced, after the last break; a Redis that goes back may bring another. */
   readonly #sound = new Set<string>();
   /** What somebody else has taken away of the stored documents: nobody answers for it until it is written again. */
   readonly #damaged = new Set<string>();
@@ -103,8 +103,8 @@ export class Oracle {
       this.#upTo = null;
     }
     if (
-      meta.state === 'loading' &&
-      (meta.epoch !== this.#epoch || this.#state !== 'loading') &&
+      meta.state !== 'live' &&
+      (meta.epoch !== this.#epoch || this.#state !== meta.state) &&
       this.#brokenAtMs !== null &&
       describedAtMs > this.#brokenAtMs
     ) {

@@ -13,6 +13,8 @@ export interface Outcome {
   readonly crashes: ReadonlyMap<string, number>;
   /** Actions that did something. */
   readonly performed: ReadonlyMap<string, number>;
+  /** What daemons mended by themselves, and how often an operator was asked. */
+  readonly mended: Readonly<Record<string, number>>;
   readonly checks: Readonly<Record<string, number>>;
   readonly virtualMs: number;
 }
@@ -34,12 +36,12 @@ export async function live(world: World, { actions }: History, crash: CrashPoint
   } finally {
     await world.close();
   }
-  const { violations, happened, codes, crashes, performed, clock } = world;
+  const { violations, happened, codes, crashes, performed, mended, clock } = world;
   const checks: Record<string, number> = {};
   for (const { oracle } of world.sections) {
     Object.entries(oracle.checks).forEach(([name, times]) => (checks[name] = (checks[name] ?? 0) + times));
   }
-  return { violations, happened, codes, crashes, performed, checks, virtualMs: clock.monotonic() };
+  return { violations, happened, codes, crashes, performed, mended, checks, virtualMs: clock.monotonic() };
 }
 
 /** Some rows, of which change tracking tells. */

@@ -29,6 +29,8 @@ export interface DaemonOptions {
   readonly sections: readonly SimSection[];
   readonly claims: 'implied' | 'confirmed';
   readonly limits: { readonly batchRows: number; readonly inFlight: number };
+  readonly lost: 'resync' | 'stop';
+  readonly sweepShare: number;
   readonly times?: { readonly leaseMs: number; readonly heartbeatMs: number; readonly confirmMs: number; readonly stepMs: number };
   readonly between: () => void;
   /** The process is gone: its connections are closed by the kernel. */
@@ -37,6 +39,7 @@ export interface DaemonOptions {
   readonly onCrash: (point: string) => void;
   readonly onCode: (section: string, code: string, message: string) => void;
   readonly onDescribe: (table: string) => void;
+  readonly onResync: (section: string, how: 'resync' | 'replace', reason: string) => void;
   /** It ended by itself, or threw. */
   readonly onEnd: (end: SectionEnd | Error) => void;
 }
@@ -95,7 +98,7 @@ export class SimDaemon {
   }
 
   async #run(section: SimSection, tracker: ChangeTracker, manager: DistributedDataManager): Promise<SectionEnd> {
-    const { random, limits } = this.#options;
+    const { random, limits, lost, sweepShare } = this.#options;
     const { leaseMs, heartbeatMs, confirmMs, stepMs } = this.#times;
     const { name, selection } = section;
     const end = await runSection({
@@ -115,14 +118,18 @@ export class SimDaemon {
       heartbeatMs,
       leaseMs,
       faultedRetryMs: 3000,
-      onLostHistory: 'resync',
-      // No operator is at hand: what is gone goes.
-      sweepShare: 1,
+      onLostHistory: lost,
+      sweepShare,
       clock: this.#clock,
       random,
       logger: LOGGER,
       observer: {
         ...silentObserver,
+        resync: ({ how, reason }) => {
+          if (!this.#dead) {
+            this.#options.onResync(name, how, reason);
+          }
+        },
         phase: (phase, detail) => {
           if (!this.#dead) {
             this.phases.set(name, { phase, code: detail?.code ?? null });

@@ -100,7 +100,7 @@ export class SimWorld extends World {
   }
 
   get restLimitMs(): number {
-    return 400_000;
+    return 120_000;
   }
 
   jump(ms: number): void {
@@ -130,6 +130,8 @@ export class SimWorld extends World {
       sections,
       claims,
       limits,
+      lost: setting.lost ?? 'resync',
+      sweepShare: setting.sweepShare ?? 1,
       between: () => this.between(),
       onDeath: () => {
         line.die();
@@ -138,6 +140,7 @@ export class SimWorld extends World {
       onCrash: (point) => hears.onCrash(name, slot, point),
       onCode: (section, code, message) => hears.onCode(name, section, code, message),
       onDescribe: hears.onDescribe,
+      onResync: (section, how, reason) => hears.onResync(name, section, how, reason),
       onEnd: (end) => hears.onEnd(name, slot, end),
     });
   }

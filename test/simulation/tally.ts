@@ -30,6 +30,8 @@ export class Tally {
       ['claims', ['implied', 'confirmed']],
       ['tables', ['1', '2', '3']],
       ['key', ['int', 'nvarchar', 'pair']],
+      ['lost history', ['resync', 'stop']],
+      ['mended', ['resync', 'replace', 'held']],
       ['crash', CRASHES],
       ['check', ['documents', 'claims', 'equalReplicas', 'replicaClaims']],
     ];
@@ -38,7 +40,7 @@ export class Tally {
     }
   }
 
-  add({ setting, actions }: History, { crashes, checks, codes, performed, virtualMs }: Outcome): void {
+  add({ setting, actions }: History, { crashes, checks, codes, performed, mended, virtualMs }: Outcome): void {
     this.histories += 1;
     this.actions += actions.length;
     this.virtualMs += virtualMs;
@@ -54,6 +56,8 @@ export class Tally {
       const [call = '', side = ''] = point.split(' ');
       this.#count('crash', `${call.split('.')[0]} ${side}`, times);
     });
+    this.#count('lost history', setting.lost ?? 'resync', 1);
+    Object.entries(mended).forEach(([name, times]) => this.#count('mended', name, times));
     Object.entries(checks).forEach(([name, times]) => this.#count('check', name, times));
     codes.forEach((times, code) => this.#count('code', code, times));
   }

@@ -25,6 +25,10 @@ export interface Setting {
   readonly others?: readonly SectionSetting[];
   readonly limits: { readonly pageRows: number; readonly pageBytes: number; readonly batchRows: number; readonly inFlight: number };
   readonly replayBytes: number;
+  /** What a daemon does about history that is lost; default resync. */
+  readonly lost?: 'resync' | 'stop';
+  /** The share of a section that a sweep removes without being confirmed; default 1. */
+  readonly sweepShare?: number;
 }
 
 export type ScriptFault = 'lostBefore' | 'lostAfter' | 'tear' | 'late';
@@ -80,8 +84,8 @@ export interface ManagedReplica extends JudgedReplica {
 
 export type CrashPoint = { readonly n: number; readonly side: 'before' | 'after' } | null;
 
-/** Codes whose cure is the operator's reset, today. */
-const RESET_CODES: ReadonlySet<string> = new Set(['PW-S211', 'PW-S212', 'PW-S213', 'PW-S220', 'PW-M307', 'PW-M308', 'PW-M309']);
+/** Codes whose cure is the operator's reset where the policy is to stop. */
+const LOST_CODES: ReadonlySet<string> = new Set(['PW-S211', 'PW-S212', 'PW-S213', 'PW-S220']);
 
 /** Never right, whatever was done. */
 const WRONG_CODES: ReadonlySet<string> = new Set(['PW-I901', 'PW-M308', 'PW-S218', 'PW-S219', 'PW-S224', 'PW-S225', 'PW-M316']);
@@ -101,6 +105,8 @@ export abstract class World {
   readonly crashes = new Map<string, number>();
   /** Actions that did something. */
   readonly performed = new Map<string, number>();
+  /** What daemons mended by themselves, and how often an operator was asked. */
+  readonly mended = { resync: 0, replace: 0, held: 0 };
   readonly happened: string[] = [];
   abstract readonly redis: RedisSide;
   abstract readonly source: SourceSide;
@@ -222,6 +228,7 @@ export abstract class World {
     readonly onCode: (name: string, section: string, code: string, message: string) => void;
     readonly onEnd: (name: string, slot: number, end: string | Error) => void;
     readonly onDescribe: (table: string) => void;
+    readonly onResync: (name: string, section: string, how: 'resync' | 'replace', reason: string) => void;
   } {
     return {
       onCrash: (name, slot, point) => {
@@ -242,6 +249,10 @@ export abstract class World {
           this.violations.push(`a daemon threw ${end.stack}`);
         }
         this.restart(slot);
+      },
+      onResync: (name, section, how, reason) => {
+        this.mended[how] += 1;
+        this.tell(`${name} ${section} ${how}: ${reason}`);
       },
       onDescribe: (table) => {
         const section = this.sections.find((each) => each.table.name === table);
@@ -266,8 +277,14 @@ export abstract class World {
     const { meta, requests } = section.stored;
     const stopped = this.daemons.some((daemon) => {
       const said = daemon?.alive === true ? daemon.phases.get(section.name) : undefined;
-      return said?.phase === 'stopped' && RESET_CODES.has(said.code ?? '');
+      return said?.phase === 'stopped' && this.setting.lost === 'stop' && LOST_CODES.has(said.code ?? '');
     });
+    // What was removed was meant to be: the sweep may go on.
+    const held = meta?.cursor?.held ?? null;
+    if (held !== null && (this.healing || this.random() < 0.3) && !requests.some(({ args }) => args['confirm'] === 'true')) {
+      this.mended.held += 1;
+      this.ask(section, 'resync', { confirm: 'true' });
+    }
     if (this.healing && (meta?.paused ?? null) !== null && !requests.some(({ verb }) => verb === 'resume')) {
       this.ask(section, 'resume');
     }
