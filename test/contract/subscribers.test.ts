@@ -52,6 +52,38 @@ describe('who listens', () => {
     expect(publisher.documents).toEqual({ '1': { n: 1 } });
   });
 
+  it('forgets who was killed and has not written for an hour; what is no line is passed over', async () => {
+    const partition = redis.partition();
+    await using publisher = await published(partition);
+    const { subscribers } = sectionKeys(partition, section);
+    const line = {
+      name: 'old',
+      mode: 'lazy',
+      status: 'live',
+      equal: true,
+      reasons: [],
+      epoch: null,
+      seq: null,
+      upTo: null,
+      sinceMs: 1,
+      everyMs: 10_000,
+    };
+    await redis.raw.hset(subscribers, {
+      old: JSON.stringify({ ...line, atMs: Date.now() - 3_700_000 }),
+      recent: JSON.stringify({ ...line, name: 'recent', atMs: Date.now() - 60_000 }),
+      nonsense: 'nonsense',
+    });
+    await using replica = subscribe({ redis: redis.url, partition, section, name: 'new' });
+    await replica.waitUntilLive(WAIT);
+    await vi.waitFor(async () => {
+      expect(await redis.raw.hexists(subscribers, 'old')).toBe(0);
+      const list = await readAudience({ redis: redis.url, partition, sections: [section] });
+      expect(list.map(({ name, mode }) => `${name} ${mode}`)).toEqual(['recent lazy', 'new replica']);
+    }, LIMIT);
+    expect(await redis.raw.hexists(subscribers, 'nonsense')).toBe(0);
+    expect(publisher.state).toBe('live');
+  });
+
   it('is not told by a reader that may not: it follows without a word of trouble, and asks once', async () => {
     const partition = redis.partition();
     await using publisher = await published(partition);
