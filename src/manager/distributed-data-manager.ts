@@ -133,6 +133,18 @@ export interface Base {
   readonly document: string | null;
 }
 
+/** An entry of the index as a scan met it. */
+export interface IndexEntry {
+  readonly identity: string;
+  readonly dataKey: string;
+  readonly version: string;
+}
+
+export interface IndexPage {
+  readonly cursor: string;
+  readonly entries: readonly IndexEntry[];
+}
+
 /** One row of a batch. The identity occurs once in a batch. */
 export interface RowWrite {
   readonly identity: string;
@@ -220,20 +232,9 @@ export interface DistributedDataManager extends AsyncDisposable {
   /** What is stored for these identities, documents included unless told not to. @throws M312 when a document's key holds something else */
   bases(section: string, identities: readonly string[], options: { readonly documents: boolean }): Promise<ReadonlyMap<string, Base>>;
   /** Pages through the index (HSCAN): every entry that stays throughout comes at least once. Cursor '0' begins and ends. */
-  scan(
-    section: string,
-    cursor: string,
-    count: number,
-  ): Promise<{
-    readonly cursor: string;
-    readonly entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[];
-  }>;
-
+  scan(section: string, cursor: string, count: number): Promise<IndexPage>;
   /** Which of these index entries, as they were scanned, have no document (C8), in this moment. Reads no document. @throws M312 */
-  missing(
-    section: string,
-    entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[],
-  ): Promise<readonly string[]>;
+  missing(section: string, entries: readonly IndexEntry[]): Promise<readonly string[]>;
 
   /** One script: guard, documents, index, change log, PUBLISH, position. Moves tip, seq and last. @throws M305, M306, M307, M308, M310, M311 */
   publish(batch: Batch): Promise<void>;

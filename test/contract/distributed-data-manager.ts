@@ -8,6 +8,7 @@ import { type ChangesMessage, type HeartbeatMessage, type Message, message } fro
 import { batch, codeOf, digestOf, live, type ManagerBench, removal, S, upsert } from './distributed-data-manager-rows.ts';
 import { daemonsContract } from './distributed-data-manager-daemons.ts';
 import { logContract } from './distributed-data-manager-log.ts';
+import { damageContract } from './distributed-data-manager-damage.ts';
 import { holdsContract } from './distributed-data-manager-holds.ts';
 import { requestsContract } from './distributed-data-manager-requests.ts';
 import { resyncContract } from './distributed-data-manager-resync.ts';
@@ -32,6 +33,7 @@ export function distributedDataManagerContract(name: string, make: () => Promise
     resyncContract(() => ({ bench, manager }));
     daemonsContract(() => ({ bench, manager }));
     holdsContract(() => ({ bench, manager }));
+    damageContract(() => ({ bench, manager }));
     logContract(() => bench);
 
     it('creates a section that does not exist, loading, with checkpoint 0', async () => {
@@ -489,42 +491,6 @@ export function distributedDataManagerContract(name: string, make: () => Promise
       await live(manager);
       await bench.setMeta(S, 'checkpoint', '3');
       expect(await codeOf(manager.publish(batch([])))).toBe('PW-M306');
-    });
-
-    it('C8: an index entry without its document is a base without document, and is found by its entry', async () => {
-      await live(manager);
-      await manager.publish(batch([upsert('1', '5', null), upsert('2', '5', null, 'B'), upsert('3', '5', null)]));
-      const { entries } = await manager.scan(S, '0', 1000);
-      expect(await manager.missing(S, entries)).toEqual([]);
-      expect(await manager.missing(S, [])).toEqual([]);
-      await bench.deleteDocument(S, 'B');
-      await bench.deleteDocument(S, '3');
-      const bases = await manager.bases(S, ['1', '2'], { documents: true });
-      expect([...bases.keys()]).toEqual(['1', '2']);
-      expect(bases.get('2')).toEqual({ version: '5', dataKey: 'B', document: null });
-      expect((await manager.bases(S, ['1', '2'], { documents: false })).size).toBe(2);
-      expect([...(await manager.missing(S, entries))].toSorted()).toEqual(['2', '3']);
-      // An entry that is not any more as it was scanned says nothing.
-      await manager.publish(batch([upsert('2', '6', '5', 'B'), removal('3', '5')]));
-      expect(await manager.missing(S, entries)).toEqual([]);
-    });
-
-    it('C6: led to be repaired, the next new epoch has the digest of the index as it is, whoever wrote it', async () => {
-      await live(manager);
-      await manager.publish(batch([upsert('1', '5', null), upsert('2', '5', null)]));
-      await bench.setIndexEntry(S, '2', '4');
-      const other = bench.manager();
-      await manager.resign(S);
-      expect(await other.lead(S, { repair: true })).toMatchObject({ kind: 'leading', created: false, rewound: false });
-      const meta = await other.transition(S, {
-        state: 'live',
-        newEpoch: true,
-        reset: { phase: 'end', reason: 'repaired' },
-        advance: {},
-      });
-      expect(meta).toMatchObject({ pending: false, digest: digestOf(await bench.state(S)), count: 2 });
-      await other.publish(batch([upsert('2', '6', '4')]));
-      expect(await other.readMeta(S)).toMatchObject({ digest: digestOf(await bench.state(S)) });
     });
 
     it('the digest is that of the index, whatever came and went', async () => {

@@ -15,6 +15,8 @@ import type {
   Batch,
   DistributedDataManager,
   ExportedSection,
+  IndexEntry,
+  IndexPage,
   LeadResult,
   OperationProgress,
   OperatorRequest,
@@ -27,6 +29,7 @@ import { checkSilence, resyncs } from '../silent-transition.ts';
 import { adoptSection, digestOf } from './adopt.ts';
 import { MemoryDaemons } from './daemons.ts';
 import type { CarriedCall, Line } from './line.ts';
+import { type Lead, lost, moved } from './lead-chain.ts';
 import { MemoryStore, type StoredSection, type WritingCall } from './memory-store.ts';
 import { missingDocuments, scanIndex, storedBases } from './reads.ts';
 import { pendingRequests, putRequest, readOperation, writeProgress } from './requests.ts';
@@ -43,21 +46,6 @@ export interface MemoryDataManagerOptions {
   readonly clock: Clock;
   /** How calls reach the store; default: at once. `intercept` of the store is not asked then. */
   readonly line?: Line;
-}
-
-/** The chain as it was sent last. */
-interface Lead {
-  readonly token: string;
-  tip: string;
-  seq: number;
-  last: string;
-  epoch: string;
-  state: SectionState;
-  fingerprint: string | undefined;
-  checkpoint: bigint;
-  upTo: bigint | null;
-  tornDigest: string | null;
-  failure: PatchwireError | null;
 }
 
 export function memoryDataManager(options: MemoryDataManagerOptions): MemoryDataManager {
@@ -181,21 +169,11 @@ export class MemoryDataManager implements DistributedDataManager {
     return await this.#carry('bases', section, () => storedBases(this.#stored(section), identities, documents));
   }
 
-  async scan(
-    section: string,
-    cursor: string,
-    count: number,
-  ): Promise<{
-    readonly cursor: string;
-    readonly entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[];
-  }> {
+  async scan(section: string, cursor: string, count: number): Promise<IndexPage> {
     return await this.#carry('scan', section, () => scanIndex(this.#stored(section), cursor, count));
   }
 
-  async missing(
-    section: string,
-    entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[],
-  ): Promise<readonly string[]> {
+  async missing(section: string, entries: readonly IndexEntry[]): Promise<readonly string[]> {
     return await this.#carry('missing', section, () => missingDocuments(this.#stored(section), entries));
   }
 
@@ -273,14 +251,7 @@ export class MemoryDataManager implements DistributedDataManager {
     });
   }
 
-  async heartbeat(
-    section: string,
-    options: {
-      readonly believed: { readonly checkpoint: bigint; readonly confirmed: bigint };
-      readonly advance: Advance;
-      readonly intervalMs: number;
-    },
-  ): Promise<void> {
+  async heartbeat(section: string, options: Parameters<DistributedDataManager['heartbeat']>[1]): Promise<void> {
     const lead = this.#leading(section);
     const writer = this.#writer(section, lead.token, lead.tip);
     const believed = { ...options.believed, upTo: lead.upTo };
@@ -423,17 +394,4 @@ export class MemoryDataManager implements DistributedDataManager {
     }
     return lead;
   }
-}
-
-interface Position {
-  readonly checkpoint: bigint;
-  readonly upTo: bigint | null;
-}
-
-function moved(position: Position, advance: Advance): Position {
-  return { checkpoint: advance.checkpoint ?? position.checkpoint, upTo: advance.upTo ?? position.upTo };
-}
-
-function lost(section: string): PatchwireError {
-  return new PatchwireError('PW-M311', `section ${section}: the connection was lost`);
 }

@@ -1,5 +1,5 @@
 /** What is read of a section over plain maps: bases of diffs, and the index page by page. Writes nothing. */
-import type { Base } from '../distributed-data-manager.ts';
+import type { Base, IndexEntry, IndexPage } from '../distributed-data-manager.ts';
 import type { StoredSection } from './memory-store.ts';
 
 /** An index entry without its document has a base without document (C8). */
@@ -15,10 +15,7 @@ export function storedBases(stored: StoredSection, identities: readonly string[]
 }
 
 /** Which of these entries still stand as they were scanned and have no document. */
-export function missingDocuments(
-  { index, documents }: StoredSection,
-  entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[],
-): readonly string[] {
+export function missingDocuments({ index, documents }: StoredSection, entries: readonly IndexEntry[]): readonly string[] {
   return entries
     .filter(({ identity, dataKey, version }) => {
       const entry = index.get(identity);
@@ -28,14 +25,7 @@ export function missingDocuments(
 }
 
 /** The cursor is the last identity given out, in the order of characters. */
-export function scanIndex(
-  { index }: StoredSection,
-  cursor: string,
-  count: number,
-): {
-  readonly cursor: string;
-  readonly entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[];
-} {
+export function scanIndex({ index }: StoredSection, cursor: string, count: number): IndexPage {
   const after = cursor === '0' ? null : cursor.slice(1);
   const rest = [...index].filter(([identity]) => after === null || identity > after).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const page = rest.slice(0, Math.max(1, count));

@@ -1,7 +1,7 @@
 /** Reads what is stored for some identities: index entry and document of each in one moment, although the entry names the document's key. */
 import { PatchwireError } from '../../model/errors.ts';
 import { decodeIndexEntry, type SectionKeys } from '../../wire/keys.ts';
-import type { Base } from '../distributed-data-manager.ts';
+import type { Base, IndexEntry } from '../distributed-data-manager.ts';
 import type { Link } from './connection.ts';
 
 const CHUNK = 1000;
@@ -94,7 +94,7 @@ export async function missingDocuments(
   link: Link,
   keys: SectionKeys,
   section: string,
-  entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[],
+  entries: readonly IndexEntry[],
 ): Promise<readonly string[]> {
   const missing: string[] = [];
   for (let at = 0; at < entries.length; at += CHUNK) {

@@ -16,6 +16,8 @@ import type {
   Batch,
   DistributedDataManager,
   ExportedSection,
+  IndexEntry,
+  IndexPage,
   LeadResult,
   OperationProgress,
   OperatorRequest,
@@ -140,14 +142,7 @@ export class RedisDataManager implements DistributedDataManager {
     return await readBases(await this.#connection.connect(), this.#keys(section), section, identities, documents);
   }
 
-  async scan(
-    section: string,
-    cursor: string,
-    count: number,
-  ): Promise<{
-    readonly cursor: string;
-    readonly entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[];
-  }> {
+  async scan(section: string, cursor: string, count: number): Promise<IndexPage> {
     const link = await this.#connection.connect();
     const args = [this.#keys(section).index, cursor, 'COUNT', String(count)];
     const [next, flat] = (await link.call('HSCAN', args, 'read', `index of section ${section}`)) as readonly [string, readonly string[]];
@@ -159,10 +154,7 @@ export class RedisDataManager implements DistributedDataManager {
     return { cursor: next, entries };
   }
 
-  async missing(
-    section: string,
-    entries: readonly { readonly identity: string; readonly dataKey: string; readonly version: string }[],
-  ): Promise<readonly string[]> {
+  async missing(section: string, entries: readonly IndexEntry[]): Promise<readonly string[]> {
     return await missingDocuments(await this.#connection.connect(), this.#keys(section), section, entries);
   }
 
