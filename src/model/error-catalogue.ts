@@ -1,10 +1,16 @@
 /**
  * Every error code: what it means, what the daemon does, what to do about it. Codes are stable: C1xx configuration, S2xx source,
- * M3xx manager (Redis), W4xx wire and subscriber, I9xx internal (a bug). Those that a subscriber meets stand in reader-errors.ts. README's table is compared with this list by a test.
+ * M3xx manager (Redis), W4xx wire and subscriber, I9xx internal (a bug). README's table is compared with this list by a test.
  */
-import { type CatalogueEntry, entry, READER_ERRORS } from './reader-errors.ts';
+import type { RetryClass } from './failure.ts';
 
-export type { CatalogueEntry } from './reader-errors.ts';
+export interface CatalogueEntry {
+  readonly retry: RetryClass;
+  readonly meaning: string;
+  readonly action: string;
+}
+
+const entry = (retry: RetryClass, meaning: string, action: string): CatalogueEntry => ({ retry, meaning, action });
 
 export const CATALOGUE = {
   'PW-C101': entry('never', 'The configuration file cannot be read.', 'Name an existing file with --config.'),
@@ -136,8 +142,12 @@ export const CATALOGUE = {
   ),
 
   'PW-M301': entry('reconnect', 'Redis cannot be reached or the connection was lost.', 'Check the url; the daemon goes on trying.'),
-  'PW-M302': READER_ERRORS['PW-M302'],
-  'PW-M303': READER_ERRORS['PW-M303'],
+  'PW-M302': entry('backoff', 'Redis refused the user or password.', 'Check username and password.'),
+  'PW-M303': entry(
+    'never',
+    'The Redis user may not use a command, key or channel that patchwire needs.',
+    'Grant it: the message names the command.',
+  ),
   'PW-M304': entry(
     'never',
     'Redis evicts keys of every kind (maxmemory-policy allkeys-*).',
@@ -154,19 +164,35 @@ export const CATALOGUE = {
     'A script stopped half-way: the pending marker is set.',
     'None: repaired by itself under a new epoch, three times in ten minutes at most; beyond that reset it: `patchwire checkpoint reset <table>`.',
   ),
-  'PW-M308': READER_ERRORS['PW-M308'],
-  'PW-M309': READER_ERRORS['PW-M309'],
-  'PW-M310': READER_ERRORS['PW-M310'],
+  'PW-M308': entry(
+    'resync',
+    'A document in Redis is not the one that was delivered.',
+    'Look for who else writes there. Repaired by itself under a new epoch, three times in ten minutes at most; beyond that the table stops.',
+  ),
+  'PW-M309': entry(
+    'resync',
+    'The index names a document that is not there (eviction, or somebody deleted it).',
+    'None: written again by itself. Look for who deletes, expires or evicts there.',
+  ),
+  'PW-M310': entry(
+    'backoff',
+    'Redis takes no writes for the moment (OOM, READONLY, LOADING, NOREPLICAS, MISCONF, BUSY, cluster).',
+    'See the message; nothing was written, polling waits.',
+  ),
   'PW-M311': entry(
     'reconnect',
     'The fate of a write is unknown (time-out or lost connection).',
     'None: the leader reads the state and goes on from the stored checkpoint.',
   ),
-  'PW-M312': READER_ERRORS['PW-M312'],
+  'PW-M312': entry(
+    'never',
+    'A key of the section has a type that patchwire did not give it.',
+    'Remove the foreign key, or choose another partition.',
+  ),
   'PW-M313': entry('never', 'The section was written by a newer patchwire.', 'Upgrade this daemon.'),
   'PW-M314': entry('backoff', 'The section is led by another daemon.', 'None: this daemon stands by.'),
   'PW-M315': entry('never', 'Redis is too old or lacks a feature that patchwire needs.', 'Use Redis 6.2 or newer, or Valkey.'),
-  'PW-M316': READER_ERRORS['PW-M316'],
+  'PW-M316': entry('never', 'Redis refused a command.', 'Report it: the reply is in the details.'),
   'PW-M317': entry('never', 'The operation ended with an error at the leader.', 'See the message.'),
   'PW-M318': entry(
     'never',
@@ -185,18 +211,30 @@ export const CATALOGUE = {
     'Use a single Redis (with replicas if you like): this version speaks to no cluster.',
   ),
 
-  'PW-W401': READER_ERRORS['PW-W401'],
-  'PW-W402': READER_ERRORS['PW-W402'],
-  'PW-W403': READER_ERRORS['PW-W403'],
-  'PW-W404': READER_ERRORS['PW-W404'],
-  'PW-W405': READER_ERRORS['PW-W405'],
-  'PW-W406': READER_ERRORS['PW-W406'],
-  'PW-W407': READER_ERRORS['PW-W407'],
-  'PW-W408': READER_ERRORS['PW-W408'],
-  'PW-W409': READER_ERRORS['PW-W409'],
-  'PW-W410': READER_ERRORS['PW-W410'],
+  'PW-W401': entry('never', 'A message does not have the form that its version promises.', 'Check who publishes on the channel.'),
+  'PW-W402': entry('never', 'A message has a newer version than this library knows.', 'Upgrade the subscriber.'),
+  'PW-W403': entry('reconnect', 'The subscriber lost its Redis connection.', 'None: it reconnects and catches up.'),
+  'PW-W404': entry('never', 'The section does not exist in Redis.', 'Check partition and section; is the daemon running?'),
+  'PW-W405': entry(
+    'never',
+    'The section holds no document of this key.',
+    "Check the key and the table's filter; `patchwire checkpoint show` tells how far the section is.",
+  ),
+  'PW-W406': entry(
+    'never',
+    'What a strict subscriber held does not count any more: the section was replaced, or history was lost.',
+    'Decide what becomes of what was derived from it, and subscribe again.',
+  ),
+  'PW-W407': entry('never', 'The parser of a subscriber refused a document.', 'Correct the parser, or choose onInvalid: skip or keep.'),
+  'PW-W408': entry(
+    'never',
+    'A stored replica cannot be used: it is damaged, of another section, or of another format.',
+    'None: the section is loaded anew.',
+  ),
+  'PW-W409': entry('never', 'A handler of changes failed, and onError is stop.', 'Mend the handler, or choose onError: skip or retry.'),
+  'PW-W410': entry('never', 'The subscriber is closed.', 'Subscribe again.'),
 
-  'PW-I901': READER_ERRORS['PW-I901'],
+  'PW-I901': entry('backoff', 'An unexpected error: a bug in patchwire.', 'Report it with the stack trace.'),
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof CATALOGUE;

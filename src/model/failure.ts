@@ -1,15 +1,25 @@
 /**
  * The one error class and what a supervisor needs to know of an error: its code (see error-catalogue.ts) and how to go on. Wire and
- * subscriber import it from here and know the codes of reader-errors.ts; everybody else from errors.ts, which adds all the others.
+ * subscriber import it from here, so that a program which only subscribes does not carry the whole catalogue: of the errors that a subscriber
+ * meets the class is known here. Everybody else imports errors.ts, which adds the catalogue.
  */
-import type { ErrorCode } from './error-catalogue.ts';
-import { type CatalogueEntry, READER_ERRORS } from './reader-errors.ts';
+import type { CatalogueEntry, ErrorCode } from './error-catalogue.ts';
 
-const known: Record<string, CatalogueEntry> = { ...READER_ERRORS };
+/** Those that a subscriber meets and whose class is not `never`. A test holds it to the catalogue. */
+export const READER_CODES: Readonly<Partial<Record<ErrorCode, RetryClass>>> = {
+  'PW-M302': 'backoff',
+  'PW-M308': 'resync',
+  'PW-M309': 'resync',
+  'PW-M310': 'backoff',
+  'PW-W403': 'reconnect',
+  'PW-I901': 'backoff',
+};
+
+let catalogue: Readonly<Partial<Record<ErrorCode, CatalogueEntry>>> = {};
 
 /** What errors that are made from now on know of their codes. */
-export function learnCodes(entries: Readonly<Record<string, CatalogueEntry>>): void {
-  Object.assign(known, entries);
+export function learnCodes(entries: Readonly<Record<ErrorCode, CatalogueEntry>>): void {
+  catalogue = entries;
 }
 
 export type ErrorKind = 'config' | 'source' | 'manager' | 'wire' | 'internal';
@@ -21,7 +31,7 @@ export type ErrorKind = 'config' | 'source' | 'manager' | 'wire' | 'internal';
 export type RetryClass = 'now' | 'backoff' | 'reconnect' | 'resync' | 'never';
 
 export interface ErrorOptions {
-  /** What to do, in one sentence. Defaults to the catalogue's action. */
+  /** What to do, in one sentence. Defaults to the catalogue's action, or to where it stands. */
   readonly hint?: string;
   /** Names and values for logs and --json; never secrets, never row contents. */
   readonly details?: Readonly<Record<string, unknown>>;
@@ -46,9 +56,9 @@ export class PatchwireError extends Error {
     this.name = 'PatchwireError';
     this.code = code;
     this.kind = kindOf(code);
-    const entry = known[code] ?? READER_ERRORS['PW-I901'];
-    this.retry = options.retry ?? entry.retry;
-    this.hint = options.hint ?? entry.action;
+    const entry = catalogue[code];
+    this.retry = options.retry ?? entry?.retry ?? READER_CODES[code] ?? 'never';
+    this.hint = options.hint ?? entry?.action ?? `See: patchwire explain ${code}`;
     this.waitMs = options.waitMs ?? 0;
     this.details = options.details ?? {};
   }

@@ -8,7 +8,7 @@ import type { Document } from '../model/document.ts';
 import { PatchwireError } from '../model/failure.ts';
 import { ChangeFlow, type FlowItem, type FlowLimits, type WhenFull } from './change-flow.ts';
 import type { ChangeEvent, EventOf, Position, ReplicaState, SubscriberEvent } from './events.ts';
-import { handleChanges, type HandleOptions, type Handling } from './handling.ts';
+import type { HandleOptions, Handling } from './handling.ts';
 import type { HeldEntry, Holding } from './holding.ts';
 import { DocumentIndex, type Index, type KeyOf, sharedIndex, type UniqueIndex, uniqueIndex } from './indexes.ts';
 import { type Key, KeyFinder } from './keys.ts';
@@ -182,7 +182,11 @@ export class DocumentReplica<T extends object> implements Replica<T> {
       stop();
     }
     const trouble = (error: PatchwireError): void => this.#dispatch({ type: 'trouble', error });
-    const done = handleChanges({ flow, handler, options, clock, random, trouble }, stopped).finally(() => {
+    const run = async (): Promise<void> => {
+      const { handleChanges } = await import('./handling.ts');
+      await handleChanges({ flow, handler, options, clock, random, trouble }, stopped);
+    };
+    const done = run().finally(() => {
       this.#flows.delete(flow);
       options.signal?.removeEventListener('abort', stop);
       flow.discard();

@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../lib/clock.ts';
-import { decodePresence, type PresenceEntry } from '../wire/presence.ts';
-import { replyCode } from '../wire/redis-replies.ts';
+import type { PresenceEntry } from '../wire/presence.ts';
+import { replyCode } from './redis-errors.ts';
 
 /** How it stands, as far as the line tells. */
 export type PresenceFacts = Pick<PresenceEntry, 'mode' | 'status' | 'equal' | 'reasons' | 'epoch' | 'seq' | 'upTo'>;
@@ -73,8 +73,17 @@ async function write(
 async function forget(redis: PresenceOptions['redis'], key: string, beforeMs: number): Promise<void> {
   const [, flat] = await redis.hscan(key, '0', 'COUNT', 1000);
   for (let i = 0; i + 1 < flat.length; i += 2) {
-    if ((decodePresence(flat[i + 1] ?? '')?.atMs ?? 0) < beforeMs) {
+    if (writtenAtMs(flat[i + 1] ?? '') < beforeMs) {
       await redis.hdel(key, flat[i] ?? '');
     }
+  }
+}
+
+/** When a line was written; 0: it is none. */
+function writtenAtMs(text: string): number {
+  try {
+    return Number((JSON.parse(text) as Partial<PresenceEntry> | null)?.atMs ?? 0);
+  } catch {
+    return 0;
   }
 }

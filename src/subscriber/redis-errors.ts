@@ -1,7 +1,22 @@
-/** What Redis or its client threw, as a PatchwireError: by the reply's code, never by its prose. The table is that of wire/redis-replies.ts. */
+/**
+ * What Redis or its client threw, as a PatchwireError: by the reply's code, never by its prose. A reader meets few replies, so it does not carry
+ * the daemon's table (wire/redis-replies.ts) with its hints: a test holds the two together.
+ */
+import type { ErrorCode } from '../model/error-catalogue.ts';
 import { PatchwireError } from '../model/failure.ts';
-import { READER_ERRORS } from '../model/reader-errors.ts';
-import { classifyReply, classifySilence, replyCode } from '../wire/redis-replies.ts';
+
+export const READER_REPLIES: Readonly<Record<string, ErrorCode>> = {
+  NOAUTH: 'PW-M302',
+  WRONGPASS: 'PW-M302',
+  NOPERM: 'PW-M303',
+  LOADING: 'PW-M310',
+  BUSY: 'PW-M310',
+  MASTERDOWN: 'PW-M310',
+  CLUSTERDOWN: 'PW-M310',
+  TRYAGAIN: 'PW-M310',
+  READONLY: 'PW-M310',
+  WRONGTYPE: 'PW-M312',
+};
 
 /** @param what what was being done, for the message: 'loading section orders' */
 export function mapSubscriberError(error: unknown, what: string): PatchwireError {
@@ -13,16 +28,17 @@ export function mapSubscriberError(error: unknown, what: string): PatchwireError
   return mapped(first instanceof Error ? first : error, what);
 }
 
+/** The code that an error reply begins with; null when the error is no reply of the server. */
+export function replyCode(error: unknown): string | null {
+  return error instanceof Error && error.name === 'ReplyError' ? (/^[A-Z]+/.exec(error.message)?.[0] ?? '') : null;
+}
+
 function mapped(error: unknown, what: string): PatchwireError {
   const text = error instanceof Error ? error.message : String(error);
-  if (replyCode(error) !== null) {
-    // An EXEC that is refused itself says why behind this.
-    const message = text.replace(/^EXECABORT Transaction discarded because of: /, '');
-    const known = classifyReply(message);
-    // A reader meets fewer codes than the daemon.
-    const { code, ...more } = known !== null && known.code in READER_ERRORS ? known : { code: 'PW-M316' as const };
-    return new PatchwireError(code, `${what}: ${message}`, { cause: error, ...more });
+  if (replyCode(error) === null) {
+    return new PatchwireError('PW-W403', `${what}: ${text}`, { cause: error });
   }
-  const hint = classifySilence(error)?.hint;
-  return new PatchwireError('PW-W403', `${what}: ${text}`, { cause: error, ...(hint === undefined ? {} : { hint }) });
+  // An EXEC that is refused itself says why behind this.
+  const reply = text.replace(/^EXECABORT Transaction discarded because of: /, '');
+  return new PatchwireError(READER_REPLIES[/^[A-Z]+/.exec(reply)?.[0] ?? ''] ?? 'PW-M316', `${what}: ${reply}`, { cause: error });
 }

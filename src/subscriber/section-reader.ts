@@ -6,9 +6,9 @@ import type { Redis } from 'ioredis';
 import type { Document } from '../model/document.ts';
 import { PatchwireError } from '../model/failure.ts';
 import type { KeyColumnForm } from '../model/table.ts';
-import { parseMessage } from '../wire/codec.ts';
+import { isSectionState, parseMessage } from '../wire/codec.ts';
 import { decodeIndexEntry, type SectionKeys } from '../wire/keys.ts';
-import { sectionState, STORE_FORMAT } from '../wire/messages.ts';
+import { STORE_FORMAT } from '../wire/format.ts';
 import type { LinkedMessage, LoadedRow, SectionView } from './section-view.ts';
 
 export type SectionRedis = Pick<Redis, 'multi' | 'pipeline' | 'hscan'>;
@@ -187,8 +187,7 @@ function decodeView(meta: unknown, quarantined: unknown): SectionView | null {
   if (Number(format) > STORE_FORMAT) {
     throw new PatchwireError('PW-W402', `the section has format ${format}; this library knows ${STORE_FORMAT}`, { details: { format } });
   }
-  const known = sectionState.safeParse(state);
-  if (typeof epoch !== 'string' || typeof last !== 'string' || typeof digest !== 'string' || !known.success) {
+  if (typeof epoch !== 'string' || typeof last !== 'string' || typeof digest !== 'string' || !isSectionState(state)) {
     throw new PatchwireError('PW-M316', 'the meta of the section cannot be read');
   }
   return {
@@ -198,7 +197,7 @@ function decodeView(meta: unknown, quarantined: unknown): SectionView | null {
     tip: tip ?? '',
     checkpoint: checkpoint ?? '0',
     upTo: upTo || null,
-    state: known.data,
+    state,
     digest,
     pending: (pending ?? '') !== '',
     quarantined: Number(quarantined),

@@ -13,8 +13,8 @@ import { Feed } from './feed.ts';
 import type { Holding } from './holding.ts';
 import type { PageLimits } from './section-reader.ts';
 import type { Effect, Input, SectionView } from './section-view.ts';
-import { keepPresence, type PresenceFacts } from './presence.ts';
-import { decodeSnapshot, encodeSnapshot, type SnapshotOf } from './snapshot.ts';
+import type { PresenceFacts } from './presence.ts';
+import type { SnapshotOf } from './snapshot.ts';
 import { SubscriberMachine } from './state.ts';
 
 export interface WaitOptions {
@@ -143,11 +143,12 @@ export class Subscription implements AsyncDisposable {
     if (store === undefined || stored === null) {
       return false;
     }
-    const bytes = encodeSnapshot(of, stored);
     const before = this.#saving;
     const save = async (): Promise<void> => {
+      // Loaded where it is needed, as what few programs need.
+      const { encodeSnapshot } = await import('./snapshot.ts');
       await before;
-      await store.save(bytes);
+      await store.save(encodeSnapshot(of, stored));
       this.#saved = `${stored.epoch}/${stored.last}`;
     };
     const saving = save();
@@ -207,7 +208,9 @@ export class Subscription implements AsyncDisposable {
           upTo: at?.upTo ?? null,
         };
       };
-      void keepPresence({ redis: pair.reader, key: keys.subscribers, name: presence.name, clock, facts, signal: this.#over.signal });
+      const options = { redis: pair.reader, key: keys.subscribers, name: presence.name, clock, facts, signal: this.#over.signal };
+      // Only a hint for people: nothing waits for it, or misses it.
+      import('./presence.ts').then(({ keepPresence }) => keepPresence(options)).catch(() => {});
     }
   }
 
@@ -217,7 +220,7 @@ export class Subscription implements AsyncDisposable {
 
   async #restore(store: ReplicaStore): Promise<void> {
     try {
-      const bytes = await store.load();
+      const [bytes, { decodeSnapshot }] = await Promise.all([store.load(), import('./snapshot.ts')]);
       if (bytes !== null) {
         this.take({ type: 'restore', stored: decodeSnapshot(this.#options.of, bytes) });
       }

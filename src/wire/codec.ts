@@ -1,9 +1,10 @@
 /**
- * Reads message texts. Change messages, which come by the thousand, are checked by hand against the same shape as the schema in messages.ts
- * (a property test holds the two together); the rare ones by the schema itself. Fields that are not known are ignored. Writes nothing.
+ * Reads message texts. They are checked by hand against the same shapes as the schemas in messages.ts (a property test holds the two together):
+ * change messages come by the thousand, and a subscriber needs no schema library. Fields that are not known are ignored. Writes nothing.
  */
 import { PatchwireError } from '../model/failure.ts';
-import { type ChangesMessage, MESSAGE_VERSION, type Message, message, sectionState } from './messages.ts';
+import { MESSAGE_VERSION, SECTION_STATES } from './format.ts';
+import type { ChangesMessage, Message, SectionState } from './messages.ts';
 
 const VERSION = /^(0|[1-9][0-9]{0,18})$/;
 
@@ -27,18 +28,51 @@ export function parseMessage(text: string): Message {
   if (v > MESSAGE_VERSION) {
     throw new PatchwireError('PW-W402', `a message has version ${v}; this library knows ${MESSAGE_VERSION}`, { details: { v } });
   }
-  if (isChangesMessage(value)) {
+  if (isMessage(value)) {
     return value;
   }
-  const parsed = message.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const at = issue === undefined || issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;
-    throw new PatchwireError('PW-W401', `a message of type ${JSON.stringify(value['type'])} has another form${at}`, {
-      cause: parsed.error,
-    });
+  throw new PatchwireError('PW-W401', `a message of type ${JSON.stringify(value['type'])} has another form`);
+}
+
+/** Whether the value has the shape of a message of any type: what the schema `message` accepts. */
+export function isMessage(value: unknown): value is Message {
+  return isChangesMessage(value) || (isRecord(value) && areTexts(value, ENVELOPE) && isInteger(value['v']) && isOther(value));
+}
+
+const ENVELOPE = ['partitionKey', 'section', 'managerId', 'epoch'];
+const OPTIONAL_TEXTS = ['incomplete', 'paused', 'fingerprint'];
+
+function isOther(value: Fields): boolean {
+  switch (value['type']) {
+    case 'heartbeat':
+      return (
+        Number.isFinite(value['intervalMs']) &&
+        ['seq', 'count', 'quarantined'].every((name) => isInteger(value[name])) &&
+        areTexts(value, ['last', 'tip', 'digest', 'time']) &&
+        isVersion(value['checkpoint']) &&
+        (value['upTo'] === null || isVersion(value['upTo'])) &&
+        isSectionState(value['state']) &&
+        (value['sourceReadAt'] === null || typeof value['sourceReadAt'] === 'string') &&
+        OPTIONAL_TEXTS.every((name) => isAbsent(value[name]) || typeof value[name] === 'string') &&
+        (isAbsent(value['sweepHeld']) || isInteger(value['sweepHeld']))
+      );
+    case 'reset':
+      return (
+        isInteger(value['seq']) &&
+        areTexts(value, ['id', 'prevId', 'reason']) &&
+        (value['phase'] === 'begin' || value['phase'] === 'end') &&
+        isSectionState(value['state']) &&
+        (value['fingerprint'] === undefined || typeof value['fingerprint'] === 'string')
+      );
+    case 'removed':
+      return typeof value['reason'] === 'string';
+    default:
+      return false;
   }
-  return parsed.data;
+}
+
+export function isSectionState(value: unknown): value is SectionState {
+  return (SECTION_STATES as readonly unknown[]).includes(value);
 }
 
 /** Whether the value has the shape of a change message: what the schema `changesMessage` accepts. */
@@ -48,12 +82,12 @@ export function isChangesMessage(value: unknown): value is ChangesMessage {
     value['type'] === 'changes' &&
     isInteger(value['v']) &&
     isInteger(value['seq']) &&
-    ['partitionKey', 'section', 'managerId', 'epoch', 'id', 'prevId', 'changeTime'].every((name) => typeof value[name] === 'string') &&
+    areTexts(value, [...ENVELOPE, 'id', 'prevId', 'changeTime']) &&
     isVersion(value['checkpoint']) &&
     (value['upTo'] === null || isVersion(value['upTo'])) &&
     Array.isArray(value['changes']) &&
     value['changes'].every(isChange) &&
-    (value['state'] === undefined || sectionState.safeParse(value['state']).success)
+    (value['state'] === undefined || isSectionState(value['state']))
   );
 }
 
@@ -78,6 +112,14 @@ function isOperation(value: unknown): boolean {
     typeof value['path'] === 'string' &&
     (value['op'] === 'remove' || ((value['op'] === 'add' || value['op'] === 'replace') && value['value'] !== undefined))
   );
+}
+
+function areTexts(value: Fields, names: readonly string[]): boolean {
+  return names.every((name) => typeof value[name] === 'string');
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
 }
 
 function isInteger(value: unknown): boolean {

@@ -3,14 +3,9 @@
  * changes are additive only: a reader ignores fields that it does not know. Versions are decimal strings.
  */
 import { z } from 'zod';
+import { SECTION_STATES } from './format.ts';
 
-export const MESSAGE_VERSION = 1;
-
-/** What `meta.format` says of the layout in Redis. A daemon refuses a greater one by name. */
-export const STORE_FORMAT = 2;
-
-/** The format of a section that holds every row: readers of format 1 know nothing of sections that do not, and would call themselves equal. */
-export const WHOLE_FORMAT = 1;
+export { MESSAGE_VERSION, STORE_FORMAT, WHOLE_FORMAT } from './format.ts';
 
 const version = z.string().regex(/^(0|[1-9][0-9]{0,18})$/);
 
@@ -33,7 +28,7 @@ export const wireChange = z.object({
   patch: z.array(patchOperation),
 });
 
-export const sectionState = z.enum(['loading', 'resyncing', 'live']);
+export const sectionState = z.enum(SECTION_STATES);
 
 const envelope = {
   v: z.number().int(),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { mapSubscriberError } from '../../../src/subscriber/redis-errors.ts';
+import { mapSubscriberError, READER_REPLIES } from '../../../src/subscriber/redis-errors.ts';
+import { BY_REPLY } from '../../../src/wire/redis-replies.ts';
 
 describe('mapSubscriberError', () => {
   it('names the error behind a refused EXEC', () => {
@@ -11,19 +12,12 @@ describe('mapSubscriberError', () => {
     expect(mapSubscriberError(refused, 'loading')).toMatchObject({ code: 'PW-M303' });
   });
 
-  it.each([
-    ['WRONGPASS invalid username-password pair', 'PW-M302'],
-    ['LOADING Redis is loading the dataset in memory', 'PW-M310'],
-    ['READONLY replica', 'PW-M310'],
-    ['ERR something', 'PW-M316'],
-    ['MOVED 1 a:1', 'PW-M316'],
-  ])('%j is %s: by the table of the daemon, as far as a reader has its codes', (text, code) => {
-    expect(mapSubscriberError(Object.assign(new Error(text), { name: 'ReplyError' }), 'loading')).toMatchObject({ code });
-  });
-
-  it('says why Redis was not reached', () => {
-    const lost = Object.assign(new Error('said'), { code: 'EAI_AGAIN' });
-    expect(mapSubscriberError(lost, 'loading')).toMatchObject({ code: 'PW-W403', hint: expect.stringContaining('DNS') as string });
+  it('by the code of the reply is what the daemon takes it for', () => {
+    for (const [reply, code] of Object.entries(READER_REPLIES)) {
+      expect([reply, BY_REPLY.get(reply)?.code]).toEqual([reply, code]);
+      expect(mapSubscriberError(Object.assign(new Error(`${reply} said`), { name: 'ReplyError' }), 'loading')).toMatchObject({ code });
+    }
+    expect(mapSubscriberError(Object.assign(new Error('ERR something'), { name: 'ReplyError' }), 'loading').code).toBe('PW-M316');
   });
 
   it('ends for an error that is among its own previous ones', () => {

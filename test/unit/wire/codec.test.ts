@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isChangesMessage, parseMessage } from '../../../src/wire/codec.ts';
-import { changesMessage } from '../../../src/wire/messages.ts';
+import { isChangesMessage, isMessage, parseMessage } from '../../../src/wire/codec.ts';
+import { changesMessage, message } from '../../../src/wire/messages.ts';
 
 const changes = {
   ...{ v: 1, type: 'changes', partitionKey: 'p', section: 's', managerId: 'm', epoch: 'e', seq: 7, id: 'b', prevId: 'a' },
@@ -113,6 +113,38 @@ describe('parseMessage', () => {
         edits.forEach(([at, value]) => set(copy, at, value));
         const text = JSON.parse(JSON.stringify(copy)) as unknown;
         expect(isChangesMessage(text)).toBe(changesMessage.safeParse(text).success);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('the check by hand accepts exactly what the schemas of the other messages accept', () => {
+    const odd = fc.constantFrom<unknown>(
+      undefined,
+      null,
+      0,
+      1.5,
+      -1,
+      2 ** 60,
+      '',
+      '0',
+      '01',
+      'live',
+      'asleep',
+      'begin',
+      'end',
+      true,
+      [],
+      {},
+    );
+    const full = { ...heartbeat, incomplete: 'initial', paused: null, fingerprint: 'f', sweepHeld: 5 };
+    const edited = fc
+      .constantFrom<Record<string, unknown>>(heartbeat, full, reset, { ...reset, fingerprint: 'f' }, removed)
+      .chain((value) => fc.tuple(fc.constant(value), fc.array(fc.tuple(fc.constantFrom(...Object.keys(value)), odd), { maxLength: 3 })));
+    fc.assert(
+      fc.property(edited, ([value, edits]) => {
+        const copy = JSON.parse(JSON.stringify({ ...value, ...Object.fromEntries(edits) })) as unknown;
+        expect(isMessage(copy)).toBe(message.safeParse(copy).success);
       }),
       { numRuns: 2000 },
     );
