@@ -221,11 +221,12 @@ class ComposedDaemon implements Daemon {
       news.forEach((warning) => warned.add(warning));
     });
     const manager = guardedManager(redis, redisBreaker);
-    this.#sharing = this.#dependencies.once === true ? null : this.#disposer.use(this.#share(manager));
+    const sources = new Map<string, { readonly tracker: ChangeTracker; readonly breaker: ServerBreaker }>();
+    const serves = (source: string): boolean => sources.get(source)?.breaker.status().state === 'closed';
+    this.#sharing = this.#dependencies.once === true ? null : this.#disposer.use(this.#share(manager, serves));
     const evicts = ({ code }: PatchwireError): void => this.#sections.forEach(({ observer }) => observer.error(code));
     void watchEviction({ manager, clock: this.#clock, log: this.#log, evicts, signal: this.#stop.signal });
     // First everything that can be refused: no section runs yet when one of these throws.
-    const sources = new Map<string, { readonly tracker: ChangeTracker; readonly breaker: ServerBreaker }>();
     for (const source of new Set(this.#sections.map(({ table }) => table.source))) {
       const log = this.#log.child({ source });
       const tracker =
@@ -328,12 +329,14 @@ class ComposedDaemon implements Daemon {
   }
 
   /** Daemons of one partition share its sections; who runs `once` leads what it can, and goes. */
-  #share(manager: DistributedDataManager): Sharing {
+  #share(manager: DistributedDataManager, serves: (source: string) => boolean): Sharing {
+    const sources = new Map(this.#config.tables.map(({ section, source }) => [section, source]));
     const sharing = new Sharing({
       registry: manager.daemons,
       id: manager.managerId,
       self: { host: hostname(), pid: process.pid, version: packageVersion(), startedAtMs: this.#startedAtMs ?? 0 },
-      sections: this.#config.tables.map(({ section }) => section),
+      sections: [...sources.keys()],
+      reachable: (section) => serves(sources.get(section) ?? ''),
       leaseMs: this.#config.manager.lease,
       clock: this.#clock,
       random: this.#random,

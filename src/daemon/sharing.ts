@@ -23,6 +23,8 @@ export interface SharingOptions {
   readonly id: string;
   readonly self: Pick<DaemonAnnouncement, 'host' | 'pid' | 'version' | 'startedAtMs'>;
   readonly sections: readonly string[];
+  /** Whether this daemon reaches the section's source now; what it would only wait for is given to others. Default: always. */
+  readonly reachable?: (section: string) => boolean;
   readonly leaseMs: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -238,13 +240,14 @@ export class Sharing implements AsyncDisposable {
   }
 
   #own(): Omit<Sharer, 'format' | 'id'> {
+    const { reachable = () => true } = this.#options;
     const known = [...this.#members.values()].filter((member) => member.known);
     const names = (which: (member: Member) => boolean): string[] => known.filter(which).map(({ section }) => section);
     return {
       sections: this.#stopping ? [] : names(() => true),
       led: names(({ ledSinceMs }) => ledSinceMs !== null),
       busy: names((member) => member.busy),
-      unable: names((member) => member.unable),
+      unable: names((member) => member.unable || (member.ledSinceMs === null && !reachable(member.section))),
     };
   }
 

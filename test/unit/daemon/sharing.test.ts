@@ -4,7 +4,7 @@ import { parseConfig } from '../../../src/config/load.ts';
 import { createDaemon, type Daemon } from '../../../src/daemon/daemon.ts';
 import { Sharing, sharingTimes } from '../../../src/daemon/sharing.ts';
 import { seededRandom } from '../../../src/lib/random.ts';
-import type { DaemonRegistry } from '../../../src/manager/daemon-registry.ts';
+import type { DaemonRegistry, DaemonsView } from '../../../src/manager/daemon-registry.ts';
 import type { DistributedDataManager } from '../../../src/manager/distributed-data-manager.ts';
 import { MemoryDataManager } from '../../../src/manager/memory/memory-data-manager.ts';
 import { MemoryStore } from '../../../src/manager/memory/memory-store.ts';
@@ -20,6 +20,7 @@ const names = (count: number): string[] => Array.from({ length: count }, (_, i) 
 const POLL_MS = 1000;
 
 interface Member {
+  readonly view: () => Promise<DaemonsView>;
   readonly daemon: Daemon;
   readonly id: string;
   /** From now on nothing of it arrives any more, and no answer comes: kill -9, seen from outside. */
@@ -35,6 +36,8 @@ class Fleet {
   /** Calls of `lead` so far, and how many of a registry. */
   leads = 0;
   looks = 0;
+  /** Whether daemons that join from now on reach their source. */
+  reaches = true;
   registry: (own: DaemonRegistry) => DaemonRegistry = (own) => own;
 
   constructor() {
@@ -85,7 +88,13 @@ http: { port: 0 }`;
       clock,
       random: seededRandom(this.members.length + 1),
       log: createLogger({ level: 'silent', pretty: false }),
-      tracker: () => new ScriptedTracker({ clock }),
+      tracker: () => {
+        const tracker = new ScriptedTracker({ clock });
+        if (!this.reaches) {
+          tracker.open = () => (this.reaches ? Promise.resolve() : Promise.reject(new PatchwireError('PW-S201', 'no route to the server')));
+        }
+        return tracker;
+      },
       manager: () => mortal(own as DistributedDataManager),
     });
     const member: Member = {
@@ -95,6 +104,7 @@ http: { port: 0 }`;
         dead = true;
       },
       bury: () => bury(),
+      view: () => own.daemons.view(),
     };
     this.members.push(member);
     await daemon.start();
@@ -264,6 +274,20 @@ describe('sharing', () => {
     sharing.share('a').released();
     await clock.advance(100);
     expect(await said()).toEqual([{ sections: [], led: [] }]);
+  });
+
+  it('a daemon that does not reach the source is given nothing of it until it does', async () => {
+    fleet = new Fleet();
+    const sections = names(4);
+    await fleet.join(sections);
+    await fleet.until(sections, '4');
+    fleet.reaches = false;
+    await fleet.join(sections);
+    expect(await fleet.leaderless(sections, 30_000)).toBe(0);
+    expect(fleet.counts(sections)).toBe('4 0');
+    expect((await fleet.members[0]!.view()).daemons[1]?.unable).toEqual(sections);
+    fleet.reaches = true;
+    await fleet.until(sections, '2 2');
   });
 
   it('what nobody takes comes back, and who does not take is given less and less', async () => {
