@@ -10,7 +10,6 @@ import { type SectionState, STORE_FORMAT } from '../../wire/messages.ts';
 import { changesText, type Envelope, resetText } from '../changes-message.ts';
 import type {
   AdoptResult,
-  Advance,
   Base,
   Batch,
   DistributedDataManager,
