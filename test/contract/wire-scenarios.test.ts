@@ -153,6 +153,22 @@ describe('whatever happens, both subscribers', () => {
     expect(followers.map((follower) => follower.reloads())).toEqual(followers.map(() => 0));
   });
 
+  it('S1: load page by page while rows change, are respelled, come and go under them', async () => {
+    const random = seededRandom(7);
+    const name = (i: number): string => `row${i % 2500}`;
+    await publisher.load(Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [name(i), { n: i }])));
+    follow();
+    let n = 0;
+    while (n < 100 || followers.some((follower) => follower.standing().status !== 'live')) {
+      const identity = name(Math.floor(random() * 2500));
+      const spelled = random() < 0.2 ? identity.toUpperCase() : identity;
+      await publisher.publish([spelled, random() < 0.2 ? null : { n }, identity]);
+      n += 1;
+    }
+    await expectEqual();
+    expect(followers.map((follower) => follower.reloads())).toEqual(followers.map(() => 0));
+  });
+
   it('S3: fetch messages that were dropped', async () => {
     await live();
     await step(() => publisher.drop(() => publisher.upsert('1', { n: 10 })));
