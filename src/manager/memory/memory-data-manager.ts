@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { sectionKeys } from '../../wire/keys.ts';
-import { type SectionState, STORE_FORMAT } from '../../wire/messages.ts';
+import { STORE_FORMAT } from '../../wire/messages.ts';
 import { changesText, type Envelope, resetText } from '../changes-message.ts';
 import type {
   AdoptResult,
