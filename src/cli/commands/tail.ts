@@ -74,7 +74,11 @@ function print(output: Output, section: string, event: SubscriberEvent): void {
       output.item({ section, type: event.type, error: { code, message, hint } }, () => `${section}: ${code} ${message}`);
       break;
     }
+    case 'skipped':
+      output.item({ section, ...event }, () => `${section}: skipped seq ${event.from + 1} to ${event.to}: ${event.text}`);
+      break;
     case 'lag':
+    case 'restored':
     case 'closed':
       break;
   }
