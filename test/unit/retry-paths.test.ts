@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { mapSubscriberError } from '../../src/subscriber/redis-errors.ts';
+import { BY_REPLY } from '../../src/wire/redis-replies.ts';
 
 /** The product; the sandbox and the demo are none of it. */
 const src = fileURLToPath(new URL('../../src/', import.meta.url));
@@ -50,10 +52,17 @@ it('errors are classified in one place for each driver, and nowhere by their tex
       code(file),
     ),
   );
-  // The code that a reply of Redis begins with is its code.
-  expect(byText).toEqual(['wire/redis-replies.ts']);
+  // The code that a reply of Redis begins with is its code. The subscriber carries a few of them itself: see below.
+  expect(byText.toSorted()).toEqual(['subscriber/redis-errors.ts', 'wire/redis-replies.ts']);
   const numbers = files.filter((file) => /\b(?:18456|4060|1205|1222|22105|3961)\b/u.test(code(file)));
   expect(numbers).toEqual(['source/sqlserver/errors.ts']);
+});
+
+it('what the subscriber knows of the replies of Redis is what the daemon knows', () => {
+  for (const [reply, { code: known }] of BY_REPLY) {
+    const { code: read } = mapSubscriberError(Object.assign(new Error(`${reply} as it says`), { name: 'ReplyError' }), 'reading');
+    expect([known, 'PW-M316'], reply).toContain(read);
+  }
 });
 
 it('neither driver tries again by itself', () => {

@@ -123,10 +123,10 @@ afterEach(async () => {
 const warnings = (lines: readonly Record<string, unknown>[], what: string) =>
   lines.filter((line) => line['level'] === 'warn' && String(line['what']).includes(what));
 
-describe('servers that do not serve', () => {
+describe('servers that do not serve', { timeout: 180_000 }, () => {
   it.each([
-    { tables: 2, ms: HOUR_MS },
-    { tables: 100, ms: 120_000 },
+    { tables: 1, ms: HOUR_MS },
+    { tables: 100, ms: 62_000 },
   ])('$tables tables try a login that is refused from the start every 15 to 60 s, by one probe: $ms ms', async ({ tables, ms }) => {
     const { daemon, sql, pass, phases, section, clock, lines, other } = world(tables);
     sql.down = { code: 'PW-S202' };
@@ -137,7 +137,7 @@ describe('servers that do not serve', () => {
     expect(sql.attempts.length).toBeGreaterThanOrEqual(ms / 60_000);
     expect(Math.min(...sql.gaps)).toBeGreaterThanOrEqual(15_000);
     expect(phases('retrying')).toBe(tables);
-    expect(section('t1').trouble).toMatchObject({ code: 'PW-S202' });
+    expect(section('t0').trouble).toMatchObject({ code: 'PW-S202' });
     expect(warnings(lines, 'source many')).toHaveLength(1);
     const why = expect.objectContaining({
       code: 'PW-S202',
@@ -160,41 +160,41 @@ describe('servers that do not serve', () => {
     expect(daemon.status().servers.map(({ state }) => state)).toEqual(['closed', 'closed', 'closed']);
   });
 
-  it('C7: a server that goes away under fifty tables is asked by one probe at a time, and heartbeats go on', async () => {
-    const { daemon, sql, pass, phases, section, clock, lines, many, store } = world(50);
+  it('C7: a server that goes away under thirty tables is asked by one probe at a time, and heartbeats go on', async () => {
+    const { daemon, sql, pass, phases, section, clock, lines, many, store } = world(30);
     await daemon.start();
-    await clock.until(() => phases('live') === 50);
+    await clock.until(() => phases('live') === 30);
     await pass(10_000);
     const beats = section('t7').totals.heartbeats;
     const downAt = clock.now();
     sql.down = { code: 'PW-S201' };
-    await pass(120_000);
+    await pass(60_000);
     // Three open it; then probes alone, after ever longer waits.
     const tenSeconds = sql.attempts.filter((at) => at - downAt > 10_000);
-    expect(sql.attempts.length).toBeLessThan(60);
-    expect(tenSeconds.length).toBeGreaterThan(5);
-    expect(phases('retrying')).toBe(50);
-    expect(section('t7').totals.heartbeats - beats).toBeGreaterThanOrEqual(22);
+    expect(sql.attempts.length).toBeLessThan(40);
+    expect(tenSeconds.length).toBeGreaterThan(3);
+    expect(phases('retrying')).toBe(30);
+    expect(section('t7').totals.heartbeats - beats).toBeGreaterThanOrEqual(10);
     expect(warnings(lines, 'source many')).toHaveLength(1);
     // Nobody became faulted by it: it is the server's trouble.
     expect(Math.max(...daemon.status().sections.map(({ trouble }) => trouble?.failures ?? 0))).toBeLessThan(10);
     sql.down = null;
     many.commit({ 1: { n: 1 } });
-    await clock.until(() => phases('live') === 50 && store.section('p', 't49').documents.size === 1);
+    await clock.until(() => phases('live') === 30 && store.section('p', 't29').documents.size === 1);
     expect(lines.filter(({ msg }) => msg === 'trying again').length).toBeLessThanOrEqual(3);
   });
 
   it.each([
-    { code: 'PW-M302' as const, most: 241 },
-    { code: 'PW-M301' as const, most: 1000 },
-  ])('C8: a Redis that answers $code is asked at most $most times an hour, and SQL Server not at all', async ({ code, most }) => {
+    { code: 'PW-M302' as const, most: 241, ms: HOUR_MS },
+    { code: 'PW-M301' as const, most: 200, ms: 600_000 },
+  ])('C8: a Redis that answers $code is asked at most $most times in $ms ms, and SQL Server not at all', async ({ code, most, ms }) => {
     const { daemon, redis, pass, phases, clock, lines, many, store } = world(2);
     await daemon.start();
     await clock.until(() => phases('live') === 2);
     redis.down = { code };
     await pass(2000);
     const calls = many.calls.length;
-    await pass(HOUR_MS);
+    await pass(ms);
     // Two tables, the registry of daemons and each heartbeat may have been under way when it went.
     expect(redis.attempts.length).toBeLessThanOrEqual(most + 8);
     expect(many.calls).toHaveLength(calls);
@@ -206,12 +206,12 @@ describe('servers that do not serve', () => {
   });
 });
 
-describe('one table in trouble', () => {
+describe('one table in trouble', { timeout: 180_000 }, () => {
   it.each([
-    { code: 'PW-S215' as const, retry: 'now' as const, most: 10 + 120 },
-    { code: 'PW-S216' as const, retry: 'reconnect' as const, most: 10 + 120 },
-    { code: 'PW-I901' as const, retry: 'backoff' as const, most: 10 + 120 },
-    { code: 'PW-S208' as const, retry: 'never' as const, most: 121 },
+    { code: 'PW-S215' as const, retry: 'now' as const, most: 10 + 40 },
+    { code: 'PW-S216' as const, retry: 'reconnect' as const, most: 10 + 40 },
+    { code: 'PW-I901' as const, retry: 'backoff' as const, most: 10 + 40 },
+    { code: 'PW-S208' as const, retry: 'never' as const, most: 41 },
   ])('is faulted after ten failures of class $retry, tried again slowly, and slows nobody down', async ({ code, retry, most }) => {
     const { daemon, many, pass, section, clock, lines, store, inner } = world(2);
     const describing = many.describe.bind(many);
@@ -225,9 +225,9 @@ describe('one table in trouble', () => {
       return Promise.reject(new PatchwireError(code, 'in the way', { retry }));
     };
     await daemon.start();
-    await pass(HOUR_MS);
+    await pass(HOUR_MS / 3);
     expect(tries.length).toBeLessThanOrEqual(most);
-    expect(tries.length).toBeGreaterThanOrEqual(60);
+    expect(tries.length).toBeGreaterThanOrEqual(20);
     expect(tries.slice(1).every((at, i) => at > tries[i]!)).toBe(true);
     expect(section('t0')).toMatchObject({ phase: 'stopped', trouble: { code, failures: tries.length } });
     expect(lines.filter(({ msg }) => msg === 'section stopped')).toMatchObject([{ level: 'error', code, section: 't0' }]);
