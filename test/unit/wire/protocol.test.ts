@@ -189,6 +189,12 @@ for vector in vectors['misfits']:
         sys.exit('applied ' + json.dumps(vector))
     except (LookupError, TypeError, ValueError):
         pass
+class Respelled(p.Subscriber):
+    # Between the names and the documents of a page the key was respelled.
+    def read(self, entries, documents):
+        return {'seq': 1}, (['5 ANN'], ['{"n":1}' if documents[1].endswith(':ANN') else None])
+pages = list(Respelled('redis://nowhere', 'p', 's').page({'ann': 'Ann'}))
+assert pages[0][1] == {} and pages[1][1] == {'ann': p.Row('ANN', '5', {'n': 1})}, pages
 print('all')
 `;
 
