@@ -50,12 +50,14 @@ describe.each([
         pause.resume();
         const answer = await reading;
         await drifting;
-        if (answer instanceof Error) {
-          told.push((answer as Error & { readonly code: string }).code);
-          expect(TOLD, String(answer)).toContain(told.at(-1));
-        } else {
-          expect(answer, `${name}, held before ${sqlContains}`).toEqual(expected);
-        }
+        // A definition held back by a lock comes after the read, which is whole then.
+        const code = answer instanceof Error ? (answer as Error & { readonly code: string }).code : null;
+        told.push(...(code === null ? [] : [code]));
+        expect({ name, sqlContains, got: code !== null && TOLD.includes(code) ? expected : answer }).toEqual({
+          name,
+          sqlContains,
+          got: expected,
+        });
         rig.tracker.forget(table);
         await rig.database.run('DROP TABLE dbo.Items');
       }

@@ -98,8 +98,8 @@ export function driftSuite(server: () => SqlServerConnection): void {
       for (const batch of drift.sql) {
         await rig.database.run(batch);
       }
-      for (const [name, read] of Object.entries(reads(rig, table))) {
-        await expect(read(), name).rejects.toMatchObject({ code: 'PW-S230', retry: 'now' });
+      for (const read of Object.values(reads(rig, table))) {
+        await expect(read()).rejects.toMatchObject({ code: 'PW-S230', retry: 'now' });
       }
       const { tables } = await rig.tracker.probe({ catalog: true, signal: never });
       expect(tables?.get('dbo.Items')?.definition).not.toBe(table.definition);
