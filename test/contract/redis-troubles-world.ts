@@ -79,8 +79,13 @@ export class TroubledWorld implements AsyncDisposable {
 
   /** The page of metrics. */
   async metrics(): Promise<string> {
+    return await (await fetch(`${this.address}/metrics`)).text();
+  }
+
+  /** Where the daemon serves. */
+  get address(): string {
     const { host, port } = this.#daemon?.status().http ?? { host: '', port: 0 };
-    return await (await fetch(`http://${host}:${port}/metrics`)).text();
+    return `http://${host}:${port}`;
   }
 
   /** Waits until the section is in trouble by one of these codes. */
