@@ -70,6 +70,13 @@ export class Oracle {
     this.#brokenAtMs = this.#options.now();
   }
 
+  /** What broke it has only now been done: whatever was begun meanwhile is not sound. */
+  breakAgain(): void {
+    if (this.#brokenAtMs !== null) {
+      this.break();
+    }
+  }
+
   committed(delta: Delta, version: bigint | null): void {
     const { database, table } = this.#options;
     for (const [identity, row] of delta) {
