@@ -2,9 +2,13 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import { createDaemon } from '../../src/daemon/daemon.ts';
+import { guardedTracker } from '../../src/daemon/guarded-ports.ts';
+import { ServerBreaker } from '../../src/daemon/server-breaker.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { redisDataManager } from '../../src/manager/redis/redis-data-manager.ts';
+import type { PatchwireError } from '../../src/model/errors.ts';
 import { createLogger } from '../../src/observe/create-logger.ts';
+import { sqlServerChangeTracker } from '../../src/source/sqlserver/sql-server-change-tracker.ts';
 import { until } from '../support/daemon-process.ts';
 import { privateTestRedis, type PrivateTestRedis } from '../support/redis.ts';
 import { startServer, type TestServer } from '../support/sandbox.ts';
@@ -21,6 +25,40 @@ beforeAll(async () => {
 afterAll(async () => {
   await server?.close();
   await redis?.[Symbol.asyncDispose]();
+});
+
+it('fifty reads that wait for the one reader make one login that is refused, not fifty', { timeout: 180_000 }, async () => {
+  const database = await server.freshDatabase();
+  const [, host = '', port = ''] = /Server=([^;,]+),(\d+)/iu.exec(database.connectionString) ?? [];
+  await using gate = await openTcpGate(Number(port));
+  await using tracker = sqlServerChangeTracker({
+    source: 'shop',
+    connection: { server: host, port: gate.port, database: database.name, user: 'pw_nobody', password: 'Wrong-2-password', encrypt: false },
+    logger: createLogger({ level: 'silent' }),
+  });
+  const end = new AbortController();
+  const breaker = new ServerBreaker({
+    server: 'source/shop',
+    what: 'SQL Server',
+    // It serves when it is asked first.
+    open: () => Promise.resolve(),
+    told: () => {},
+    log: createLogger({ level: 'silent' }),
+    clock: systemClock,
+    random: Math.random,
+    signal: end.signal,
+  });
+  breaker.start();
+  const guarded = guardedTracker(tracker, breaker);
+  const selection = { schema: 'dbo', name: 'Items', columns: 'all', json: [], filter: null } as const;
+  const { signal } = end;
+  const reads = await Promise.allSettled(Array.from({ length: 50 }, () => guarded.describe(selection, { signal })));
+  expect(reads.map((read) => read.status === 'rejected' && (read.reason as PatchwireError).code)).toEqual(Array(50).fill('PW-S202'));
+  expect(gate.connections).toBe(1);
+  expect(breaker.status()).toMatchObject({ state: 'open', openings: 1, trouble: { code: 'PW-S202' } });
+  await expect(guarded.describe(selection, { signal })).rejects.toMatchObject({ code: 'PW-S202' });
+  expect(gate.connections).toBe(1);
+  end.abort(new Error('over'));
 });
 
 const LOGIN = `pw_outage_${process.pid}_${Date.now().toString(36)}`;
