@@ -10,7 +10,7 @@ import { DocumentReplica } from './document-replica.ts';
 import type { Recovery, SubscriberEvent } from './events.ts';
 import type { OnInvalid, Parser } from './parsing.ts';
 import type { Replica as ReplicaOf } from './replica-interface.ts';
-import type { ReplicaStore } from './subscription.ts';
+import type { ReplicaStore } from './keeping.ts';
 
 export type { Document, JsonValue, Patch, PatchOperation } from '../model/document.ts';
 export { PatchwireError } from '../model/failure.ts';
@@ -37,7 +37,8 @@ export type { Index, KeyOf, UniqueIndex } from './indexes.ts';
 export type { Key, KeyValue } from './keys.ts';
 export type { OnInvalid, Parser, StandardResult, StandardSchema } from './parsing.ts';
 export type { ChangesOptions } from './replica-interface.ts';
-export type { ReplicaStore, WaitOptions } from './subscription.ts';
+export type { ReplicaStore } from './keeping.ts';
+export type { WaitOptions } from './subscription.ts';
 
 /** A replica of the documents of one section, each of them a T. */
 export type Replica<T extends object = Document> = ReplicaOf<T>;

@@ -3,7 +3,7 @@
  * taken one after another, also those that a user's handler causes. Owns one timer; closing releases it, and the connections that are its own.
  */
 import type { Clock } from '../lib/clock.ts';
-import { asPatchwireError, PatchwireError } from '../model/failure.ts';
+import { PatchwireError } from '../model/failure.ts';
 import { compareVersionTexts, formatVersion, parseVersion } from '../model/version.ts';
 import type { SectionKeys } from '../wire/keys.ts';
 import type { ConnectionPair } from './connection.ts';
@@ -15,22 +15,13 @@ import type { PageLimits } from './section-reader.ts';
 import type { Effect, Input, SectionView } from './section-view.ts';
 import type { PresenceFacts } from './presence.ts';
 import type { SnapshotOf } from './snapshot.ts';
+import type { Keeping, KeepingParts, ReplicaStore } from './keeping.ts';
 import { SubscriberMachine } from './state.ts';
 
 export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
   /** Default: as long as it takes. */
   readonly timeoutMs?: number | undefined;
-}
-
-/** Where a replica is kept while its process is away. Whatever these throw is told by `trouble`, and costs a load. */
-export interface ReplicaStore {
-  /** What was saved last; null: nothing. */
-  load(): Promise<Uint8Array | null> | Uint8Array | null;
-  /** Must replace what was saved before in one step (write beside it, then rename). Calls do not overlap. */
-  save(bytes: Uint8Array): Promise<void> | void;
-  /** How often it is saved while it changes; it is also saved at `close()`. Default 60,000. */
-  readonly everyMs?: number;
 }
 
 export interface SubscriptionOptions {
@@ -55,8 +46,6 @@ interface Waiter {
   readonly settle: (error: unknown) => void;
 }
 
-const SAVE_EVERY_MS = 60_000;
-
 export class Subscription implements AsyncDisposable {
   readonly #options: SubscriptionOptions;
   readonly #clock: Clock;
@@ -68,9 +57,7 @@ export class Subscription implements AsyncDisposable {
   #timer: { readonly atMs: number; readonly cancel: AbortController } | null = null;
   #stopping: Promise<void> | null = null;
   readonly #over = new AbortController();
-  /** epoch and last id of what was saved last. */
-  #saved = '';
-  #saving: Promise<void> = Promise.resolve();
+  #keeping: Promise<Keeping> | null = null;
   readonly #abort = (): void => {
     // Whoever aborts does not wait; close() may be called for that.
     void this.close();
@@ -100,7 +87,7 @@ export class Subscription implements AsyncDisposable {
     if (store === undefined) {
       this.#feed.start();
     } else {
-      void this.#restore(store);
+      void this.#keep(store);
     }
   }
 
@@ -138,29 +125,13 @@ export class Subscription implements AsyncDisposable {
 
   /** Stores what is held now. @returns false when it does not count, or is not whole: nothing is stored then. @throws what the store throws */
   async save(): Promise<boolean> {
-    const { store, of } = this.#options;
-    const stored = store === undefined ? null : this.#machine.store();
-    if (store === undefined || stored === null) {
-      return false;
-    }
-    const before = this.#saving;
-    const save = async (): Promise<void> => {
-      // Loaded where it is needed, as what few programs need.
-      const { encodeSnapshot } = await import('./snapshot.ts');
-      await before;
-      await store.save(encodeSnapshot(of, stored));
-      this.#saved = `${stored.epoch}/${stored.last}`;
-    };
-    const saving = save();
-    this.#saving = saving.catch(() => {});
-    await saving;
-    return true;
+    return (await (await this.#keeping)?.save()) ?? false;
   }
 
   /** Saves, then closes. Never throws: what the store throws is told by `trouble`. */
   async close(): Promise<void> {
-    if (this.#options.store !== undefined && !this.closed) {
-      await this.#saveOrTell();
+    if (this.#keeping !== null && !this.closed) {
+      await (await this.#keeping).saveOrTell();
     }
     this.take({ type: 'close', error: null });
     // Called by a handler, it is taken after what is being taken now.
@@ -218,51 +189,26 @@ export class Subscription implements AsyncDisposable {
     return this.#machine.state().status === 'live';
   }
 
-  async #restore(store: ReplicaStore): Promise<void> {
-    try {
-      const [bytes, { decodeSnapshot }] = await Promise.all([store.load(), import('./snapshot.ts')]);
-      if (bytes !== null) {
-        this.take({ type: 'restore', stored: decodeSnapshot(this.#options.of, bytes) });
-      }
-    } catch (error) {
-      this.#tell(error);
-    }
+  /** Takes up what is stored, connects, and saves from then on. */
+  async #keep(store: ReplicaStore): Promise<void> {
+    const parts: KeepingParts = {
+      ...{ store, of: this.#options.of, clock: this.#clock, signal: this.#over.signal },
+      held: () => this.#machine.store(),
+      place: () => {
+        const at = this.position();
+        return at === null ? null : `${at.epoch}/${at.last}`;
+      },
+      restore: (stored) => this.take({ type: 'restore', stored }),
+      tell: (error) => this.#options.observe([{ type: 'trouble', error }]),
+    };
+    // Loaded where it is needed, as what few programs need.
+    this.#keeping = import('./keeping.ts').then(({ Keeping: Keeper }) => new Keeper(parts));
+    const keeping = await this.#keeping;
+    await keeping.restore();
     if (!this.closed) {
       this.#feed.start();
-      await this.#keepSaving(store.everyMs ?? SAVE_EVERY_MS);
+      await keeping.keepSaving();
     }
-  }
-
-  async #keepSaving(everyMs: number): Promise<void> {
-    const { signal } = this.#over;
-    while (!signal.aborted) {
-      try {
-        await this.#clock.sleep(everyMs, { signal });
-      } catch {
-        return;
-      }
-      await this.#saveOrTell();
-    }
-  }
-
-  async #saveOrTell(): Promise<void> {
-    const at = this.position();
-    if (at === null || `${at.epoch}/${at.last}` === this.#saved) {
-      return;
-    }
-    try {
-      await this.save();
-    } catch (error) {
-      this.#tell(error);
-    }
-  }
-
-  #tell(error: unknown): void {
-    const trouble =
-      error instanceof PatchwireError
-        ? error
-        : new PatchwireError('PW-W408', `the store of the replica failed: ${asPatchwireError(error).message}`, { cause: error });
-    this.#options.observe([{ type: 'trouble', error: trouble }]);
   }
 
   async #wait(ready: () => boolean, { signal, timeoutMs }: WaitOptions): Promise<void> {

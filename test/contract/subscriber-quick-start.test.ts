@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -20,7 +21,7 @@ let redis: PrivateTestRedis;
 let folder: string;
 beforeAll(async () => {
   redis = await privateTestRedis();
-  folder = await mkdtemp(join(root, 'test', 'quick-start-'));
+  folder = await mkdtemp(join(tmpdir(), 'patchwire-quick-start-'));
 });
 afterAll(async () => {
   await rm(folder, { recursive: true });
