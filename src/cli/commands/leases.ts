@@ -72,7 +72,8 @@ export function leasesJson(config: Config, view: DaemonsView, leases: ReadonlyMa
   };
 }
 
-function leasesText({ sections, daemons }: ReturnType<typeof leasesJson>): string {
+/** The same in two tables. */
+export function leasesText({ sections, daemons }: ReturnType<typeof leasesJson>): string {
   const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
   const leader = (shown: { readonly id: string; readonly host: string | null; readonly pid: number | null } | null): string =>
     shown === null ? '-' : shown.host === null ? shown.id : `${shown.host}/${shown.pid}`;
