@@ -40,7 +40,7 @@ export class Standing {
     this.#checkpoint = laterVersion(this.#checkpoint, facts.checkpoint) ?? '0';
     this.#incomplete = facts.incomplete;
     this.#upTo = facts.incomplete || this.#skipped ? null : laterVersion(this.#upTo, facts.upTo);
-    this.#state = facts.state;
+    this.#enter(facts.state);
     this.#pending = facts.pending;
     this.#quarantined = facts.quarantined;
     this.#metaReadAtMs = facts.sourceReadAtMs;
@@ -54,8 +54,8 @@ export class Standing {
 
   apply(message: ChangesMessage, nowMs: number): void {
     this.#checkpoint = message.checkpoint;
-    this.#state = message.state ?? this.#state;
     this.#upTo = this.#skipped ? null : laterVersion(this.#upTo, message.upTo);
+    this.#enter(message.state ?? this.#state);
     if (message.changes.some((change) => change.op === 'unavailable')) {
       this.#quarantined = Math.max(1, this.#quarantined);
     }
@@ -104,6 +104,14 @@ export class Standing {
       reasons.push('gap skipped');
     }
     return reasons;
+  }
+
+  /** While documents are being corrected no version is claimed: it comes again with what is live. */
+  #enter(state: SectionState): void {
+    this.#state = state;
+    if (state !== 'live') {
+      this.#upTo = null;
+    }
   }
 
   #readAt(atMs: number, nowMs: number): void {
