@@ -159,7 +159,7 @@ describe('lost history', () => {
     ],
     [
       'another key',
-      'PW-S220',
+      'PW-S211',
       'replace',
       async (world: TroubledWorld): Promise<void> => {
         await world.stop();
