@@ -219,8 +219,9 @@ export class ModelTable {
     }
   }
 
+  /** Only where the database is tracked. */
   enable(): void {
-    if (this.view.tracking === null) {
+    if (this.view.tracking === null && this.#database.tracked()) {
       this.#define();
       const { version } = this.#database.view();
       this.#database.tell({ kind: 'enable', table: this });

@@ -5,6 +5,7 @@
 import { pino } from 'pino';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { StoredSection } from '../../src/manager/memory/memory-store.ts';
+import type { OperatorRequest } from '../../src/manager/distributed-data-manager.ts';
 import { redisDataManager } from '../../src/manager/redis/redis-data-manager.ts';
 import type { Sandbox } from '../../src/sandbox/server.ts';
 import { sqlServerChangeTracker } from '../../src/source/sqlserver/sql-server-change-tracker.ts';
@@ -102,7 +103,6 @@ export class RealWorld extends World {
 
   async open(): Promise<void> {
     await this.#repeated.open();
-    await this.redis.admin.open({ signal: new AbortController().signal });
     this.#listening.forEach((gate, i) => {
       const section = this.sections[i];
       if (section !== undefined) {
@@ -199,7 +199,7 @@ export class RealWorld extends World {
 
   protected request(section: SimSection, request: { id: string; verb: string; args: Record<string, string>; who: string }): void {
     section.stored.requests.push(request);
-    void this.redis.admin.request(section.name, request).catch(() => {});
+    void this.#put(section.name, request);
   }
 
   protected async end(): Promise<void> {
@@ -210,6 +210,18 @@ export class RealWorld extends World {
     await Promise.all(
       [...this.#gates.flatMap(({ redis, source }) => [redis, source]), ...this.#listening].map((gate) => gate[Symbol.asyncDispose]()),
     );
+  }
+
+  /** Asks again while Redis takes nothing: an operator would. */
+  async #put(section: string, request: OperatorRequest): Promise<void> {
+    for (let tries = 0; tries < 40 && !this.#over; tries += 1) {
+      try {
+        await this.redis.admin.request(section, request);
+        return;
+      } catch {
+        await this.clock.sleep(50);
+      }
+    }
   }
 
   async #look(): Promise<void> {

@@ -89,7 +89,7 @@ export class SimDaemon {
       .then(() => Promise.all(sections.map((section) => this.#run(section, tracker, manager))))
       .then(
         (ends) => this.#ended(ends[0] ?? 'stopped'),
-        (error: unknown) => this.#ended(error as Error),
+        (error: unknown) => this.#ended(error === this.#stop.signal.reason ? 'stopped' : (error as Error)),
       );
   }
 
