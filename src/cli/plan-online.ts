@@ -82,7 +82,7 @@ async function judged(step: PlanStep, { table, tracker, manager, signal }: Asked
     return {
       ...step,
       cost: 'reset',
-      detail: `${difference}: section ${table.section} (${meta.count} documents) stops until it is reset${load}`,
+      detail: `${difference}: section ${table.section} (${meta.count} documents) is read anew${load}`,
     };
   } catch (error) {
     signal.throwIfAborted();

@@ -1,5 +1,5 @@
 /**
- * What a new configuration changes and what each change costs, by the rules of L5: another projection needs a reset, another section a load,
+ * What a new configuration changes and what each change costs, by the rules of L5: another projection a resync, another section a load,
  * everything else a restart. Compares configurations only; what stands in Redis is plan-online.ts.
  */
 import { flatten, redactConfig } from '../config/print.ts';
@@ -52,7 +52,7 @@ function settings(present: Config, next: Config): PlanStep[] {
 function meaningOf(path: ConfigPath): string {
   const [top, second, third] = path;
   if (top === 'sources' && typeof third === 'string' && IDENTITY.has(third)) {
-    return 'restart; if it is another database, its tables stop (PW-S213) until they are reset';
+    return 'restart; if it is another database, its tables are replaced under a new epoch (PW-S213)';
   }
   if (top === 'manager' && second === 'redis') {
     return 'restart; in a Redis that does not have the sections they are loaded';
@@ -92,7 +92,7 @@ function added(entry: TableConfig, gone: readonly TableConfig[]): PlanStep[] {
   const heir = gone.find((other) => other.section === section);
   if (heir !== undefined) {
     const change = `${heir.source}/${heir.table} → ${source}/${table}`;
-    const detail = `section ${section} gets another table: it stops (PW-S213) until it is reset`;
+    const detail = `section ${section} gets another table: it is replaced under a new epoch (PW-S213)`;
     return [{ cost: 'reset', key: `${table} table`, change, detail, section }];
   }
   return [{ cost: 'load', key: table, change: 'is added', detail: `section ${section} ${becomes(entry)}`, section }];
@@ -108,7 +108,7 @@ function hashes({ shape }: TableConfig): boolean {
 }
 
 function rehashed({ table, section }: TableConfig): PlanStep {
-  const detail = `its hashes change: section ${section} stops (PW-S220) until it is reset`;
+  const detail = `its hashes change: section ${section} is resynced (PW-S220)`;
   return { cost: 'reset', key: `${table} shape`, change: 'another hash key', detail, section };
 }
 
@@ -161,7 +161,7 @@ function changed(old: TableConfig, now: TableConfig, moved: boolean): PlanStep[]
             cost: 'reset',
             key: name,
             change,
-            detail: `its documents change: section ${section} stops (PW-S220) until it is reset`,
+            detail: `its documents change: section ${section} is resynced (PW-S220)`,
             section,
           },
     ];

@@ -175,6 +175,8 @@ class ComposedDaemon implements Daemon {
       { version: packageVersion(), partition: manager.partition, tables: tables.length, http: server.address },
       'daemon starts',
     );
+    // Where checkpoints stand in Redis alone, nothing in the database proves that it was restored.
+    this.#log.info('a restored database is noticed while its version counter is below the checkpoint; once it has overtaken, it is not');
     const counters = writeCounterLines({
       log: this.#log,
       clock: this.#clock,

@@ -62,7 +62,9 @@ export class Resyncs {
     }
     await prepare();
     const confirmed = confirm === 'true';
-    const running = load() ?? (sweep()?.held === null ? null : sweep());
+    const loading = load();
+    // What only looks for lost documents (C8) compares no row.
+    const running = (loading?.phase === 'check' ? null : loading) ?? (sweep()?.held === null ? null : sweep());
     if (running !== null && confirmed) {
       await running.confirm();
     }

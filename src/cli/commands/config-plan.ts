@@ -17,7 +17,7 @@ export function addConfigPlanCommand(parent: Command, bind: Bind): void {
       `
 COST is one of:
   restart  the daemon has to be restarted; it goes on where it stood
-  reset    the table stops (PW-S220, PW-S213) until \`patchwire checkpoint reset\` loads it anew
+  reset    the table is read anew (PW-S220, PW-S213); with onLostHistory: stop it stops until an operator acts
   load     a section that is new is loaded
   purge    what a section leaves in Redis is deleted by hand: \`patchwire table remove --purge\` with the present configuration
 Environment and flags go over both configurations.
