@@ -96,7 +96,7 @@ export class RealSource {
       case 'rollback':
         return async () => await this.#end(operation.writer, 'ROLLBACK', null);
       case 'elsewhere':
-        return async () => await this.#compare(await this.#run(-1, `UPDATE dbo.Elsewhere SET N = N + 1; ${VERSION}`), operation.version);
+        return async () => this.#compare(await this.#run(-1, `UPDATE dbo.Elsewhere SET N = N + 1; ${VERSION}`), operation.version);
       case 'backUp':
         return () => {
           this.#saved = sandbox.control.saveState(name);
