@@ -262,6 +262,22 @@ describe('S3: what was stored', () => {
   });
 });
 
+describe('S4, S5: a resync', () => {
+  it('S4, S5: while documents are being corrected no version is claimed; it comes again with the state', () => {
+    const rig = liveRig();
+    rig.publisher.state = 'resyncing';
+    rig.message({ ...rig.publisher.publish([]), state: 'resyncing' });
+    expect(rig.state).toMatchObject({ status: 'live', equal: false, reasons: ['section resyncing'] });
+    expect(rig.machine.position(rig.nowMs)?.upTo).toBeNull();
+    rig.message(rig.publisher.publish([['1', { a: 5 }]]), rig.publisher.heartbeat());
+    expect(rig.machine.position(rig.nowMs)?.upTo).toBeNull();
+    rig.publisher.state = 'live';
+    rig.message({ ...rig.publisher.publish([]), state: 'live' });
+    expect(rig.machine.position(rig.nowMs)?.upTo).toBe('104');
+    expectEqual(rig);
+  });
+});
+
 describe('S4, S5: nobody publishes', () => {
   const READ = { sourceReadAt: '2026-11-22T10:00:00.000Z', time: '2026-11-22T10:00:00.000Z' } as const;
 

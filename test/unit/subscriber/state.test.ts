@@ -587,20 +587,6 @@ describe('S5: position', () => {
     expect(rig.machine.position(rig.nowMs)?.upTo).toBe('101');
   });
 
-  it('S4, S5: while documents are being corrected no version is claimed; it comes again with the state', () => {
-    const rig = liveRig();
-    rig.publisher.state = 'resyncing';
-    rig.message({ ...rig.publisher.publish([]), state: 'resyncing' });
-    expect(rig.state).toMatchObject({ status: 'live', equal: false, reasons: ['section resyncing'] });
-    expect(rig.machine.position(rig.nowMs)?.upTo).toBeNull();
-    rig.message(rig.publisher.publish([['1', { a: 5 }]]), rig.publisher.heartbeat());
-    expect(rig.machine.position(rig.nowMs)?.upTo).toBeNull();
-    rig.publisher.state = 'live';
-    rig.message({ ...rig.publisher.publish([]), state: 'live' });
-    expect(rig.machine.position(rig.nowMs)?.upTo).toBe('104');
-    expectEqual(rig);
-  });
-
   it('S5: the age counts from the last read of the source, by the publisher its own clock', () => {
     const rig = liveRig();
     rig.message(rig.publisher.heartbeat({ sourceReadAt: '2026-11-22T10:00:00.000Z', time: '2026-11-22T10:00:02.000Z' }));
