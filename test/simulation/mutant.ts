@@ -74,7 +74,18 @@ interface Report {
 async function byTest({ test, title }: { readonly test: string; readonly title: string }, copy: string): Promise<Verdict> {
   const file = join(copy, 'report.json');
   rmSync(file, { force: true });
-  const args = ['run', '--config', 'test/vitest.config.ts', test, '-t', title, '--reporter=json', `--outputFile=${file}`];
+  const args = [
+    'run',
+    '--config',
+    'test/vitest.config.ts',
+    test,
+    '-t',
+    title,
+    '--reporter=json',
+    '--bail=1',
+    '--testTimeout=30000',
+    `--outputFile=${file}`,
+  ];
   const { code } = await run(join('node_modules', '.bin', 'vitest'), args, copy);
   if (!existsSync(file)) {
     return { caught: false, says: code === null ? `${test} does not end` : `${test} does not run` };
