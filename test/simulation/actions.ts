@@ -26,6 +26,23 @@ function cutHistory(world: World, { table, oracle }: SimSection, cut: () => void
   return hidden;
 }
 
+/** Of the newest column that was added; where there is none, one is, and it happens a little later. */
+function onAddedColumn(world: World, random: Random, { table, oracle }: SimSection, change: () => void): void {
+  const happen = (): void => {
+    if (!world.healing) {
+      change();
+      oracle.break();
+    }
+  };
+  if (table.columns.at(-1)?.name.startsWith('X') === true) {
+    happen();
+  } else {
+    table.addColumn('d');
+    oracle.break();
+    world.later(random() * 1000, happen);
+  }
+}
+
 const BREAKS = {
   truncate: (world, _, section) => {
     section.hidden = cutHistory(world, section, () => section.table.truncate()) || section.hidden;
@@ -84,36 +101,32 @@ const BREAKS = {
     table.enable();
   },
   backUp: (world) => world.database.backUp(),
-  restore: (world) => {
-    if (!world.database.restore()) {
-      return false;
+  /** To the last backup; where there is none, one is made and restored a little later. */
+  restore: (world, random) => {
+    const restore = (): void => {
+      if (world.healing || !world.database.restore()) {
+        return;
+      }
+      for (const section of world.sections) {
+        section.oracle.break();
+        // What it says of versions may soon be overtaken: nobody is asked to notice.
+        section.hidden = true;
+      }
+      world.source.cut(2);
+    };
+    if (world.database.canRestore) {
+      restore();
+    } else {
+      world.database.backUp();
+      world.later(random() * 1000, restore);
     }
-    for (const section of world.sections) {
-      section.oracle.break();
-      // What it says of versions may soon be overtaken: nobody is asked to notice.
-      section.hidden = true;
-    }
-    world.source.cut(2);
-    return true;
   },
   addColumn: (_, random, section) => {
     section.table.addColumn(random() < 0.5 ? 'd' : null);
     section.oracle.break();
   },
-  dropColumn: (_, __, section) => {
-    if (section.table.dropColumn() === null) {
-      return false;
-    }
-    section.oracle.break();
-    return true;
-  },
-  renameColumn: (_, __, section) => {
-    if (section.table.renameColumn() === null) {
-      return false;
-    }
-    section.oracle.break();
-    return true;
-  },
+  dropColumn: (world, random, section) => onAddedColumn(world, random, section, () => void section.table.dropColumn()),
+  renameColumn: (world, random, section) => onAddedColumn(world, random, section, () => void section.table.renameColumn()),
   revoke: (world, random, { table }) => {
     table.allowed = false;
     world.later(random() * 3000, () => {
