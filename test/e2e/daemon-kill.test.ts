@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/lib/random.ts';
 import { BATCH } from '../../src/manager/redis/scripts/batch.ts';
+import { publishing } from '../../src/manager/redis/scripts/prelude.ts';
 import { type DaemonProcess, type DaemonWorld, daemonWorld, type FollowedReplica, until } from '../support/daemon-process.ts';
 import { storedSection, tableDocuments, type TableShape } from '../support/equality.ts';
 import { privateTestRedis, type PrivateTestRedis } from '../support/redis.ts';
@@ -30,7 +31,7 @@ let daemon: DaemonProcess;
 beforeAll(async () => {
   redis = await privateTestRedis();
   server = await startServer();
-  gate = await openScriptGate(redis.server.port, BATCH);
+  gate = await openScriptGate(redis.server.port, publishing(BATCH, 'PUBLISH'));
 });
 
 /** A database with 60 rows, and a replica; `world`, `followed` and, once started, `daemon` are its. */

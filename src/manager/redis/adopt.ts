@@ -67,6 +67,7 @@ export async function adoptSection(
       ...['epoch', epoch, 'seq', String(seq), 'last', id, 'tip', newId(), 'state', 'live', 'digest', exported.digest],
       ...['source', JSON.stringify(source), 'upTo', upTo === null || incomplete !== null ? '' : formatVersion(upTo)],
       ...encodeAdvance({ checkpoint, confirmed, high }),
+      ...['mark', exported.mark?.toString() ?? ''],
       ...encodeIncomplete(incomplete),
     ],
     'write',

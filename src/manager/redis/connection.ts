@@ -14,6 +14,7 @@ import { ANNOUNCE, DEPART, READ_DAEMONS } from './scripts/daemons.ts';
 import { PURGE_END, PURGE_STEP, RESIGN } from './scripts/ending.ts';
 import { HEARTBEAT } from './scripts/heartbeat.ts';
 import { LEAD } from './scripts/lead.ts';
+import { type Publish, publishing } from './scripts/prelude.ts';
 import { PROGRESS } from './scripts/progress.ts';
 import { READ_BASES, READ_META } from './scripts/reads.ts';
 import { TRANSITION } from './scripts/transition.ts';
@@ -37,9 +38,17 @@ const SCRIPTS = {
 
 export type ScriptName = keyof typeof SCRIPTS;
 
-const HASHES = Object.fromEntries(
-  Object.entries(SCRIPTS).map(([name, text]) => [name, createHash('sha1').update(text).digest('hex')]),
-) as Record<ScriptName, string>;
+/** By the way of publishing: the texts, and the names under which Redis keeps them. */
+const LIBRARY: Readonly<Record<Publish, { readonly texts: readonly string[]; readonly hashes: Readonly<Record<ScriptName, string>> }>> = {
+  PUBLISH: library('PUBLISH'),
+  SPUBLISH: library('SPUBLISH'),
+};
+
+function library(publish: Publish) {
+  const texts = Object.entries(SCRIPTS).map(([name, text]) => [name, publishing(text, publish)] as const);
+  const hashes = texts.map(([name, text]) => [name, createHash('sha1').update(text).digest('hex')]);
+  return { texts: texts.map(([, text]) => text), hashes: Object.fromEntries(hashes) as Record<ScriptName, string> };
+}
 
 export interface ConnectionOptions {
   readonly url?: string;
@@ -61,6 +70,7 @@ export interface Link {
 
 class RedisLink implements Link {
   readonly #client: Redis;
+  publish: Publish = 'PUBLISH';
   #alive = true;
 
   constructor(client: Redis) {
@@ -75,7 +85,7 @@ class RedisLink implements Link {
   }
 
   run(name: ScriptName, keys: readonly string[], args: readonly string[], purpose: Purpose, what: string): Promise<unknown> {
-    return this.call('EVALSHA', [HASHES[name], String(keys.length), ...keys, ...args], purpose, what);
+    return this.call('EVALSHA', [LIBRARY[this.publish].hashes[name], String(keys.length), ...keys, ...args], purpose, what);
   }
 
   async call(command: string, args: readonly string[], purpose: Purpose, what: string): Promise<unknown> {
@@ -165,7 +175,7 @@ export class RedisConnection implements AsyncDisposable {
           throw new PatchwireError(known.code, known.message, { details: known.details, cause: error, ...hint });
         });
       }
-      for (const text of Object.values(SCRIPTS)) {
+      for (const text of LIBRARY[link.publish].texts) {
         await client.call('SCRIPT', 'LOAD', text);
       }
       if (this.#closed) {

@@ -27,6 +27,9 @@ export function encodeAdvance(advance: Advance): string[] {
   if (advance.sourceReadAtMs !== undefined) {
     fields.push('sourceReadAt', new Date(advance.sourceReadAtMs).toISOString());
   }
+  if (advance.mark !== undefined) {
+    fields.push('mark', advance.mark.toString());
+  }
   return fields;
 }
 
@@ -85,6 +88,7 @@ export function decodeDescription(reply: unknown, section: string, known: number
       quarantined,
       incomplete: decodeIncomplete(text('incomplete'), text('incompleteSince')),
       paused: decodePaused(text('paused'), text('pausedBy'), text('pausedAt')),
+      mark: text('mark') === '' ? null : parseVersion(text('mark')),
     };
   } catch (error) {
     throw new PatchwireError('PW-M316', `the meta of section ${section} cannot be read`, { cause: error });

@@ -32,10 +32,10 @@ refused = mark(meta, 'adopt')
 if refused then return refused end
 redis.call('DEL', changes)
 redis.call('XADD', changes, ARGV[7], 'message', ARGV[8], 'time', ARGV[6])
-local fields = {'bytes', string.format('%d', #ARGV[8]), 'oldestAt', ARGV[6], 'leader', '', 'cursor', '', 'heartbeatAt', '', 'sourceReadAt', ''}
+local fields = {'publish', PUBLISH, 'bytes', string.format('%d', #ARGV[8]), 'oldestAt', ARGV[6], 'leader', '', 'cursor', '', 'heartbeatAt', '', 'sourceReadAt', ''}
 for i = 9, #ARGV do fields[#fields + 1] = ARGV[i] end
 redis.call('HSET', meta, unpack(fields))
 redis.call('HSET', meta, 'pending', '')
-redis.call('PUBLISH', ARGV[5], ARGV[8])
+redis.call(PUBLISH, ARGV[5], ARGV[8])
 return {'adopted', describe(meta, index, quarantine)}
 `;

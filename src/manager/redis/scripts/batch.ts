@@ -98,6 +98,6 @@ end
 local n = #last
 for i = 0, nAdvance - 1 do last[n + 1 + i] = ARGV[advanceAt + i] end
 redis.call('HSET', meta, unpack(last))
-if message ~= '' then redis.call('PUBLISH', ARGV[12], message) end
+if message ~= '' then redis.call(PUBLISH, ARGV[12], message) end
 return 1
 `;

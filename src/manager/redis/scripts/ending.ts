@@ -46,6 +46,6 @@ for i = 4, #KEYS do rest[#rest + 1] = KEYS[i] end
 redis.call('UNLINK', unpack(rest))
 redis.call('UNLINK', lease)
 redis.call('UNLINK', meta)
-redis.call('PUBLISH', ARGV[3], ARGV[4])
+redis.call(PUBLISH, ARGV[3], ARGV[4])
 return 1
 `;

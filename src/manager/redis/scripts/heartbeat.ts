@@ -47,6 +47,6 @@ local message = '{"v":' .. ARGV[14] .. ',"type":"heartbeat","partitionKey":' .. 
   .. ',"sourceReadAt":' .. text(now[9]) .. ',"time":' .. cjson.encode(ARGV[13])
   .. ',"incomplete":' .. text(now[10]) .. ',"paused":' .. text(now[11]) .. ',"fingerprint":' .. text(inside(now[12]).fingerprint)
   .. ',"sweepHeld":' .. (missing and string.format('%.0f', missing) or 'null') .. '}'
-redis.call('PUBLISH', ARGV[8], message)
+redis.call(PUBLISH, ARGV[8], message)
 return 1
 `;

@@ -38,7 +38,7 @@ if not m[1] then
   local leftovers = redis.call('HLEN', index) > 0 or redis.call('EXISTS', changes) == 1
   redis.call('HSET', meta, 'format', '${WHOLE_FORMAT}', 'epoch', ARGV[5], 'leader', ARGV[2], 'seq', '0', 'last', ARGV[6], 'tip', ARGV[6],
     'checkpoint', '0', 'upTo', '', 'confirmed', '0', 'high', '0', 'state', 'loading', 'cursor', '', 'source', '', 'digest', ARGV[8],
-    'pending', leftovers and 'purge' or '', 'heartbeatAt', '', 'sourceReadAt', '', 'bytes', '0', 'oldestAt', '0')
+    'pending', leftovers and 'purge' or '', 'heartbeatAt', '', 'sourceReadAt', '', 'bytes', '0', 'oldestAt', '0', 'publish', PUBLISH)
   if leftovers then return {'purging'} end
   return {'leading', 1, 0, describe(meta, index, quarantine)}
 end
@@ -61,7 +61,7 @@ end
 if not own or known or (m[4] and m[4] ~= '') then
   refused = take()
   if refused then return refused end
-  redis.call('HSET', meta, 'leader', ARGV[2])
+  redis.call('HSET', meta, 'leader', ARGV[2], 'publish', PUBLISH)
   return {'leading', 0, 0, describe(meta, index, quarantine)}
 end
 
@@ -76,7 +76,7 @@ redis.call('DEL', changes)
 redis.call('XADD', changes, '0-' .. seq, 'message', message, 'time', ARGV[12])
 redis.call('SET', lease, ARGV[1], 'PX', ARGV[4])
 redis.call('HSET', meta, 'epoch', ARGV[5], 'leader', ARGV[2], 'tip', ARGV[6], 'seq', seq, 'last', ARGV[7],
-  'bytes', whole(#message), 'oldestAt', ARGV[12], 'pending', '')
-redis.call('PUBLISH', ARGV[9], message)
+  'bytes', whole(#message), 'oldestAt', ARGV[12], 'pending', '', 'publish', PUBLISH)
+redis.call(PUBLISH, ARGV[9], message)
 return {'leading', 0, 1, describe(meta, index, quarantine)}
 `;

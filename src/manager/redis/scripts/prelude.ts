@@ -3,6 +3,14 @@
  * script refuses before its first write only, so that a refusal means: nothing was written.
  */
 
+/** How a script publishes: SPUBLISH where the server is a node of a cluster that has it. `meta` says it, for subscribers. */
+export type Publish = 'PUBLISH' | 'SPUBLISH';
+
+/** The script as one server gets it. */
+export function publishing(script: string, publish: Publish): string {
+  return `local PUBLISH = '${publish}'\n${script}`;
+}
+
 /** `refuse`, `wrongType`: nothing of a section's keys may be of a foreign type, since a write to it would fail half-way (C5). */
 export const CHECKS = `
 local function refuse(code, detail)

@@ -47,6 +47,6 @@ if epoch ~= '' then
 end
 for i = 16, #ARGV do last[#last + 1] = ARGV[i] end
 redis.call('HSET', meta, unpack(last))
-if message ~= '' then redis.call('PUBLISH', ARGV[9], message) end
+if message ~= '' then redis.call(PUBLISH, ARGV[9], message) end
 return describe(meta, index, quarantine)
 `;
