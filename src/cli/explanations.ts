@@ -47,6 +47,10 @@ export const CAUSES: Readonly<Record<ErrorCode, string>> = {
   'PW-S231':
     'Many rows were deleted where change tracking does not show it (TRUNCATE, a restore), or the wrong database or filter is read.',
   'PW-S232': 'History was lost long ago, the table was filled anew, or another projection changed every document.',
+  'PW-S233': 'checkpoint.store is sqlserver and the script of the store was not run in this database, or its rights were taken away.',
+  'PW-S234':
+    'The database was restored, failed over with loss, or its row was deleted; or Redis was restored from before the table was loaded anew.',
+  'PW-S235': 'Another daemon took the section, or the database went back in time, between two writes.',
   'PW-M301': 'Redis is down, the url is wrong, or the network failed.',
   'PW-M302': 'The password is wrong, or the url has no user where Redis wants one.',
   'PW-M303': 'The ACL of the user lacks a command, or its key or channel patterns do not cover the partition.',

@@ -71,6 +71,7 @@ export interface ExportedSection {
   readonly high: Version;
   readonly source: SourceIdentity;
   readonly incomplete: Incomplete | null;
+  readonly mark: bigint | null;
   /** Of the documents that belong to it. */
   readonly digest: string;
   readonly count: number;
@@ -112,6 +113,8 @@ export interface SectionMeta {
   readonly incomplete: Incomplete | null;
   /** null: nothing is paused. */
   readonly paused: Paused | null;
+  /** The last mark that the checkpoint store acknowledged before what is here was written; null: none was kept with it. */
+  readonly mark: bigint | null;
 }
 
 /** Moves of the position that ride on a script. What is left out stays. */
@@ -123,6 +126,8 @@ export interface Advance {
   /** null clears it. */
   readonly cursor?: LoadCursor | null;
   readonly sourceReadAtMs?: number;
+  /** See SectionMeta. */
+  readonly mark?: bigint;
 }
 
 /** What a key's row is now in the section: the base of the next diff, and what the guard of C6 expects. */

@@ -140,6 +140,21 @@ export const CATALOGUE = {
     'More than half of the documents differ from the table: the resync went on as a replacement under a new epoch.',
     'None: subscribers load the section anew when it ends.',
   ),
+  'PW-S233': entry(
+    'never',
+    'The checkpoint table in SQL Server is missing, is not the one of this version, is change-tracked, or the login may not use it.',
+    'Run the script that `patchwire sql checkpoint-store` prints; the table waits until then.',
+  ),
+  'PW-S234': entry(
+    'resync',
+    'The checkpoint row in SQL Server proves that the database went back in time, or that it belongs to other data.',
+    'None: the table is loaded anew under a new epoch. With onLostHistory: stop run `patchwire resync <table>`.',
+  ),
+  'PW-S235': entry(
+    'now',
+    'The checkpoint row in SQL Server is not as this leader wrote it last.',
+    'None: it is read again at once, which tells another leader from a restore.',
+  ),
 
   'PW-M301': entry('reconnect', 'Redis cannot be reached or the connection was lost.', 'Check the url; the daemon goes on trying.'),
   'PW-M302': entry('backoff', 'Redis refused the user or password.', 'Check username and password.'),

@@ -21,6 +21,7 @@ const exportedSection = z.object({
   confirmed: version,
   high: version,
   incomplete: z.object({ reason: z.enum(['initial', 'skipped']), since: version }).nullable(),
+  mark: version.nullish().transform((mark) => mark ?? null),
   digest: z.string().regex(/^[0-9a-f]{16}$/),
   count: z.int().min(0),
   source: z.object({

@@ -44,6 +44,23 @@ export function holdsContract(given: () => { readonly bench: ManagerBench; reado
     expect(await other.transition(S, { ...STILL, paused: null })).toMatchObject({ paused: null, upTo: 1n, seq: 1 });
   });
 
+  it('a mark rides on whatever is sent, with the position or without it, and outlives leads and new epochs', async () => {
+    const { bench, manager } = given();
+    await live(manager);
+    expect(await manager.readMeta(S)).toMatchObject({ mark: null });
+    await manager.publish(batch([upsert('1', '5', null)], { mark: 7n }));
+    expect(await manager.readMeta(S)).toMatchObject({ mark: 7n, checkpoint: 1n });
+    await manager.heartbeat(S, { believed: { checkpoint: 1n, confirmed: 1n }, advance: { mark: 8n }, intervalMs: 5000 });
+    await manager.store(batch([upsert('2', '5', null)], { checkpoint: 5n }));
+    expect(await manager.readMeta(S)).toMatchObject({ mark: 8n, checkpoint: 5n });
+    const begun = { state: 'loading', newEpoch: true, reset: { phase: 'begin', reason: 'r' } } as const;
+    expect(await manager.transition(S, { ...begun, advance: { mark: 9_007_199_254_740_993n } })).toMatchObject({
+      mark: 9_007_199_254_740_993n,
+    });
+    await manager.resign(S);
+    expect(await bench.manager().lead(S)).toMatchObject({ meta: { mark: 9_007_199_254_740_993n } });
+  });
+
   const exportOf = async (manager: DistributedDataManager): Promise<ExportedSection> => {
     const meta = await manager.readMeta(S);
     return { ...meta!, source: SOURCE };

@@ -59,6 +59,7 @@ export function distributedDataManagerContract(name: string, make: () => Promise
         quarantined: 0,
         incomplete: null,
         paused: null,
+        mark: null,
       });
       expect(meta?.epoch).not.toBe('');
     });

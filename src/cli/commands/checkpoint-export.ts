@@ -69,8 +69,8 @@ Examples:
 
 /** What a live section exports; null while it has nothing to go on from. */
 function exportedEntry({ section, table }: TableConfig, meta: SectionMeta): ExportedEntry | null {
-  const { seq, last, checkpoint, upTo, confirmed, high, incomplete, digest, count, source, state, pending } = meta;
+  const { seq, last, checkpoint, upTo, confirmed, high, incomplete, mark, digest, count, source, state, pending } = meta;
   return source === null || state !== 'live' || pending
     ? null
-    : { section, table, seq, last, checkpoint, upTo, confirmed, high, incomplete, digest, count, source };
+    : { section, table, seq, last, checkpoint, upTo, confirmed, high, incomplete, mark, digest, count, source };
 }

@@ -69,6 +69,7 @@ export function adoptSection({ store, partition, section, managerId, nowMs, expo
     sourceReadAtMs: null,
     incomplete,
     paused: meta?.paused ?? null,
+    mark: exported.mark,
   };
   stored.changes = [{ seq, text, timeMs: nowMs }];
   store.publish(sectionKeys(partition, section).channel, text);

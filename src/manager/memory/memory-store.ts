@@ -30,6 +30,7 @@ export interface StoredMeta {
   sourceReadAtMs: number | null;
   incomplete: Incomplete | null;
   paused: Paused | null;
+  mark: bigint | null;
 }
 
 export interface LoggedMessage {

@@ -232,6 +232,7 @@ function applyAdvance(meta: StoredMeta, advance: Advance): void {
   meta.confirmed = advance.confirmed ?? meta.confirmed;
   meta.high = advance.high ?? meta.high;
   meta.sourceReadAtMs = advance.sourceReadAtMs ?? meta.sourceReadAtMs;
+  meta.mark = advance.mark ?? meta.mark;
   if (advance.cursor !== undefined) {
     meta.cursor = advance.cursor;
   }

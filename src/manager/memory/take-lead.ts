@@ -63,6 +63,7 @@ export function takeLead(take: TakeLead): LeadResult {
       sourceReadAtMs: null,
       incomplete: null,
       paused: null,
+      mark: null,
     };
     renew(stored, take);
     return { kind: 'leading', meta: described(stored), created: true, rewound: false };
