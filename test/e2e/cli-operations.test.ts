@@ -163,7 +163,8 @@ describe('table remove --purge', () => {
     await replica.waitUntilLive({ timeoutMs: 30_000 });
     const { code, stdout } = await runCli(['table', 'remove', 'items', '--purge', '--yes'], here.cli);
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('purged section items (2 documents)') as string });
-    expect(await redis.raw.keys(`{${here.partition}:*`)).toEqual([]);
+    // The replica's own line about itself is the replica's, and expires.
+    expect((await redis.raw.keys(`{${here.partition}:*`)).filter((key) => !key.endsWith('/subscribers'))).toEqual([]);
     await expect.poll(() => resets, { timeout: 30_000 }).toContain('removed');
     expect(readFileSync(here.file, 'utf8')).toContain('tables: []');
   });
