@@ -98,7 +98,7 @@ export function sourceError(thrown: unknown, context: ErrorContext): PatchwireEr
   const error = withoutValue(thrown);
   const chain = [...causesOf(error)];
   const { code, ...more } = classified(chain);
-  const number = numberOfChain(error);
+  const number = numberOfError(error);
   const where = context.table === undefined ? `source ${context.source}` : `${context.table} of source ${context.source}`;
   const said = error instanceof Error ? error.message : String(error);
   return new PatchwireError(
@@ -117,13 +117,13 @@ export function sourceError(thrown: unknown, context: ErrorContext): PatchwireEr
 }
 
 /** The number that decided how an error is classified; null: it has none. */
-function numberOfChain(error: unknown): number | null {
+export function numberOfError(error: unknown): number | null {
   return [...causesOf(error)].map(numberOf).find((each) => each !== null) ?? null;
 }
 
 /** A column or a table that the statement names is not there: what it was built from is not what is there. */
 export function isMissingName(error: unknown): boolean {
-  return !(error instanceof PatchwireError) && [207, 208].includes(numberOfChain(error) ?? 0);
+  return !(error instanceof PatchwireError) && [207, 208].includes(numberOfError(error) ?? 0);
 }
 
 /** Whether another definition of the table could be behind it: a statement refused for good, or a value that is none of its column's type. */
@@ -142,7 +142,7 @@ function codeOf(error: unknown): ErrorCode {
 
 /** The same error without the value in its text: row contents are in no message and in no stack trace. */
 function withoutValue(error: unknown): unknown {
-  const number = numberOfChain(error);
+  const number = numberOfError(error);
   if (!(error instanceof Error) || number === null || !QUOTES_VALUE.has(number)) {
     return error;
   }

@@ -27,7 +27,7 @@ const CURRENT_VERSION = 'SELECT CHANGE_TRACKING_CURRENT_VERSION() AS version;';
 export const ROLLBACK = 'IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;';
 
 /** The settings that a good guest makes (R9). */
-function settings({ lockTimeoutMs }: RequestSettings): string {
+export function settings({ lockTimeoutMs }: RequestSettings): string {
   return `SET NOCOUNT ON; SET XACT_ABORT ON; SET LOCK_TIMEOUT ${Math.trunc(lockTimeoutMs)}; SET DEADLOCK_PRIORITY LOW;`;
 }
 
