@@ -248,7 +248,7 @@ export function valuesSuite(server: () => SqlServerConnection): void {
   const rigs = new Rigs(server);
   afterEach(() => rigs[Symbol.asyncDispose]());
 
-  describe('R8: values', () => {
+  describe('R8, G3: values', () => {
     it('every type at its extremes is in the document exactly, from a window and from a load', async () => {
       const columns = CASES.map(({ type }, i) => `C${i} ${type} NULL`);
       const rig = await rigs.start([

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { batch, live, type ManagerBench, S, upsert } from './distributed-data-manager-rows.ts';
 
 export function logContract(given: () => ManagerBench): void {
-  it('the log is bounded by bytes, and keeps the newest whatever its size', async () => {
+  it('G5: the log is bounded by bytes, and keeps the newest whatever its size', async () => {
     const bench = given();
     const small = bench.manager({ replay: { maxBytes: 2000, maxAgeMs: 3_600_000 } });
     await live(small);

@@ -18,7 +18,7 @@ const seeds = process.env['STRESS_SEED'] === undefined ? [1, 2] : [Number(proces
 const MET = new Set(['PW-M301', 'PW-M305', 'PW-M306', 'PW-M307', 'PW-M310', 'PW-M311']);
 
 it.each(seeds)(
-  'C1 to C8, S1 to S5: under kills, takeovers, stalls, rewinds and cuts a replica is what it says, and all ends equal (seed %i)',
+  'G4, C1 to C8, S1 to S5: under kills, takeovers, stalls, rewinds and cuts a replica is what it says, and all ends equal (seed %i)',
   async (seed) => {
     await using resources = new Disposer();
     const random = seededRandom(seed);

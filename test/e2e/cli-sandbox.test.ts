@@ -300,7 +300,7 @@ describe('a server that comes late', () => {
 });
 
 describe('a server that hangs', () => {
-  it('does not keep a stop from ending within daemon.shutdown', async () => {
+  it('G5: does not keep a stop from ending within daemon.shutdown', async () => {
     const here = await enabled();
     await using cli = startCli(['run', '--set', 'daemon.shutdown=4s'], here.cli);
     await cli.line((line) => line.includes('load ended: live'));
@@ -335,7 +335,7 @@ describe('checkpoint reset without a daemon', () => {
 });
 
 describe('sql/', () => {
-  it('enable.sql and login.sql are accepted, give the daemon just enough, and disable.sql takes everything back, the login too', async () => {
+  it('G6: enable.sql and login.sql are accepted, give the daemon just enough, and disable.sql takes everything back, the login too', async () => {
     const here = await enabled();
     await here.sql(...script('login.sql', here), `USE [${here.database}]`);
     const user = `patchwire_${here.database}`;

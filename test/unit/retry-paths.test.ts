@@ -34,7 +34,7 @@ const ENDLESS: Readonly<Record<string, string>> = {
   'subscriber/subscription.ts': 'sleeps before every save',
 };
 
-it('every loop without an end is known, with what it waits for', () => {
+it('G5: every loop without an end is known, with what it waits for', () => {
   const found = files.filter((file) => /for \(;;\)|while \(true\)|while \(!(?:\w+\.)*aborted\)/u.test(code(file)));
   expect(found.toSorted()).toEqual(Object.keys(ENDLESS).toSorted());
 });

@@ -88,7 +88,7 @@ describe('crashes', () => {
     }
   });
 
-  it('whatever is killed, refused or unreachable, in whatever order, nothing is lost and nothing goes backwards', async () => {
+  it('G1, G2: whatever is killed, refused or unreachable, in whatever order, nothing is lost and nothing goes backwards', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer(), async (seed) => {
         const random = seededRandom(seed);

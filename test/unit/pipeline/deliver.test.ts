@@ -221,7 +221,7 @@ describe('deliver', () => {
     expect(world.documents).toEqual(world.replicated);
   });
 
-  it('back-pressure: no more than inFlight scripts are outstanding, heartbeats included', async () => {
+  it('G5: no more than inFlight scripts are outstanding, heartbeats included', async () => {
     const world = new World();
     const { delivery, outstanding } = await led(world, { rows: 1, bytes: 1 << 20, inFlight: 3 });
     let done = false;
