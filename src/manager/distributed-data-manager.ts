@@ -10,6 +10,7 @@
 import type { SourceIdentity } from '../model/table.ts';
 import type { Version } from '../model/version.ts';
 import type { SectionState, WireChange } from '../wire/messages.ts';
+import type { QuarantineEntry } from '../wire/quarantine-entry.ts';
 import type { DaemonRegistry } from './daemon-registry.ts';
 
 /** How far a load or a sweep has come; stored with the data so that a kill resumes it (L3). */
@@ -150,6 +151,17 @@ export interface IndexPage {
   readonly entries: readonly IndexEntry[];
 }
 
+/** Rows that cannot be published, as a scan met them. */
+export interface QuarantinePage {
+  readonly cursor: string;
+  readonly entries: readonly QuarantinedRow[];
+}
+
+export interface QuarantinedRow {
+  readonly identity: string;
+  readonly entry: QuarantineEntry;
+}
+
 /** One row of a batch. The identity occurs once in a batch. */
 export interface RowWrite {
   readonly identity: string;
@@ -159,6 +171,8 @@ export interface RowWrite {
   readonly next: { readonly version: string; readonly dataKey: string; readonly document: string } | null;
   /** What subscribers are told, in this order; empty in a store. */
   readonly changes: readonly WireChange[];
+  /** Written into the quarantine; null: taken out of it. What is left out stays. */
+  readonly quarantine?: QuarantineEntry | null;
 }
 
 export interface Batch {
@@ -238,6 +252,10 @@ export interface DistributedDataManager extends AsyncDisposable {
   bases(section: string, identities: readonly string[], options: { readonly documents: boolean }): Promise<ReadonlyMap<string, Base>>;
   /** Pages through the index (HSCAN): every entry that stays throughout comes at least once. Cursor '0' begins and ends. */
   scan(section: string, cursor: string, count: number): Promise<IndexPage>;
+  /** Pages through the quarantine (HSCAN), as `scan` does. Needs no lead. */
+  scanQuarantine(section: string, cursor: string, count: number): Promise<QuarantinePage>;
+  /** The entries of these identities that are in quarantine. Needs no lead. */
+  quarantined(section: string, identities: readonly string[]): Promise<readonly QuarantinedRow[]>;
   /** Which of these index entries, as they were scanned, have no document (C8), in this moment. Reads no document. @throws M312 */
   missing(section: string, entries: readonly IndexEntry[]): Promise<readonly string[]>;
 
@@ -268,8 +286,8 @@ export interface DistributedDataManager extends AsyncDisposable {
    * @throws M307 over a purge that was not finished, M313
    */
   adopt(section: string, exported: ExportedSection, options: { readonly replace: boolean }): Promise<AdoptResult>;
-  /** Bytes that may still be written before memory is full; null: there is no limit, or it cannot be known. */
-  room(): Promise<number | null>;
+  /** Bytes that may still be written where the section lies before memory is full; null: there is no limit, or it cannot be known. */
+  room(section: string): Promise<number | null>;
   /** Looks again at what somebody may have changed since `open`: the eviction policy (C8). @throws M304, and what reading throws */
   inspect(): Promise<void>;
   /** Deletes every key of the section and tells subscribers by `removed`. Leader only; the lead is gone with it. Resumable: call again. */

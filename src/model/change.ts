@@ -14,6 +14,8 @@ export interface RowState {
   readonly document: Document | null;
   /** Bytes of the largest value that was not selected because it is above maxDocument; the document is null then, and the row exists. */
   readonly oversizeBytes?: number;
+  /** Why a value cannot be published, without the value; the document is null then, and the row exists. */
+  readonly unrepresentable?: string;
   /** Set when change tracking spells the key so that its identity differs from the row's: SQL Server called the two equal, so the old one is gone. */
   readonly formerIdentity?: string;
   /** SYS_CHANGE_CONTEXT in lower-case hex, when the last writer gave one. */

@@ -106,8 +106,8 @@ export const CATALOGUE = {
   'PW-S224': entry('never', 'A statement was refused by SQL Server.', 'Report it: the number and message are in the details.'),
   'PW-S225': entry(
     'never',
-    'A row holds a value that cannot be published.',
-    'Correct the row, or exclude the column or the row by a filter.',
+    'A row, or one of its values, is above limits.maxDocument: the row is in quarantine, the others go on.',
+    'Make the row smaller, exclude the column or the row, or raise limits.maxDocument; then it is published by itself, or by `patchwire quarantine retry`.',
   ),
   'PW-S226': entry(
     'reconnect',
@@ -154,6 +154,16 @@ export const CATALOGUE = {
     'now',
     'The checkpoint row in SQL Server is not as this leader wrote it last.',
     'None: it is read again at once, which tells another leader from a restore.',
+  ),
+  'PW-S241': entry(
+    'never',
+    'A value of a row has no JSON of its own (a float that is no number): the row is in quarantine, the others go on.',
+    'Correct the row: `patchwire quarantine show` names the column.',
+  ),
+  'PW-S242': entry(
+    'never',
+    'More rows than quarantine.maxRows cannot be published: the section stops in front of the next one.',
+    'Find out what they have in common (`patchwire quarantine list`); mend that, or raise quarantine.maxRows.',
   ),
 
   'PW-M301': entry('reconnect', 'Redis cannot be reached or the connection was lost.', 'Check the url; the daemon goes on trying.'),
@@ -220,10 +230,15 @@ export const CATALOGUE = {
     'The section is in this Redis already.',
     'Leave it as it is; or stop its daemons and say --replace, if the documents there are those of the export.',
   ),
+  'PW-M325': entry(
+    'never',
+    'Redis takes every row but this one, or loses the connection over it: the row is in quarantine, the others go on.',
+    'See the message, and the limits of the server (proto-max-bulk-len, client-query-buffer-limit); then `patchwire quarantine retry`.',
+  ),
   'PW-M330': entry(
     'never',
-    'The Redis is a node of a cluster.',
-    'Use a single Redis (with replicas if you like): this version speaks to no cluster.',
+    'The Redis is a node of a cluster and not configured as one, or the reverse.',
+    'Name nodes of a cluster in manager.redis.cluster, a single server in manager.redis.url.',
   ),
 
   'PW-W401': entry('never', 'A message does not have the form that its version promises.', 'Check who publishes on the channel.'),

@@ -12,6 +12,8 @@ export interface CarriedCall {
     | 'bases'
     | 'scan'
     | 'missing'
+    | 'scanQuarantine'
+    | 'quarantined'
     | 'room'
     | 'request'
     | 'pendingRequests'

@@ -19,6 +19,8 @@ import type {
   LeadResult,
   OperationProgress,
   OperatorRequest,
+  QuarantinedRow,
+  QuarantinePage,
   SectionMeta,
   Transition,
 } from '../distributed-data-manager.ts';
@@ -30,6 +32,7 @@ import { MemoryDaemons } from './daemons.ts';
 import type { CarriedCall, Line } from './line.ts';
 import { type Lead, lost, moved } from './lead-chain.ts';
 import { MemoryStore, type StoredSection, type WritingCall } from './memory-store.ts';
+import { quarantinedRows, scanQuarantine } from './quarantine.ts';
 import { missingDocuments, scanIndex, storedBases } from './reads.ts';
 import { pendingRequests, putRequest, readOperation, writeProgress } from './requests.ts';
 import { checkFormat, describe, described, type Writer, writeBatch, writeHeartbeat, writeTransition } from './section-writes.ts';
@@ -170,6 +173,14 @@ export class MemoryDataManager implements DistributedDataManager {
 
   async scan(section: string, cursor: string, count: number): Promise<IndexPage> {
     return await this.#carry('scan', section, () => scanIndex(this.#stored(section), cursor, count));
+  }
+
+  async scanQuarantine(section: string, cursor: string, count: number): Promise<QuarantinePage> {
+    return await this.#carry('scanQuarantine', section, () => scanQuarantine(this.#stored(section), cursor, count));
+  }
+
+  async quarantined(section: string, identities: readonly string[]): Promise<readonly QuarantinedRow[]> {
+    return await this.#carry('quarantined', section, () => quarantinedRows(this.#stored(section), identities));
   }
 
   async missing(section: string, entries: readonly IndexEntry[]): Promise<readonly string[]> {

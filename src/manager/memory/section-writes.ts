@@ -79,7 +79,7 @@ export function writeBatch(
   }
   checkLog(stored, writer.section, step);
   const digest = new Digest(meta.digest);
-  for (const { identity, expected, next } of batch.rows) {
+  for (const { identity, expected, next, quarantine } of batch.rows) {
     if (expected !== null) {
       digest.toggle(identity, expected.version);
       stored.documents.delete(expected.dataKey);
@@ -89,6 +89,11 @@ export function writeBatch(
       digest.toggle(identity, next.version);
       stored.index.set(identity, { version: next.version, dataKey: next.dataKey });
       stored.documents.set(next.dataKey, next.document);
+    }
+    if (quarantine === null) {
+      stored.quarantine.delete(identity);
+    } else if (quarantine !== undefined) {
+      stored.quarantine.set(identity, JSON.stringify(quarantine));
     }
   }
   meta.digest = digest.toString();

@@ -18,8 +18,11 @@ export interface BatchHead {
   readonly nowMs: number;
   readonly maxBytes: number;
   readonly maxAgeMs: number;
+  readonly channels: string;
   /** '' for a store. */
   readonly message: string;
+  /** The same without bodies; '' where it is told to nobody. */
+  readonly keysMessage: string;
 }
 
 /** The order is that of scripts/batch.ts. */
@@ -32,6 +35,8 @@ export function batchArguments(batch: Batch, keys: SectionKeys, head: BatchHead)
   const setKeys: string[] = [];
   const documents: string[] = [];
   const deleteKeys: string[] = [];
+  const aside: string[] = [];
+  const back: string[] = [];
   for (const row of batch.rows) {
     const before = row.expected;
     const after = row.next;
@@ -56,10 +61,15 @@ export function batchArguments(batch: Batch, keys: SectionKeys, head: BatchHead)
     if (before !== null && before.dataKey !== after?.dataKey) {
       deleteKeys.push(keys.document + before.dataKey);
     }
+    if (row.quarantine === null) {
+      back.push(identity);
+    } else if (row.quarantine !== undefined) {
+      aside.push(identity, JSON.stringify(row.quarantine));
+    }
   }
   const advance = encodeAdvance(batch.advance);
   return {
-    keys: [keys.meta, keys.index, keys.changes, keys.lease, ...setKeys, ...deleteKeys],
+    keys: [keys.meta, keys.index, keys.changes, keys.lease, keys.quarantine, ...setKeys, ...deleteKeys],
     args: [
       head.token,
       head.expectedTip,
@@ -72,7 +82,7 @@ export function batchArguments(batch: Batch, keys: SectionKeys, head: BatchHead)
       digest.toString(),
       String(head.seq),
       head.id,
-      keys.channel,
+      head.channels,
       String(head.nowMs),
       String(head.maxBytes),
       String(head.nowMs - head.maxAgeMs),
@@ -83,12 +93,17 @@ export function batchArguments(batch: Batch, keys: SectionKeys, head: BatchHead)
       String(gone.length),
       String(setKeys.length),
       String(deleteKeys.length),
+      String(aside.length),
+      String(back.length),
       ...advance,
       ...guarded,
       ...expected,
       ...index,
       ...gone,
       ...documents,
+      ...aside,
+      ...back,
+      head.keysMessage,
     ],
   };
 }
