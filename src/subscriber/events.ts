@@ -108,6 +108,8 @@ export type Unequal =
   | 'gap skipped'
   /** Older than `maxAgeMs`, or of an unknown age. */
   | 'too old'
+  /** Only a part is held, so that there is no digest to compare. */
+  | 'not compared'
   | 'closed';
 
 export interface Counters {

@@ -33,8 +33,8 @@ export type ApplyResult =
 
 export interface Holding {
   readonly size: number;
-  /** Of identities and versions, as the publisher computes it (S4). */
-  readonly digest: string;
+  /** Of identities and versions, as the publisher computes it (S4); null: not everything is held, so there is nothing to compare. */
+  readonly digest: string | null;
   find(key: string): HeldEntry | undefined;
   entries(): IterableIterator<HeldEntry>;
   /** What a page says of a key; null: it is not there. */
@@ -46,5 +46,7 @@ export interface Holding {
 /** A mode, as far as it is not the same for all: what it begins to hold, for every load anew. */
 export interface Mode {
   readonly name: string;
+  /** Whether everything is held: a load then reads all pages; else it reads meta alone, and the chain begins there. */
+  readonly whole: boolean;
   empty(): Holding;
 }

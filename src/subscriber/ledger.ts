@@ -44,6 +44,11 @@ export class Ledger {
     return this.#documents;
   }
 
+  /** Whether everything is held. */
+  get whole(): boolean {
+    return this.#mode.whole;
+  }
+
   /** The columns of the key, as far as they are known. */
   get key(): SectionView['key'] {
     return this.#key;
@@ -95,7 +100,7 @@ export class Ledger {
     this.#standing.adopt({
       ...stored,
       state: 'live',
-      digest: this.#documents.digest,
+      digest: this.#documents.digest ?? '',
       pending: false,
       quarantined: 0,
       sourceReadAtMs: null,
@@ -184,8 +189,9 @@ export class Ledger {
     if (!stage.complete || !stage.reached(chain)) {
       return { kind: 'applied', applied: [], passedOver: 0 };
     }
-    if (!stage.target.pending && stage.documents.digest !== stage.target.digest) {
-      return { kind: 'diverged', detail: digestDetail(stage.documents.digest, stage.target.digest) };
+    const detail = stage.target.pending ? null : digestDetail(stage.documents, stage.target);
+    if (detail !== null) {
+      return { kind: 'diverged', detail };
     }
     this.#documents = stage.documents;
     this.#standing = new Standing();
@@ -197,11 +203,11 @@ export class Ledger {
 
   /** Takes what was published of the moment of my last message (S4). A text: the digest says that the documents are not the publisher's. */
   adopt(facts: StandingFacts): string | null {
-    if (!facts.pending && !this.#standing.skipped && facts.digest !== this.#documents.digest) {
-      return digestDetail(this.#documents.digest, facts.digest);
+    const detail = facts.pending || this.#standing.skipped ? null : digestDetail(this.#documents, facts);
+    if (detail === null) {
+      this.#standing.adopt(facts);
     }
-    this.#standing.adopt(facts);
-    return null;
+    return detail;
   }
 
   /** Where a heartbeat stands to the chain: at my last message, before it, or beyond what I know. */
@@ -217,6 +223,7 @@ export class Ledger {
   }
 }
 
-function digestDetail(mine: string, published: string): string {
-  return `the digest here is ${mine}, published is ${published}`;
+/** Null: the documents are the publisher's, as far as can be told. */
+function digestDetail({ digest }: Holding, { digest: published }: Pick<SectionView, 'digest'>): string | null {
+  return digest === null || digest === published ? null : `the digest here is ${digest}, published is ${published}`;
 }

@@ -13,7 +13,11 @@ export function onMeta(course: Course, { view, request }: InputOf<'meta'>): void
   } else {
     course.ledger.begin(view);
     course.pulse.deaf(view.heartbeatAtMs, false);
-    course.effect({ type: 'scan', request });
+    if (course.ledger.whole) {
+      course.effect({ type: 'scan', request });
+    } else {
+      onScanned(course);
+    }
   }
 }
 

@@ -11,7 +11,7 @@ import type { AppliedChange, ApplyResult, ChangeRule, HeldEntry, Holding, Mode }
 const strict = (): ChangeRule => 'strict';
 
 /** All documents of the section. */
-export const replicaMode: Mode = { name: 'replica', empty: () => new ReplicaDocuments() };
+export const replicaMode: Mode = { name: 'replica', whole: true, empty: () => new ReplicaDocuments() };
 
 export class ReplicaDocuments implements Holding {
   readonly #entries = new Map<string, HeldEntry>();

@@ -49,7 +49,13 @@ export class SubscriberMachine {
   state(nowMs: number = this.#course.nowMs): ReplicaState {
     const { status, waitingFor, ledger, counters, error, pulse } = this.#course;
     const standing = unequalReasons(status, waitingFor, ledger.standing);
-    const reasons = status === 'live' && this.#course.tooOld(nowMs) ? [...standing, 'too old' as const] : standing;
+    const reasons = [...standing];
+    if (status === 'live' && this.#course.tooOld(nowMs)) {
+      reasons.push('too old');
+    }
+    if (status === 'live' && !ledger.whole) {
+      reasons.push('not compared');
+    }
     return { status, equal: reasons.length === 0, reasons, publisher: pulse.publisher, counters: { ...counters }, error };
   }
 
