@@ -33,7 +33,13 @@ export function planOf(present: Config, next: Config): PlanStep[] {
 
 /** Whether every section moves to other keys or another server. */
 export function movesAll(present: Config, next: Config): boolean {
-  return present.manager.partition !== next.manager.partition || present.manager.redis.url !== next.manager.redis.url;
+  return present.manager.partition !== next.manager.partition || placeOf(present) !== placeOf(next);
+}
+
+/** Which Redis it is. Other nodes may be of the same cluster: it is not asked. */
+function placeOf({ manager }: Config): string {
+  const { url, sentinels, name, db, cluster } = manager.redis;
+  return JSON.stringify([url, name, db, sentinels?.toSorted(), cluster?.toSorted()]);
 }
 
 function settings(present: Config, next: Config): PlanStep[] {

@@ -124,7 +124,37 @@ function managerRules(manager: unknown): RuleBreak[] {
   };
   const heartbeat = ms('heartbeat') ?? 5000;
   const lease = ms('lease') ?? 10_000;
-  return heartbeat * 2 > lease ? [{ path: ['manager', 'lease'], rule: 'at least twice the heartbeat, which renews it' }] : [];
+  const short: RuleBreak[] =
+    heartbeat * 2 > lease ? [{ path: ['manager', 'lease'], rule: 'at least twice the heartbeat, which renews it' }] : [];
+  return [...short, ...(isMap(manager) && isMap(manager['redis']) ? redisRules(manager['redis']) : [])];
+}
+
+/** Which keys of the Redis go together. */
+const ONLY_WITH = { name: 'sentinels', sentinelUsername: 'sentinels', sentinelPassword: 'sentinels', db: 'sentinels' } as const;
+const DB_ELSEWHERE: Readonly<Record<string, string>> = {
+  url: 'not beside a url: the number of the database stands behind its port (redis://host:6379/2)',
+  cluster: 'not with a cluster: it has database 0 only',
+};
+
+function redisRules(redis: Readonly<Record<string, unknown>>): RuleBreak[] {
+  const present = (key: string): boolean => (redis[key] ?? null) !== null;
+  const path = (key: string): ConfigPath => ['manager', 'redis', key];
+  const [form, ...others] = (['url', 'sentinels', 'cluster'] as const).filter(present);
+  if (form === undefined) {
+    return [{ path: path('url'), rule: 'required; or sentinels and name, or cluster' }];
+  }
+  if (others.length > 0) {
+    return others.map((other) => ({ path: path(other), rule: `not beside ${form}: a Redis is named by url, by sentinels or by cluster` }));
+  }
+  const breaks = Object.entries(ONLY_WITH).flatMap(([key, wanted]): RuleBreak[] =>
+    form === wanted || !present(key)
+      ? []
+      : [{ path: path(key), rule: (key === 'db' ? DB_ELSEWHERE[form] : undefined) ?? `only with ${wanted}` }],
+  );
+  const nameless = form === 'sentinels' && !present('name');
+  return nameless
+    ? [...breaks, { path: path('name'), rule: 'needed with sentinels: how they call the primary, such as mymaster' }]
+    : breaks;
 }
 
 /** Hashes need their key. */

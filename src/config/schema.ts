@@ -4,6 +4,7 @@
  * Rules between keys are in rules.ts; where values come from is load.ts.
  */
 import { z } from 'zod';
+import { parseHostPort } from '../lib/host-port.ts';
 import { parseTableName, TABLE_NAME_RULE } from './table-name.ts';
 import {
   DURATION_RULE,
@@ -123,6 +124,41 @@ function isRedisUrl(value: string): boolean {
   return /^\/?\d{0,9}$/u.test(pathname) && /^(?:\?family=[046])?$/u.test(search) && hash === '' && escaped(username) && escaped(password);
 }
 
+/** The port is only tried: what it is without one is said where it is used. */
+const address = z
+  .string({ error: 'a text such as redis-1:6379' })
+  .refine((value) => parseHostPort(value, 1) !== null, 'an address such as redis-1:6379 or [::1]:6379');
+const addresses = z.array(address, { error: 'a list of addresses such as [redis-1:6379, redis-2:6379]' }).min(1);
+
+/** One server, the primary that Sentinels name, or a cluster: rules.ts says which keys go together. */
+const redisSchema = z.strictObject({
+  url: text
+    .refine(
+      isRedisUrl,
+      'a URL such as redis://127.0.0.1:6379 or rediss://…; behind the port at most the number of a database; in the password # % / ? @ as %23 %25 %2F %3F %40',
+    )
+    .optional(),
+  /** They are asked for the primary at every connect. */
+  sentinels: addresses.optional(),
+  /** How the Sentinels call the primary. */
+  name: text.optional(),
+  sentinelUsername: text.optional(),
+  sentinelPassword: z.string().optional(),
+  /** Some nodes of a cluster: any that answers tells the others. */
+  cluster: addresses.optional(),
+  /** Instead of the user and password of the url. */
+  username: text.optional(),
+  password: z.string().optional(),
+  /** A database's number, behind Sentinels. */
+  db: count(0, 999_999_999).optional(),
+  tls: z
+    .union(
+      [z.literal(true), z.strictObject({ ca: text.optional(), cert: text.optional(), key: text.optional(), servername: text.optional() })],
+      { error: 'true, or { ca: a certificate, cert, key, servername }' },
+    )
+    .optional(),
+});
+
 export const sourceSchema = z.strictObject({
   /** An ADO connection string; instead of it server, port, database, user and so on. */
   connection: text.optional(),
@@ -206,15 +242,7 @@ export const tableSchema = z.strictObject({
 export const configSchema = z.strictObject({
   sources: z.record(z.string(), sourceSchema, { error: 'a map of sources: at least one' }),
   manager: z.strictObject({
-    redis: z.strictObject({
-      url: text.refine(
-        isRedisUrl,
-        'a URL such as redis://127.0.0.1:6379 or rediss://…; behind the port at most the number of a database; in the password # % / ? @ as %23 %25 %2F %3F %40',
-      ),
-      /** Instead of the user and password of the url. */
-      username: text.optional(),
-      password: z.string().optional(),
-    }),
+    redis: redisSchema,
     partition: name,
     heartbeat: duration({ min: '250ms', max: '5m' }).prefault('5s'),
     lease: duration({ min: '1s', max: '10m' }).prefault('10s'),
@@ -285,5 +313,7 @@ export const SECRET_PATHS: readonly (readonly string[])[] = [
   ['sources', '*', 'password'],
   ['manager', 'redis', 'url'],
   ['manager', 'redis', 'password'],
+  ['manager', 'redis', 'sentinelPassword'],
+  ['manager', 'redis', 'tls', 'key'],
   ['shaping', 'hashKey'],
 ];

@@ -2,6 +2,7 @@
 import type { Config, TableConfig } from '../config/schema.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
+import type { RedisTargetOptions } from '../manager/redis/connection.ts';
 import { redisDataManager } from '../manager/redis/redis-data-manager.ts';
 import { PatchwireError } from '../model/errors.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -11,6 +12,7 @@ import { type SqlServerAdministration, sqlServerAdministration } from '../source
 import type { SqlServerConnection } from '../source/sqlserver/connection-options.ts';
 import { parseConnectionString } from '../source/sqlserver/connection-string.ts';
 import { sqlServerChangeTracker } from '../source/sqlserver/sql-server-change-tracker.ts';
+import { REDIS_PORT } from '../wire/redis-target.ts';
 import { definedFields, selectionOf } from './selection.ts';
 
 /** A command that Redis has not answered after so long has an unknown fate; well below the lease. */
@@ -24,19 +26,37 @@ interface Tools {
   readonly log: Logger;
 }
 
-/** The URL with the user and password that stand beside it. Holds the password. */
-export function redisUrl({ manager }: Config): string {
-  const { url, username, password } = manager.redis;
+/** Where the Redis is, as manager and subscribers ask for it; a url has the user and password that stand beside it. Holds the password. */
+export function redisTarget({ manager }: Config): { readonly url?: string; readonly options: RedisTargetOptions } {
+  const { url, sentinels, name, cluster, sentinelUsername, sentinelPassword, username, password, db, tls } = manager.redis;
+  const options = definedFields({ tls: tls === true ? {} : tls === undefined ? undefined : definedFields(tls) });
+  if (url === undefined) {
+    return {
+      options: { ...options, ...definedFields({ sentinels, name, cluster, sentinelUsername, sentinelPassword, username, password, db }) },
+    };
+  }
   const whole = new URL(url);
   whole.username = username === undefined ? whole.username : encodeURIComponent(username);
   whole.password = password === undefined ? whole.password : encodeURIComponent(password);
-  return whole.href;
+  return { url: whole.href, options };
+}
+
+/** The same as a subscriber takes it: in one piece. */
+export function subscriberRedis(config: Config): string | RedisTargetOptions {
+  const { url, options } = redisTarget(config);
+  if (url === undefined || options.tls === undefined) {
+    return url ?? options;
+  }
+  const { hostname, port, username, password, pathname } = new URL(url);
+  const db = Number(pathname.slice(1));
+  const user = { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+  return { ...options, ...(username + password === '' ? {} : user), host: hostname, port: Number(port === '' ? REDIS_PORT : port), db };
 }
 
 export function createManager(config: Config, { clock, log }: Tools): DistributedDataManager {
   const { partition, lease, replay } = config.manager;
   return redisDataManager({
-    url: redisUrl(config),
+    ...redisTarget(config),
     partition,
     leaseMs: lease,
     replay: { maxBytes: replay.maxBytes, maxAgeMs: replay.maxAge },
@@ -123,7 +143,11 @@ function ofSource<T>(source: string, make: () => T): T {
 
 /** `Redis at 127.0.0.1:6379`: without user and password. */
 export function describeManager({ manager }: Config): string {
-  const { hostname, port } = new URL(manager.redis.url);
+  const { url, sentinels, name, cluster } = manager.redis;
+  if (url === undefined) {
+    return cluster === undefined ? `Redis ${name} of Sentinels ${sentinels?.join(', ')}` : `Redis Cluster at ${cluster.join(', ')}`;
+  }
+  const { hostname, port } = new URL(url);
   return `Redis at ${hostname}:${port === '' ? '6379' : port}`;
 }
 

@@ -117,7 +117,7 @@ export class ServerBreaker implements Breaker {
 
   /** Learns from a failure; one that is not the server's tells nothing. */
   failed(error: unknown): void {
-    if (error instanceof PatchwireError && OF_THE_SERVER.has(error.code) && !this.refused(error)) {
+    if (error instanceof PatchwireError && OF_THE_SERVER.has(error.code) && !this.refused(error) && !ofOneNode(error)) {
       this.#circuit.failed(error, refusesCredentials(error) ? OPENS_AFTER : 1);
     }
   }
@@ -157,6 +157,11 @@ export class ServerBreaker implements Breaker {
 }
 
 const REFUSED = 'breakerOpen';
+
+/** Of a cluster: the sections of the other nodes go on; what the whole cluster answers has no node. Credentials are the same everywhere. */
+function ofOneNode(error: PatchwireError): boolean {
+  return error.details['node'] !== undefined && !refusesCredentials(error);
+}
 
 /** The same error for those who ask meanwhile, marked: it was not their call that failed. */
 function refusalOf(failure: unknown): PatchwireError {

@@ -35,7 +35,7 @@ export interface RoomOptions {
  */
 export async function demandRoom(options: RoomOptions, table: TrackedTable, rows: number): Promise<void> {
   const { section, tracker, manager, documents, logger, signal } = options;
-  const room = await manager.room();
+  const room = await manager.room(section);
   if (room === null || rows === 0) {
     return;
   }

@@ -4,7 +4,7 @@
  */
 import { byCode, classification, type Classified, unreachable, untrusted } from '../model/classification.ts';
 
-const CLUSTER = { hint: 'Use a single Redis (with replicas if you like): this version speaks to no cluster.' } as const;
+const CLUSTER = { hint: 'Name the cluster: manager.redis.cluster: [host:port, …] instead of the url.' } as const;
 
 /** By the code that the reply begins with. */
 export const BY_REPLY: ReadonlyMap<string, Classified> = classification<string>([

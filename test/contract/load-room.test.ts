@@ -51,7 +51,7 @@ describe('the estimate of a load', () => {
     const taken = (await usedMemory()) - before;
     expect(estimated / taken).toBeGreaterThan(0.95);
     expect(estimated / taken).toBeLessThan(1.2);
-    expect(await manager.room()).toBeNull();
+    expect(await manager.room('orders')).toBeNull();
     await redis.flush();
   });
 
@@ -65,10 +65,10 @@ describe('the estimate of a load', () => {
       commandTimeoutMs: 10_000,
       clock: systemClock,
     });
-    expect(await manager.room()).toBeNull();
+    expect(await manager.room('orders')).toBeNull();
     await redis.raw.config('SET', 'maxmemory', String((await usedMemory()) + 10_000_000));
-    expect(await manager.room()).toBeGreaterThan(9_000_000);
-    expect(await manager.room()).toBeLessThan(11_000_000);
+    expect(await manager.room('orders')).toBeGreaterThan(9_000_000);
+    expect(await manager.room('orders')).toBeLessThan(11_000_000);
     await redis.raw.config('SET', 'maxmemory', '0');
   });
 });

@@ -246,7 +246,7 @@ const REDIS: readonly ErrorCase[] = [
     names: ['allkeys-lru'],
     way: /noeviction/u,
   },
-  { title: 'a Redis Cluster', args: list, redis: 'cluster', exit: 1, code: 'PW-M330', names: ['cluster'], way: /single/u },
+  { title: 'a Redis Cluster', args: list, redis: 'cluster', exit: 1, code: 'PW-M330', names: ['cluster'], way: /manager\.redis\.cluster/u },
 ];
 
 const COMMANDS: readonly ErrorCase[] = [

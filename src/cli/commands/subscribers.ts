@@ -33,9 +33,12 @@ Examples:
         throw new PatchwireError('PW-C109', 'name one section, or say --all');
       }
       const sections = name === undefined ? config.tables.map(({ section }) => section) : [findTable(config, name).section];
-      const [{ readAudience }, { redisUrl }] = await Promise.all([import('../../subscriber/audience.ts'), import('../../daemon/parts.ts')]);
+      const [{ readAudience }, { subscriberRedis }] = await Promise.all([
+        import('../../subscriber/audience.ts'),
+        import('../../daemon/parts.ts'),
+      ]);
       const { partition } = config.manager;
-      const listening = await readAudience({ redis: redisUrl(config), partition, sections }).catch((error: unknown) => {
+      const listening = await readAudience({ redis: subscriberRedis(config), partition, sections }).catch((error: unknown) => {
         // As every other command says it.
         throw error instanceof PatchwireError && error.code === 'PW-W403'
           ? new PatchwireError('PW-M301', error.message, { cause: error })

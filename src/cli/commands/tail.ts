@@ -33,8 +33,11 @@ Examples:
       }
       const names = command.args.length === 0 ? config.tables.map(({ section }) => section) : command.args;
       const sections = [...new Set(names.map((name) => findTable(config, name).section))];
-      const [{ subscribe }, { redisUrl }] = await Promise.all([import('../../subscriber/index.ts'), import('../../daemon/parts.ts')]);
-      const redis = redisUrl(config);
+      const [{ subscribe }, { subscriberRedis }] = await Promise.all([
+        import('../../subscriber/index.ts'),
+        import('../../daemon/parts.ts'),
+      ]);
+      const redis = subscriberRedis(config);
       const replicas = sections.map((section) =>
         subscribe({ redis, partition, section, onEvent: (event) => print(output, section, event) }),
       );

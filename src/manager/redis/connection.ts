@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { Redis, type RedisOptions } from 'ioredis';
 import { PatchwireError } from '../../model/errors.ts';
+import { type Address, readAddresses, type RedisPlaces, SENTINEL_PORT } from '../../wire/redis-target.ts';
 import { LargeCommand } from './large-command.ts';
 import { mapRedisError, type Purpose, replyCode } from './errors.ts';
 import { ADOPT } from './scripts/adopt.ts';
@@ -50,31 +51,52 @@ function library(publish: Publish) {
   return { texts: texts.map(([, text]) => text), hashes: Object.fromEntries(hashes) as Record<ScriptName, string> };
 }
 
+/** ioredis options; Sentinels as addresses, or a cluster. */
+export type RedisTargetOptions = Omit<RedisOptions, keyof RedisPlaces> & RedisPlaces;
+
 export interface ConnectionOptions {
   readonly url?: string;
   /** ioredis options; those that C2 needs are not taken from here. */
-  readonly options?: RedisOptions;
+  readonly options?: RedisTargetOptions;
+  readonly node?: ClusterNode;
   /** A command that has no answer after so many ms ends the connection. */
   readonly commandTimeoutMs: number;
   readonly connectionName: string;
 }
 
+/** The node of a cluster that a connection goes to. */
+export interface ClusterNode {
+  /** host:port, as errors name it. */
+  readonly address: string;
+  /** A channel that the user may use, to learn whether the server has SPUBLISH. */
+  readonly channel: string;
+  /** Told a reply that says: who serves which slot has changed, or may have. The command was not executed. */
+  readonly moved: (reply: string) => void;
+}
+
 /** A live connection with all scripts loaded. */
 export interface Link {
   readonly alive: boolean;
+  /** SPUBLISH where it is a node of a cluster that has it. */
+  readonly publish: Publish;
   /** Sends a script at once, in the order of the calls. @throws a mapped PatchwireError */
   run(name: ScriptName, keys: readonly string[], args: readonly string[], purpose: Purpose, what: string): Promise<unknown>;
   /** Sends a plain command. @throws a mapped PatchwireError */
   call(command: string, args: readonly string[], purpose: Purpose, what: string): Promise<unknown>;
 }
 
+/** Replies of a cluster's node that speak of its place in the cluster. Source: redis.io, "Redis cluster specification", redirection. */
+const MOVES: ReadonlySet<string> = new Set(['MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN']);
+
 class RedisLink implements Link {
   readonly #client: Redis;
+  readonly #node: ClusterNode | null;
   publish: Publish = 'PUBLISH';
   #alive = true;
 
-  constructor(client: Redis) {
+  constructor(client: Redis, node: ClusterNode | null) {
     this.#client = client;
+    this.#node = node;
     client.on('close', () => {
       this.#alive = false;
     });
@@ -98,7 +120,27 @@ class RedisLink implements Link {
       if (prefix === null || prefix === 'NOSCRIPT' || prefix === 'READONLY') {
         this.end();
       }
-      throw mapRedisError(error, purpose, what);
+      if (this.#node !== null && prefix !== null && MOVES.has(prefix)) {
+        this.#node.moved((error as Error).message);
+      }
+      throw mapRedisError(error, purpose, what, this.#node?.address);
+    }
+  }
+
+  /** Learns how this server publishes, before the scripts are loaded. */
+  async learnToPublish(): Promise<void> {
+    if (this.#node !== null) {
+      // Forbidden, or of another node's slot, is known too: what the user may do is the self-test's question.
+      const unknown = await this.#client.call('SPUBLISH', this.#node.channel, '').then(
+        () => false,
+        (error: unknown) => {
+          if (replyCode(error) === null) {
+            throw error;
+          }
+          return /^ERR unknown command/iu.test((error as Error).message);
+        },
+      );
+      this.publish = unknown ? 'PUBLISH' : 'SPUBLISH';
     }
   }
 
@@ -139,10 +181,11 @@ export class RedisConnection implements AsyncDisposable {
   }
 
   async #open(): Promise<RedisLink> {
-    const { url, options, commandTimeoutMs, connectionName } = this.#options;
+    const { url, options: { sentinels, name, cluster: _, ...options } = {}, commandTimeoutMs, connectionName, node } = this.#options;
     const settings = {
       connectionName,
       connectTimeout: commandTimeoutMs,
+      ...(sentinels === undefined ? {} : sentinelSettings(sentinels, name, options.tls, commandTimeoutMs)),
       ...options,
       protocol: 2,
       replyMapping: 'legacy',
@@ -163,9 +206,16 @@ export class RedisConnection implements AsyncDisposable {
     client.on('error', (error: unknown) => {
       failure = error;
     });
-    const link = new RedisLink(client);
+    client.on('sentinelError', (error: unknown) => {
+      failure = error;
+    });
+    const link = new RedisLink(client, node ?? null);
     try {
       await client.connect();
+      if (sentinels !== undefined) {
+        await demandPrimary(client);
+      }
+      await link.learnToPublish();
       const { db = 0 } = client.options;
       if (db !== 0) {
         // ioredis selects it too, but goes on in database 0 when Redis has no such database.
@@ -186,7 +236,7 @@ export class RedisConnection implements AsyncDisposable {
       // ioredis rejects with "Connection is closed." and tells the cause by its event.
       const cause = !(error instanceof PatchwireError) && replyCode(error) === null && failure !== null ? failure : error;
       const { username } = client.options;
-      throw mapRedisError(cause, 'connect', `connecting to Redis as user ${username ?? 'default'}`);
+      throw mapRedisError(cause, 'connect', `connecting to Redis as user ${username ?? 'default'}`, node?.address);
     }
     this.#link = link;
     return link;
@@ -200,5 +250,39 @@ export class RedisConnection implements AsyncDisposable {
       (link) => link.end(),
       () => undefined,
     );
+  }
+}
+
+/** They are asked once: whoever wants the connection comes again. */
+function sentinelSettings(
+  sentinels: readonly Address[],
+  name: string | undefined,
+  tls: RedisOptions['tls'],
+  timeoutMs: number,
+): RedisOptions {
+  return {
+    sentinels: readAddresses(sentinels, SENTINEL_PORT),
+    name: name ?? '',
+    sentinelRetryStrategy: () => null,
+    sentinelCommandTimeout: timeoutMs,
+    ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
+  };
+}
+
+/**
+ * Sentinels may name the old primary until they agree on another one, and it may be a replica by now. Source: redis.io, "Guidelines for Redis
+ * clients with support for Redis Sentinel", step 3: ROLE. Where the user may not ask, READONLY says it later.
+ */
+async function demandPrimary(client: Redis): Promise<void> {
+  const [role] = (await client.call('ROLE').catch((error: unknown) => {
+    if (replyCode(error) === 'NOPERM') {
+      return ['master'];
+    }
+    throw error;
+  })) as readonly [string];
+  if (role !== 'master') {
+    throw new PatchwireError('PW-M310', `the Sentinels named a server that is a ${role} now`, {
+      hint: 'None: a failover is under way; they are asked again.',
+    });
   }
 }

@@ -12,7 +12,8 @@ export interface RedisDaemonsOptions {
   readonly partition: string;
   readonly managerId: string;
   readonly format: number;
-  readonly connect: () => Promise<Link>;
+  /** Leads to a key: the leases are the sections', on their nodes. */
+  readonly connect: (key: string) => Promise<Link>;
 }
 
 export class RedisDaemons implements DaemonRegistry {
@@ -28,31 +29,32 @@ export class RedisDaemons implements DaemonRegistry {
     const { managerId, format, connect } = this.#options;
     const { startedAtMs, ...rest } = announcement;
     const text = JSON.stringify({ format, startedAt: startedAtMs, ...rest }).slice(1);
-    const link = await connect();
+    const link = await connect(this.#key);
     return decodeView(await link.run('announce', [this.#key], [managerId, String(ttlMs), text], 'write', 'announcing this daemon'));
   }
 
   async depart(): Promise<void> {
-    const link = await this.#options.connect();
+    const link = await this.#options.connect(this.#key);
     await link.run('depart', [this.#key], [this.#options.managerId], 'write', 'departing');
   }
 
   async view(): Promise<DaemonsView> {
-    const link = await this.#options.connect();
+    const link = await this.#options.connect(this.#key);
     return decodeView(await link.run('readDaemons', [this.#key], [], 'read', 'daemons'));
   }
 
   async revision(): Promise<string> {
-    const link = await this.#options.connect();
+    const link = await this.#options.connect(this.#key);
     return ((await link.call('HGET', [this.#key, REVISION], 'read', 'daemons')) as string | null) ?? '';
   }
 
   async leases(sections: readonly string[]): Promise<ReadonlyMap<string, LeaseHeld | null>> {
-    const link = await this.#options.connect();
+    const { connect, partition } = this.#options;
     const found = new Map<string, LeaseHeld | null>();
     for (let at = 0; at < sections.length; at += CHUNK) {
       const answers = sections.slice(at, at + CHUNK).map(async (section) => {
-        const { lease } = sectionKeys(this.#options.partition, section);
+        const { lease } = sectionKeys(partition, section);
+        const link = await connect(lease);
         const [by, left] = await Promise.all([
           link.call('GET', [lease], 'read', `lease of ${section}`) as Promise<string | null>,
           link.call('PTTL', [lease], 'read', `lease of ${section}`) as Promise<number>,

@@ -24,11 +24,28 @@ export const BY_SCRIPT: ReadonlyMap<string, Classified> = classification<string>
   ['PW-M313', ['PWFORMAT']],
 ]);
 
-/** @param what the thing that was tried, for the message: 'publish to orders' */
-export function mapRedisError(error: unknown, purpose: Purpose, what: string): PatchwireError {
+const MOVED: Classified = { code: 'PW-M310', hint: 'None: the section lies on another node of the cluster now, and is found there.' };
+
+/** Where a node of a cluster was asked: its slots are elsewhere, or on their way. Nothing was executed. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['MOVED', 'ASK']);
+
+/**
+ * @param what the thing that was tried, for the message: 'publish to orders'
+ * @param node the node of the cluster that was asked: what is wrong there says nothing of the others
+ */
+export function mapRedisError(error: unknown, purpose: Purpose, what: string, node?: string): PatchwireError {
   if (error instanceof PatchwireError) {
     return error;
   }
+  const known = mapped(error, purpose, what, node !== undefined);
+  if (node === undefined) {
+    return known;
+  }
+  const { code, message, hint, retry, waitMs, details } = known;
+  return new PatchwireError(code, `${message} (node ${node})`, { hint, retry, waitMs, details: { ...details, node }, cause: error });
+}
+
+function mapped(error: unknown, purpose: Purpose, what: string, ofCluster: boolean): PatchwireError {
   const prefix = replyCode(error);
   const text = error instanceof Error ? error.message : String(error);
   if (prefix === null || prefix === 'NOSCRIPT') {
@@ -38,7 +55,8 @@ export function mapRedisError(error: unknown, purpose: Purpose, what: string): P
     const { code, ...more } = classifySilence(error) ?? { code: 'PW-M301' };
     return new PatchwireError(code, `${what}: ${text || 'Redis cannot be reached'}`, { cause: error, ...more });
   }
-  const { code, ...more } = BY_SCRIPT.get(prefix) ?? classifyReply(text) ?? { code: 'PW-M316' };
+  const { code, ...more } =
+    BY_SCRIPT.get(prefix) ?? (ofCluster && ELSEWHERE.has(prefix) ? MOVED : classifyReply(text)) ?? ({ code: 'PW-M316' } as const);
   const details: Record<string, unknown> = { reply: text };
   let message = prefix.startsWith('PW') ? text.slice(prefix.length + 1) : text;
   if (prefix === 'PWBASE') {

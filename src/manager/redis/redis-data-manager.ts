@@ -3,7 +3,6 @@
  * connection (C3). Of each section that it leads it knows what it sent last, and nothing else: the state is in Redis.
  */
 import { randomUUID } from 'node:crypto';
-import type { RedisOptions } from 'ioredis';
 import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import type { Logger } from '../../observe/logger.ts';
@@ -21,6 +20,8 @@ import type {
   LeadResult,
   OperationProgress,
   OperatorRequest,
+  QuarantinedRow,
+  QuarantinePage,
   SectionMeta,
   Transition,
 } from '../distributed-data-manager.ts';
@@ -28,11 +29,13 @@ import type { DaemonRegistry } from '../daemon-registry.ts';
 import { LeadMemory } from '../lead-memory.ts';
 import { adoptSection } from './adopt.ts';
 import { missingDocuments, readBases } from './bases.ts';
-import { type Link, RedisConnection } from './connection.ts';
+import type { Link, RedisTargetOptions } from './connection.ts';
 import { RedisDaemons } from './daemons.ts';
 import { decodeDescription } from './meta.ts';
+import { quarantinedRows, scanQuarantine } from './quarantine.ts';
 import { pendingRequests, putRequest, readOperation } from './requests.ts';
 import type { SectionLead } from './section-lead.ts';
+import { redisRoutes, type Routes } from './routes.ts';
 import { checkEviction, selfTest } from './self-test.ts';
 import { roomOf } from './room.ts';
 import { takeLead } from './take-lead.ts';
@@ -40,7 +43,8 @@ import { takeLead } from './take-lead.ts';
 export interface RedisDataManagerOptions {
   /** redis:// or rediss://; what `options` says comes on top. One of the two is needed. */
   readonly url?: string;
-  readonly options?: RedisOptions;
+  /** ioredis options; `sentinels` and `name`, or the nodes of a `cluster`, as host:port. */
+  readonly options?: RedisTargetOptions;
   readonly partition: string;
   /** Default: random. */
   readonly managerId?: string;
@@ -48,6 +52,8 @@ export interface RedisDataManagerOptions {
   readonly leaseMs: number;
   /** Bounds of the change log. */
   readonly replay: { readonly maxBytes: number; readonly maxAgeMs: number };
+  /** Keys and versions are told on a channel of their own, too, for subscribers that want no documents. Default: they are not. */
+  readonly invalidations?: boolean;
   /** A command without an answer after so long ends the connection: PW-M311 for a write, PW-M301 for a read. */
   readonly commandTimeoutMs: number;
   /** The newest format of a section that it knows: below this build's it behaves as an earlier patchwire does, for the test of an upgrade. */
@@ -66,7 +72,10 @@ export class RedisDataManager implements DistributedDataManager {
   readonly daemons: DaemonRegistry;
   readonly #options: RedisDataManagerOptions;
   readonly #format: number;
-  readonly #connection: RedisConnection;
+  readonly #invalidations: boolean;
+  readonly #routes: Routes;
+  /** Links that the self-test has passed on, where a failover or a moved slot may lead to another server. */
+  readonly #trusted = new WeakMap<Link, Promise<readonly string[]>>();
   readonly #keysBySection = new Map<string, SectionKeys>();
   readonly #leads = new Map<string, SectionLead>();
   readonly #memories = new Map<string, LeadMemory>();
@@ -75,29 +84,52 @@ export class RedisDataManager implements DistributedDataManager {
     this.#options = options;
     this.managerId = options.managerId ?? randomUUID();
     this.partition = options.partition;
-    this.#connection = new RedisConnection({
+    this.#routes = redisRoutes({
       ...(options.url === undefined ? {} : { url: options.url }),
       ...(options.options === undefined ? {} : { options: options.options }),
       commandTimeoutMs: options.commandTimeoutMs,
       connectionName: `patchwire:${options.partition}`,
+      channel: sectionKeys(options.partition, 'self-test').channel,
     });
-    const connect = (): Promise<Link> => this.#connection.connect();
+    const connect = async (key: string): Promise<Link> => (await this.#routes.to(key)).link;
     this.#format = options.format ?? STORE_FORMAT;
+    this.#invalidations = options.invalidations ?? false;
     this.daemons = new RedisDaemons({ partition: this.partition, managerId: this.managerId, format: this.#format, connect });
   }
 
   async open({ signal }: { readonly signal: AbortSignal }): Promise<{ readonly warnings: readonly string[] }> {
     signal.throwIfAborted();
-    const link = await this.#connection.connect();
+    const primaries = await this.#routes.primaries();
+    const warnings = new Set<string>();
+    let passed = 0;
+    let failure: unknown = null;
+    for (const open of primaries) {
+      signal.throwIfAborted();
+      try {
+        const { link, serves } = await open();
+        const tested = selfTest(link, this.partition, { serves, invalidations: this.#invalidations });
+        this.#trusted.set(link, tested);
+        (await tested).forEach((warning) => warnings.add(warning));
+        passed += 1;
+      } catch (error) {
+        // Of a cluster: the sections of the other nodes need not wait for this one.
+        if (!isOfOneNode(error)) {
+          throw error;
+        }
+        failure = error;
+        warnings.add(`A node of the cluster cannot be used: ${(error as Error).message}`);
+      }
+    }
     signal.throwIfAborted();
-    const warnings = await selfTest(link, this.partition);
-    signal.throwIfAborted();
-    return { warnings };
+    if (passed === 0) {
+      throw failure;
+    }
+    return { warnings: [...warnings] };
   }
 
   async readMeta(section: string): Promise<SectionMeta | null> {
     const keys = this.#keys(section);
-    const link = await this.#connection.connect();
+    const link = await this.#link(section);
     const reply = await link.run('readMeta', [keys.meta, keys.index, keys.quarantine], [], 'read', `meta of section ${section}`);
     return decodeDescription(reply, section, this.#format);
   }
@@ -107,14 +139,22 @@ export class RedisDataManager implements DistributedDataManager {
     await this.#leads.get(section)?.settled;
     this.#leads.delete(section);
     const keys = this.#keys(section);
-    const link = await this.#connection.connect();
+    const link = await this.#tested(section);
     let memory = this.#memories.get(section);
     if (memory === undefined) {
       memory = new LeadMemory();
       this.#memories.set(section, memory);
     }
     const { leaseMs, replay, clock, logger } = this.#options;
-    const context = { partition: this.partition, managerId: this.managerId, leaseMs, format: this.#format, replay, clock };
+    const context = {
+      partition: this.partition,
+      managerId: this.managerId,
+      leaseMs,
+      format: this.#format,
+      replay,
+      invalidations: this.#invalidations,
+      clock,
+    };
     const { result, lead } = await takeLead(context, { section, keys, link, memory, repair: options.repair === true });
     if (lead !== null) {
       this.#leads.set(section, lead);
@@ -139,11 +179,11 @@ export class RedisDataManager implements DistributedDataManager {
     identities: readonly string[],
     { documents }: { readonly documents: boolean },
   ): Promise<ReadonlyMap<string, Base>> {
-    return await readBases(await this.#connection.connect(), this.#keys(section), section, identities, documents);
+    return await readBases(await this.#link(section), this.#keys(section), section, identities, documents);
   }
 
   async scan(section: string, cursor: string, count: number): Promise<IndexPage> {
-    const link = await this.#connection.connect();
+    const link = await this.#link(section);
     const args = [this.#keys(section).index, cursor, 'COUNT', String(count)];
     const [next, flat] = (await link.call('HSCAN', args, 'read', `index of section ${section}`)) as readonly [string, readonly string[]];
     const entries: { identity: string; dataKey: string; version: string }[] = [];
@@ -154,8 +194,16 @@ export class RedisDataManager implements DistributedDataManager {
     return { cursor: next, entries };
   }
 
+  async scanQuarantine(section: string, cursor: string, count: number): Promise<QuarantinePage> {
+    return await scanQuarantine(await this.#link(section), this.#keys(section), section, cursor, count);
+  }
+
+  async quarantined(section: string, identities: readonly string[]): Promise<readonly QuarantinedRow[]> {
+    return await quarantinedRows(await this.#link(section), this.#keys(section), section, identities);
+  }
+
   async missing(section: string, entries: readonly IndexEntry[]): Promise<readonly string[]> {
-    return await missingDocuments(await this.#connection.connect(), this.#keys(section), section, entries);
+    return await missingDocuments(await this.#link(section), this.#keys(section), section, entries);
   }
 
   async publish(batch: Batch): Promise<void> {
@@ -184,17 +232,20 @@ export class RedisDataManager implements DistributedDataManager {
 
   async adopt(section: string, exported: ExportedSection, { replace }: { readonly replace: boolean }): Promise<AdoptResult> {
     const found = await this.readMeta(section);
-    const link = await this.#connection.connect();
-    const context = { partition: this.partition, managerId: this.managerId, clock: this.#options.clock };
+    const link = await this.#link(section);
+    const { clock } = this.#options;
+    const context = { partition: this.partition, managerId: this.managerId, clock, invalidations: this.#invalidations };
     return await adoptSection(context, { section, keys: this.#keys(section), link, found, exported, replace });
   }
 
-  async room(): Promise<number | null> {
-    return await roomOf(await this.#connection.connect());
+  async room(section: string): Promise<number | null> {
+    return await roomOf(await this.#link(section));
   }
 
   async inspect(): Promise<void> {
-    await checkEviction(await this.#connection.connect(), []);
+    for (const open of await this.#routes.primaries()) {
+      await checkEviction((await open()).link, []);
+    }
   }
 
   async purge(section: string, reason: string): Promise<{ readonly documents: number }> {
@@ -207,11 +258,11 @@ export class RedisDataManager implements DistributedDataManager {
   }
 
   async request(section: string, request: OperatorRequest): Promise<void> {
-    await putRequest(await this.#connection.connect(), this.#keys(section), section, request);
+    await putRequest(await this.#link(section), this.#keys(section), section, request);
   }
 
   async pendingRequests(section: string): Promise<readonly OperatorRequest[]> {
-    return await pendingRequests(await this.#connection.connect(), this.#keys(section), section);
+    return await pendingRequests(await this.#link(section), this.#keys(section), section);
   }
 
   async progress(section: string, progress: OperationProgress): Promise<void> {
@@ -219,13 +270,33 @@ export class RedisDataManager implements DistributedDataManager {
   }
 
   async operation(section: string, id: string): Promise<OperationProgress | null> {
-    return await readOperation(await this.#connection.connect(), this.#keys(section), section, id);
+    return await readOperation(await this.#link(section), this.#keys(section), section, id);
   }
 
   /** Closes the connection: what is outstanding rejects. Leases that were not resigned run out by themselves. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#leads.clear();
-    await this.#connection[Symbol.asyncDispose]();
+    await this.#routes[Symbol.asyncDispose]();
+  }
+
+  /** To the node where the section lies. */
+  async #link(section: string): Promise<Link> {
+    return (await this.#routes.to(this.#keys(section).meta)).link;
+  }
+
+  /** The same, tried (C5) where it may be a server that `open` has not seen: rights are not replicated. */
+  async #tested(section: string): Promise<Link> {
+    const { link, serves } = await this.#routes.to(this.#keys(section).meta);
+    if (this.#routes.shifting) {
+      let tested = this.#trusted.get(link);
+      if (tested === undefined) {
+        tested = selfTest(link, this.partition, { serves, invalidations: this.#invalidations });
+        this.#trusted.set(link, tested);
+        tested.catch(() => this.#trusted.delete(link));
+      }
+      await tested;
+    }
+    return link;
   }
 
   #keys(section: string): SectionKeys {
@@ -245,4 +316,9 @@ export class RedisDataManager implements DistributedDataManager {
     }
     return lead;
   }
+}
+
+/** Unreachable, or not to be written to: in a cluster the others may be. */
+function isOfOneNode(error: unknown): boolean {
+  return error instanceof PatchwireError && (error.code === 'PW-M301' || error.code === 'PW-M310') && error.details['node'] !== undefined;
 }

@@ -5,12 +5,34 @@
  */
 import { randomBytes } from 'node:crypto';
 import { PatchwireError } from '../../model/errors.ts';
-import { partitionKeys, sectionKeys } from '../../wire/keys.ts';
+import { partitionKeys, type SectionKeys, sectionKeys } from '../../wire/keys.ts';
 import type { Link } from './connection.ts';
+import type { Publish } from './scripts/prelude.ts';
+
+/** Whether the server that is tried serves a key. */
+type Serves = (key: string) => boolean;
+
+/** A node of a cluster with so few slots that none of so many names lies there is not tried. */
+const NAMES = 20_000;
+
+/** Keys that nobody uses, on this server; null: none was found. */
+function scratchKeys(partition: string, serves: Serves): SectionKeys | null {
+  for (let tries = 0; tries < NAMES; tries += 1) {
+    const keys = sectionKeys(partition, `self-test.${randomBytes(6).toString('hex')}`);
+    if (serves(keys.meta)) {
+      return keys;
+    }
+  }
+  return null;
+}
 
 /** Every command that scripts and client use, in an order that leaves nothing behind when one of the first two is not allowed. */
-function trials(partition: string): readonly (readonly [string, ...string[]])[] {
-  const keys = sectionKeys(partition, `self-test.${randomBytes(6).toString('hex')}`);
+function trials(
+  keys: SectionKeys,
+  daemons: string | null,
+  publish: Publish,
+  invalidations: boolean,
+): readonly (readonly [string, ...string[]])[] {
   const { document, index, changes, lease, requests } = keys;
   return [
     ['UNLINK', index],
@@ -35,20 +57,33 @@ function trials(partition: string): readonly (readonly [string, ...string[]])[] 
     ['XREVRANGE', changes, '+', '0-1', 'COUNT', '1'],
     ['XTRIM', changes, 'MINID', '0-1'],
     ['XDEL', changes, '0-1'],
-    ['PUBLISH', keys.channel, ''],
+    [publish, keys.channel, ''],
+    ...(invalidations ? [[publish, keys.keysChannel, ''] as const] : []),
     ['TIME'],
-    ['HDEL', partitionKeys(partition).daemons, keys.index],
+    ...(daemons === null ? [] : [['HDEL', daemons, keys.index] as const]),
     ['UNLINK', index, changes, lease, requests, `${document}a`],
   ];
 }
 
-/** @returns warnings. @throws PW-M303 naming the commands, PW-M304, PW-M310, PW-M315, or what the connection throws */
-export async function selfTest(link: Link, partition: string): Promise<readonly string[]> {
+/**
+ * `serves`: of a node of a cluster: which keys lie there. `invalidations`: whether keys are told on a channel of their own.
+ * @returns warnings. @throws PW-M303 naming the commands, PW-M304, PW-M310, PW-M315, or what the connection throws
+ */
+export async function selfTest(
+  link: Link,
+  partition: string,
+  { serves = () => true, invalidations = false }: { readonly serves?: Serves; readonly invalidations?: boolean } = {},
+): Promise<readonly string[]> {
   const warnings: string[] = [];
   await checkVersion(link, warnings);
   await checkEviction(link, warnings);
+  const keys = scratchKeys(partition, serves);
+  if (keys === null) {
+    return warnings;
+  }
+  const { daemons } = partitionKeys(partition);
   const forbidden: string[] = [];
-  for (const [command, ...args] of trials(partition)) {
+  for (const [command, ...args] of trials(keys, serves(daemons) ? daemons : null, link.publish, invalidations)) {
     try {
       await link.call(command, args, 'write', `self-test of ${command}`);
     } catch (error) {
@@ -62,7 +97,7 @@ export async function selfTest(link: Link, partition: string): Promise<readonly 
     }
   }
   if (forbidden.length === 0) {
-    await runScript(link, partition);
+    await runScript(link, keys);
   } else {
     const names = [...new Set(forbidden)].join(', ');
     throw new PatchwireError('PW-M303', `the Redis user may not use ${names} on the keys and channels of partition ${partition}`, {
@@ -73,8 +108,7 @@ export async function selfTest(link: Link, partition: string): Promise<readonly 
 }
 
 /** A script that only reads. Last: what it may not use inside is named better above. @throws PW-M303 naming EVALSHA */
-async function runScript(link: Link, partition: string): Promise<void> {
-  const { meta, index, quarantine } = sectionKeys(partition, 'self-test');
+async function runScript(link: Link, { meta, index, quarantine }: SectionKeys): Promise<void> {
   try {
     await link.run('readMeta', [meta, index, quarantine], [], 'read', 'self-test of EVALSHA');
   } catch (error) {
