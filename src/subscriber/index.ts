@@ -36,7 +36,7 @@ export type { HandleOptions, Handling, OnError } from './handling.ts';
 export type { Index, KeyOf, UniqueIndex } from './indexes.ts';
 export type { Key, KeyValue } from './keys.ts';
 export type { OnInvalid, Parser, StandardResult, StandardSchema } from './parsing.ts';
-export type { ChangesOptions } from './replica-interface.ts';
+export type { ChangesOptions } from './following.ts';
 export type { ReplicaStore } from './keeping.ts';
 export type { WaitOptions } from './subscription.ts';
 
