@@ -2,10 +2,18 @@
  * What is known to be lost of a section and not mended yet: outlives its lanes and its leads, so that what was seen once is not forgotten when the
  * next look shows nothing (a counter that has overtaken, tracking that is on again). Says it once; begins no remedy itself.
  */
+import type { ErrorCode } from '../model/error-catalogue.ts';
 import { PatchwireError } from '../model/errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import { type Remedy, remedyOf } from './remedies.ts';
+
+const WHAT: Partial<Record<ErrorCode, string>> = {
+  'PW-S211': 'history lost',
+  'PW-S212': 'source went back in time',
+  'PW-S220': 'projection changed',
+  'PW-M309': 'documents lost in Redis',
+};
 
 export interface LostHistoryOptions {
   /** Default resync. */
@@ -49,7 +57,7 @@ export class LostHistory {
     if (this.#error?.code !== error.code) {
       const { code, details, message } = error;
       this.#options.observer.error(code);
-      this.#options.logger.warn({ code, remedy, details, reason: message }, remedy === 'resync' ? 'history lost' : 'source replaced');
+      this.#options.logger.warn({ code, remedy, details, reason: message }, WHAT[code] ?? 'source replaced');
     }
     // What was rewound or replaced stays so, whatever is seen of it later.
     if (this.#error === null || remedy === 'replace') {
