@@ -29,6 +29,7 @@ interface Node {
   readonly properties?: Readonly<Record<string, Node>>;
   readonly additionalProperties?: Node | boolean;
   readonly items?: Node;
+  readonly anyOf?: readonly Node[];
   readonly default?: unknown;
 }
 
@@ -62,7 +63,8 @@ interface Key {
 
 /** A key with everything below it; in a comment where nothing of it is given. */
 function block({ key, node, path, value }: Key): string[] {
-  const inner = node.properties;
+  // Of a choice that may be a map, the map.
+  const inner = node.properties ?? node.anyOf?.find(({ properties }) => properties !== undefined)?.properties;
   const any = typeof node.additionalProperties === 'object' ? node.additionalProperties : null;
   const meaning = KEY_MEANINGS[path];
   const behind = meaning === undefined ? '' : ` # ${meaning}`;
