@@ -1,6 +1,7 @@
 /** Composes the messages that a manager knows in full before its script runs, as JSON text. Heartbeats are not among them (C7). */
 import {
   type ChangesMessage,
+  type KeysMessage,
   MESSAGE_VERSION,
   type RemovedMessage,
   type ResetMessage,
@@ -21,18 +22,16 @@ export interface ChainLink {
   readonly prevId: string;
 }
 
-export function changesText(
-  envelope: Envelope,
-  link: ChainLink,
-  body: {
-    readonly checkpoint: string;
-    readonly upTo: string | null;
-    readonly changeTimeMs: number;
-    readonly changes: readonly WireChange[];
-    /** Only where the state changes with it. */
-    readonly state?: SectionState;
-  },
-): string {
+export interface ChangesBody {
+  readonly checkpoint: string;
+  readonly upTo: string | null;
+  readonly changeTimeMs: number;
+  readonly changes: readonly WireChange[];
+  /** Only where the state changes with it. */
+  readonly state?: SectionState;
+}
+
+export function changesText(envelope: Envelope, link: ChainLink, body: ChangesBody): string {
   return JSON.stringify({
     v: MESSAGE_VERSION,
     type: 'changes',
@@ -49,6 +48,31 @@ export function changesText(
     changes: body.changes as WireChange[],
     ...(body.state === undefined ? {} : { state: body.state }),
   } satisfies ChangesMessage);
+}
+
+/** The same without bodies, for the channel of keys. */
+export function keysText(envelope: Envelope, link: ChainLink, body: ChangesBody): string {
+  return JSON.stringify({
+    v: MESSAGE_VERSION,
+    type: 'keys',
+    partitionKey: envelope.partition,
+    section: envelope.section,
+    managerId: envelope.managerId,
+    epoch: envelope.epoch,
+    seq: link.seq,
+    id: link.id,
+    prevId: link.prevId,
+    checkpoint: body.checkpoint,
+    upTo: body.upTo,
+    changeTime: new Date(body.changeTimeMs).toISOString(),
+    changes: body.changes.map(({ dataKey, identity, op, versionId, prevVersionId }) => ({
+      dataKey,
+      ...(identity === undefined ? {} : { identity }),
+      op,
+      versionId,
+      prevVersionId,
+    })),
+  } satisfies KeysMessage);
 }
 
 export function resetText(

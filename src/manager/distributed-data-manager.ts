@@ -114,6 +114,8 @@ export interface SectionMeta {
   readonly incomplete: Incomplete | null;
   /** null: nothing is paused. */
   readonly paused: Paused | null;
+  /** Whether whoever led last tells keys on a channel of their own. */
+  readonly keys: boolean;
   /** The last mark that the checkpoint store acknowledged before what is here was written; null: none was kept with it. */
   readonly mark: bigint | null;
 }

@@ -36,7 +36,11 @@ export function parseMessage(text: string): Message {
 
 /** Whether the value has the shape of a message of any type: what the schema `message` accepts. */
 export function isMessage(value: unknown): value is Message {
-  return isChangesMessage(value) || (isRecord(value) && areTexts(value, ENVELOPE) && isInteger(value['v']) && isOther(value));
+  return (
+    isChangesMessage(value) ||
+    isRows(value, 'keys', isKeyChange) ||
+    (isRecord(value) && areTexts(value, ENVELOPE) && isInteger(value['v']) && isOther(value))
+  );
 }
 
 const ENVELOPE = ['partitionKey', 'section', 'managerId', 'epoch'];
@@ -77,31 +81,35 @@ export function isSectionState(value: unknown): value is SectionState {
 
 /** Whether the value has the shape of a change message: what the schema `changesMessage` accepts. */
 export function isChangesMessage(value: unknown): value is ChangesMessage {
+  return isRows(value, 'changes', isChange) && (value['state'] === undefined || isSectionState(value['state']));
+}
+
+function isRows(value: unknown, type: string, isRow: (row: unknown) => boolean): value is Fields {
   return (
     isRecord(value) &&
-    value['type'] === 'changes' &&
+    value['type'] === type &&
     isInteger(value['v']) &&
     isInteger(value['seq']) &&
     areTexts(value, [...ENVELOPE, 'id', 'prevId', 'changeTime']) &&
     isVersion(value['checkpoint']) &&
     (value['upTo'] === null || isVersion(value['upTo'])) &&
     Array.isArray(value['changes']) &&
-    value['changes'].every(isChange) &&
-    (value['state'] === undefined || isSectionState(value['state']))
+    value['changes'].every(isRow)
   );
 }
 
 function isChange(value: unknown): boolean {
+  return isKeyChange(value) && isVersion(value['changeVersion']) && Array.isArray(value['patch']) && value['patch'].every(isOperation);
+}
+
+function isKeyChange(value: unknown): value is Fields {
   return (
     isRecord(value) &&
     typeof value['dataKey'] === 'string' &&
     (value['identity'] === undefined || typeof value['identity'] === 'string') &&
     (value['op'] === 'upsert' || value['op'] === 'remove' || value['op'] === 'unavailable') &&
     isVersion(value['versionId']) &&
-    (value['prevVersionId'] === null || isVersion(value['prevVersionId'])) &&
-    isVersion(value['changeVersion']) &&
-    Array.isArray(value['patch']) &&
-    value['patch'].every(isOperation)
+    (value['prevVersionId'] === null || isVersion(value['prevVersionId']))
   );
 }
 

@@ -19,6 +19,8 @@ export interface SectionKeys {
   /** Who listens: a hint that subscribers write where they may. */
   readonly subscribers: string;
   readonly channel: string;
+  /** The same chain without bodies: keys and versions (`manager.invalidations`). */
+  readonly keysChannel: string;
 }
 
 /** The keys of one section. @throws RangeError when a name is not allowed. */
@@ -40,6 +42,7 @@ export function sectionKeys(partition: string, section: string): SectionKeys {
     operations: `${tag}/operations`,
     subscribers: `${tag}/subscribers`,
     channel: `__dataChanged:${tag}`,
+    keysChannel: `__dataKeys:${tag}`,
   };
 }
 

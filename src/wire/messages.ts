@@ -28,6 +28,9 @@ export const wireChange = z.object({
   patch: z.array(patchOperation),
 });
 
+/** What `keys` says of a change: all but its body. */
+export const keyChange = wireChange.omit({ changeVersion: true, patch: true });
+
 export const sectionState = z.enum(SECTION_STATES);
 
 const envelope = {
@@ -52,6 +55,13 @@ export const changesMessage = z.object({
   changes: z.array(wireChange),
   /** The section's state from here on, where this message changes it (to resyncing, and from it to live); it then has no changes. */
   state: sectionState.optional(),
+});
+
+/** A `changes` message as it is told on the channel of keys. */
+export const keysMessage = z.object({
+  ...changesMessage.omit({ state: true }).shape,
+  type: z.literal('keys'),
+  changes: z.array(keyChange),
 });
 
 /** `begin`: documents are being replaced, nothing that a replica holds counts; `end`: load the section now. */
@@ -96,11 +106,13 @@ export const heartbeatMessage = z.object({
 /** The section is gone: its keys were purged. */
 export const removedMessage = z.object({ ...envelope, type: z.literal('removed'), reason: z.string() });
 
-export const message = z.discriminatedUnion('type', [changesMessage, resetMessage, heartbeatMessage, removedMessage]);
+export const message = z.discriminatedUnion('type', [changesMessage, keysMessage, resetMessage, heartbeatMessage, removedMessage]);
 
 export type WireChange = z.infer<typeof wireChange>;
+export type KeyChange = z.infer<typeof keyChange>;
 export type SectionState = z.infer<typeof sectionState>;
 export type ChangesMessage = z.infer<typeof changesMessage>;
+export type KeysMessage = z.infer<typeof keysMessage>;
 export type ResetMessage = z.infer<typeof resetMessage>;
 export type HeartbeatMessage = z.infer<typeof heartbeatMessage>;
 export type RemovedMessage = z.infer<typeof removedMessage>;

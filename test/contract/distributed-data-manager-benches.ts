@@ -14,7 +14,8 @@ const PARTITION = 'shop';
 export async function memoryBench(): Promise<ManagerBench & { readonly store: MemoryStore }> {
   const store = new MemoryStore();
   const texts: string[] = [];
-  store.listen((_channel, text) => texts.push(text));
+  const keyTexts: string[] = [];
+  store.listen((channel, text) => (channel.startsWith('__dataChanged:') ? texts : keyTexts).push(text));
   return {
     store,
     manager: (options = {}) =>
@@ -27,6 +28,7 @@ export async function memoryBench(): Promise<ManagerBench & { readonly store: Me
         ...options,
       }),
     messages: async () => texts,
+    keyMessages: async () => keyTexts,
     state: async (section) => {
       const { index, documents, changes } = store.section(PARTITION, section);
       return {
@@ -71,14 +73,23 @@ export async function redisBench(redis: TestRedis, { url = redis.url } = {}): Pr
   const { raw } = redis;
   const managers: AsyncDisposable[] = [];
   const texts: string[] = [];
+  const keyTexts: string[] = [];
   const marks = new Map<string, () => void>();
   const listener = new Redis(redis.url, { protocol: 2 });
   listener.on('error', () => undefined);
-  listener.on('pmessage', (_pattern: string, _channel: string, text: string) => texts.push(text));
+  listener.on('pmessage', (_pattern: string, channel: string, text: string) =>
+    (channel.startsWith('__dataChanged:') ? texts : keyTexts).push(text),
+  );
   listener.on('message', (_channel: string, mark: string) => marks.get(mark)?.());
-  await listener.psubscribe(`__dataChanged:{${partition}:[^s]*`);
+  await listener.psubscribe(`__dataChanged:{${partition}:[^s]*`, `__dataKeys:{${partition}:[^s]*`);
   await listener.subscribe(`mark:${partition}`);
   const keys = (section: string): ReturnType<typeof sectionKeys> => sectionKeys(partition, section);
+  const arrived = async (): Promise<void> => {
+    const mark = String(marks.size);
+    const heard = new Promise<void>((resolve) => marks.set(mark, resolve));
+    await raw.publish(`mark:${partition}`, mark);
+    await heard;
+  };
   return {
     partition,
     manager: (options = {}) => {
@@ -95,11 +106,12 @@ export async function redisBench(redis: TestRedis, { url = redis.url } = {}): Pr
       return manager;
     },
     messages: async () => {
-      const mark = String(marks.size);
-      const arrived = new Promise<void>((resolve) => marks.set(mark, resolve));
-      await raw.publish(`mark:${partition}`, mark);
-      await arrived;
+      await arrived();
       return [...texts];
+    },
+    keyMessages: async () => {
+      await arrived();
+      return [...keyTexts];
     },
     state: async (section) => {
       const index = Object.entries(await raw.hgetall(keys(section).index));

@@ -71,7 +71,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 /** What happened, without what is random: codes, messages and states. */
 async function play(bench: ManagerBench, actions: readonly Action[]): Promise<unknown> {
   const clock = { now: () => Date.UTC(2026, 5, 1), monotonic: () => 0, sleep: async () => undefined };
-  const managers: DistributedDataManager[] = [bench.manager({ clock }), bench.manager({ clock })];
+  const managers: DistributedDataManager[] = [bench.manager({ clock, invalidations: true }), bench.manager({ clock, invalidations: true })];
   let leader = 0;
   const manager = (): DistributedDataManager => managers[leader]!;
   await live(manager());
@@ -134,6 +134,7 @@ async function play(bench: ManagerBench, actions: readonly Action[]): Promise<un
     documents: state.documents,
     changes: state.changes.map(({ seq, text }) => [seq, plainMessage(text)]),
     messages: texts.map(plainMessage),
+    keyMessages: (await bench.keyMessages()).map(plainMessage),
     meta: { ...meta, epoch: '', last: '', tip: '', leader: '' },
   };
 }

@@ -20,9 +20,12 @@ export interface ManagerBench extends AsyncDisposable {
     readonly leaseMs?: number;
     readonly replay?: { readonly maxBytes: number; readonly maxAgeMs: number };
     readonly clock?: Clock;
+    readonly invalidations?: boolean;
   }): DistributedDataManager;
   /** Texts of all messages so far, once everything that was sent has arrived. */
   messages(): Promise<readonly string[]>;
+  /** The same of the channel of keys. */
+  keyMessages(): Promise<readonly string[]>;
   state(section: string): Promise<StoredState>;
   /** The lease runs out. */
   expireLease(section: string): Promise<void>;

@@ -7,6 +7,7 @@ import type { Base, DistributedDataManager } from '../../src/manager/distributed
 import { type ChangesMessage, type HeartbeatMessage, type Message, message } from '../../src/wire/messages.ts';
 import { batch, codeOf, digestOf, live, type ManagerBench, removal, S, upsert } from './distributed-data-manager-rows.ts';
 import { daemonsContract } from './distributed-data-manager-daemons.ts';
+import { keysContract } from './distributed-data-manager-keys.ts';
 import { logContract } from './distributed-data-manager-log.ts';
 import { damageContract } from './distributed-data-manager-damage.ts';
 import { holdsContract } from './distributed-data-manager-holds.ts';
@@ -35,6 +36,7 @@ export function distributedDataManagerContract(name: string, make: () => Promise
     holdsContract(() => ({ bench, manager }));
     damageContract(() => ({ bench, manager }));
     logContract(() => bench);
+    keysContract(() => ({ bench, manager }));
 
     it('creates a section that does not exist, loading, with checkpoint 0', async () => {
       expect(await manager.readMeta(S)).toBeNull();

@@ -18,10 +18,11 @@ export interface Adopt {
   readonly nowMs: number;
   readonly exported: ExportedSection;
   readonly replace: boolean;
+  readonly invalidations: boolean;
 }
 
 /** @throws PW-M307, PW-M313 */
-export function adoptSection({ store, partition, section, managerId, nowMs, exported, replace }: Adopt): AdoptResult {
+export function adoptSection({ store, partition, section, managerId, nowMs, exported, replace, invalidations }: Adopt): AdoptResult {
   const stored = store.section(partition, section);
   const { meta, lease, index, documents } = stored;
   if (meta !== null && !replace) {
@@ -69,10 +70,11 @@ export function adoptSection({ store, partition, section, managerId, nowMs, expo
     sourceReadAtMs: null,
     incomplete,
     paused: meta?.paused ?? null,
+    keys: invalidations,
     mark: exported.mark,
   };
   stored.changes = [{ seq, text, timeMs: nowMs }];
-  store.publish(sectionKeys(partition, section).channel, text);
+  store.publish(sectionKeys(partition, section), text, invalidations ? text : null);
   return { kind: 'adopted', meta: described(stored) };
 }
 

@@ -7,7 +7,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { sectionKeys } from '../../wire/keys.ts';
 import { STORE_FORMAT } from '../../wire/messages.ts';
-import { changesText, type Envelope, resetText } from '../changes-message.ts';
+import { changesText, type Envelope, keysText, resetText } from '../changes-message.ts';
 import type {
   AdoptResult,
   Base,
@@ -45,6 +45,8 @@ export interface MemoryDataManagerOptions {
   readonly managerId?: string;
   readonly leaseMs: number;
   readonly replay: { readonly maxBytes: number; readonly maxAgeMs: number };
+  /** As for the Redis adapter. */
+  readonly invalidations?: boolean;
   readonly clock: Clock;
   /** How calls reach the store; default: at once. `intercept` of the store is not asked then. */
   readonly line?: Line;
@@ -61,11 +63,13 @@ export class MemoryDataManager implements DistributedDataManager {
   /** What stands for Redis. */
   readonly memory: MemoryStore;
   readonly #options: MemoryDataManagerOptions;
+  readonly #invalidations: boolean;
   readonly #leads = new Map<string, Lead>();
   readonly #memories = new Map<string, LeadMemory>();
 
   constructor(options: MemoryDataManagerOptions) {
     this.#options = options;
+    this.#invalidations = options.invalidations ?? false;
     this.managerId = options.managerId ?? randomUUID();
     this.partition = options.partition;
     this.memory = options.store ?? new MemoryStore();
@@ -102,17 +106,9 @@ export class MemoryDataManager implements DistributedDataManager {
     }
     const take = (): LeadResult =>
       takeLead({
-        store: this.memory,
-        partition: this.partition,
-        section,
-        managerId: this.managerId,
-        leaseMs: this.#options.leaseMs,
-        replay: this.#options.replay,
-        nowMs: this.#options.clock.now(),
-        memory,
-        token,
-        tip,
-        repair: options.repair === true,
+        ...{ store: this.memory, partition: this.partition, section, managerId: this.managerId, memory, token, tip },
+        ...{ leaseMs: this.#options.leaseMs, replay: this.#options.replay, nowMs: this.#options.clock.now() },
+        ...{ repair: options.repair === true, invalidations: this.#invalidations },
       });
     const { result, torn } = await this.#carry('lead', section, () => {
       const led = take();
@@ -129,17 +125,8 @@ export class MemoryDataManager implements DistributedDataManager {
     const { epoch, state, seq, last, checkpoint, upTo } = meta;
     const fingerprint = meta.source?.fingerprint;
     this.#leads.set(section, {
-      token,
-      tip: meta.tip,
-      epoch,
-      state,
-      fingerprint,
-      seq,
-      last,
-      checkpoint,
-      upTo,
-      tornDigest: torn,
-      failure: null,
+      ...{ token, tip: meta.tip, epoch, state, fingerprint, seq, last, checkpoint, upTo },
+      ...{ tornDigest: torn, failure: null },
     });
     return result;
   }
@@ -202,24 +189,19 @@ export class MemoryDataManager implements DistributedDataManager {
     const step = { tip: newId(), id: newId(), seq: lead.seq + 1 };
     const before = { checkpoint: lead.checkpoint, upTo: lead.upTo };
     const after = moved(before, advance);
-    const message =
-      method === 'store'
-        ? null
-        : changesText(
-            this.#envelope(section, lead.epoch),
-            { seq: step.seq, id: step.id, prevId: lead.last },
-            {
-              checkpoint: after.checkpoint.toString(),
-              upTo: after.upTo?.toString() ?? null,
-              changeTimeMs: batch.changeTimeMs,
-              changes: batch.rows.flatMap((row) => row.changes),
-            },
-          );
+    const body = {
+      checkpoint: after.checkpoint.toString(),
+      upTo: after.upTo?.toString() ?? null,
+      changeTimeMs: batch.changeTimeMs,
+      changes: batch.rows.flatMap((row) => row.changes),
+    };
+    const told = [this.#envelope(section, lead.epoch), { seq: step.seq, id: step.id, prevId: lead.last }, body] as const;
+    const message = method === 'store' ? null : changesText(...told);
     Object.assign(lead, after, { tip: step.tip }, message === null ? {} : { seq: step.seq, last: step.id });
     await this.#send(method, section, lead, step.tip, (stored) => {
       writeBatch(stored, writer, batch, before, { ...step, message });
       if (message !== null) {
-        this.#publish(section, message);
+        this.#publish(section, message, this.#invalidations ? keysText(...told) : null);
       }
     });
   }
@@ -273,7 +255,16 @@ export class MemoryDataManager implements DistributedDataManager {
 
   async adopt(section: string, exported: ExportedSection, { replace }: { readonly replace: boolean }): Promise<AdoptResult> {
     const { memory: store, partition, managerId } = this;
-    return adoptSection({ store, partition, managerId, section, nowMs: this.#options.clock.now(), exported, replace });
+    return adoptSection({
+      store,
+      partition,
+      managerId,
+      section,
+      nowMs: this.#options.clock.now(),
+      exported,
+      replace,
+      invalidations: this.#invalidations,
+    });
   }
 
   async room(): Promise<number | null> {
@@ -290,7 +281,7 @@ export class MemoryDataManager implements DistributedDataManager {
         throw new PatchwireError('PW-M305', `purge of section ${section}: another leader holds the section`);
       }
       const documents = stored.index.size;
-      this.memory.remove(this.#envelope(section, stored.meta.epoch), reason);
+      this.memory.remove(this.#envelope(section, stored.meta.epoch), reason, this.#invalidations);
       return { documents };
     });
   }
@@ -377,8 +368,8 @@ export class MemoryDataManager implements DistributedDataManager {
     return this.memory.section(this.partition, section);
   }
 
-  #publish(section: string, text: string): void {
-    this.memory.publish(sectionKeys(this.partition, section).channel, text);
+  #publish(section: string, text: string, keys: string | null = this.#invalidations ? text : null): void {
+    this.memory.publish(sectionKeys(this.partition, section), text, keys);
   }
 
   #envelope(section: string, epoch: string): Envelope {

@@ -4,7 +4,7 @@
  */
 import type { SourceIdentity } from '../../model/table.ts';
 import type { Version } from '../../model/version.ts';
-import { sectionKeys } from '../../wire/keys.ts';
+import { type SectionKeys, sectionKeys } from '../../wire/keys.ts';
 import type { SectionState } from '../../wire/messages.ts';
 import { type Envelope, removedText } from '../changes-message.ts';
 import type { Incomplete, LoadCursor, OperationProgress, OperatorRequest, Paused } from '../distributed-data-manager.ts';
@@ -30,6 +30,8 @@ export interface StoredMeta {
   sourceReadAtMs: number | null;
   incomplete: Incomplete | null;
   paused: Paused | null;
+  /** Whether keys are told on a channel of their own. */
+  keys: boolean;
   mark: bigint | null;
 }
 
@@ -88,9 +90,13 @@ export class MemoryStore {
     };
   }
 
-  publish(channel: string, text: string): void {
+  /** Tells a message, and where `keys` is no null, on the channel of keys that one: what TELL of the Redis adapter's scripts does. */
+  publish({ channel, keysChannel }: SectionKeys, text: string, keys: string | null): void {
     for (const listener of this.#listeners) {
       listener(channel, text);
+      if (keys !== null) {
+        listener(keysChannel, keys);
+      }
     }
   }
 
@@ -123,9 +129,10 @@ export class MemoryStore {
   }
 
   /** The section is gone, and subscribers are told. */
-  remove(envelope: Envelope, reason: string): void {
+  remove(envelope: Envelope, reason: string, invalidations: boolean): void {
+    const text = removedText(envelope, reason);
     this.sections.delete(`${envelope.partition}:${envelope.section}`);
-    this.publish(sectionKeys(envelope.partition, envelope.section).channel, removedText(envelope, reason));
+    this.publish(sectionKeys(envelope.partition, envelope.section), text, invalidations ? text : null);
   }
 
   /** A copy of everything, for `restore`. */

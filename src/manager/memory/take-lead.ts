@@ -22,6 +22,7 @@ export interface TakeLead {
   readonly token: string;
   readonly tip: string;
   readonly repair: boolean;
+  readonly invalidations: boolean;
 }
 
 /** @throws PW-M307, PW-M313 */
@@ -35,7 +36,7 @@ export function takeLead(take: TakeLead): LeadResult {
     checkFormat(found, section);
   }
   if (found?.pending === 'purge') {
-    store.remove({ partition, section, managerId, epoch: found.epoch }, 'an unfinished purge');
+    store.remove({ partition, section, managerId, epoch: found.epoch }, 'an unfinished purge', take.invalidations);
   }
   const stored = store.section(partition, section);
   const { meta } = stored;
@@ -63,6 +64,7 @@ export function takeLead(take: TakeLead): LeadResult {
       sourceReadAtMs: null,
       incomplete: null,
       paused: null,
+      keys: take.invalidations,
       mark: null,
     };
     renew(stored, take);
@@ -73,6 +75,7 @@ export function takeLead(take: TakeLead): LeadResult {
   }
   const rewound = meta.pending === '' && memory.tokens.includes(meta.leader) && !memory.tips.includes(meta.tip);
   meta.leader = token;
+  meta.keys = take.invalidations;
   renew(stored, take);
   if (rewound) {
     const id = newId();
@@ -83,7 +86,7 @@ export function takeLead(take: TakeLead): LeadResult {
     stored.changes = [];
     Object.assign(meta, { epoch, seq, last: id, tip });
     appendMessage(stored, take, seq, text);
-    store.publish(sectionKeys(partition, section).channel, text);
+    store.publish(sectionKeys(partition, section), text, take.invalidations ? text : null);
   }
   return { kind: 'leading', meta: described(stored), created: false, rewound };
 }

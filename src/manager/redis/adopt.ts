@@ -12,6 +12,7 @@ import { resetText } from '../changes-message.ts';
 import type { AdoptResult, ExportedSection, SectionMeta } from '../distributed-data-manager.ts';
 import type { Link } from './connection.ts';
 import { decodeDescription, encodeAdvance, encodeIncomplete } from './meta.ts';
+import { channelsOf } from './scripts/prelude.ts';
 import { type LeadContext, newId } from './section-lead.ts';
 
 const SCAN_COUNT = 1000;
@@ -28,7 +29,7 @@ export interface Adopt {
 
 /** @throws PW-M307 over a purge that was not finished, PW-M310 to PW-M313 */
 export async function adoptSection(
-  context: Pick<LeadContext, 'partition' | 'managerId' | 'clock'>,
+  context: Pick<LeadContext, 'partition' | 'managerId' | 'clock' | 'invalidations'>,
   { section, keys, link, found, exported, replace }: Adopt,
 ): Promise<AdoptResult> {
   if (found !== null && !replace) {
@@ -60,7 +61,7 @@ export async function adoptSection(
       found?.tip ?? '',
       String(STORE_FORMAT),
       String(exported.count),
-      keys.channel,
+      channelsOf(keys, context.invalidations),
       now,
       `0-${seq}`,
       message,

@@ -88,6 +88,7 @@ export function decodeDescription(reply: unknown, section: string, known: number
       quarantined,
       incomplete: decodeIncomplete(text('incomplete'), text('incompleteSince')),
       paused: decodePaused(text('paused'), text('pausedBy'), text('pausedAt')),
+      keys: text('keys') !== '',
       mark: text('mark') === '' ? null : parseVersion(text('mark')),
     };
   } catch (error) {

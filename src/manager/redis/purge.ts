@@ -14,6 +14,7 @@ export interface Purge {
   readonly token: string;
   readonly managerId: string;
   readonly leaseMs: number;
+  readonly channels: string;
   /** Composes the `removed` message. */
   readonly removed: (epoch: string) => string;
 }
@@ -58,7 +59,7 @@ export async function purgeSection(link: Link, keys: SectionKeys, purge: Purge):
     const ended = await link.run(
       'purgeEnd',
       [keys.meta, keys.index, keys.lease, keys.changes, keys.quarantine, keys.requests, keys.operations],
-      [purge.token, String(STORE_FORMAT), keys.channel, purge.removed(meta.epoch)],
+      [purge.token, String(STORE_FORMAT), purge.channels, purge.removed(meta.epoch)],
       'write',
       what,
     );

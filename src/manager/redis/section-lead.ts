@@ -8,7 +8,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import type { SectionKeys } from '../../wire/keys.ts';
 import { MESSAGE_VERSION, type SectionState } from '../../wire/messages.ts';
-import { changesText, type Envelope, removedText, resetText } from '../changes-message.ts';
+import { changesText, type Envelope, keysText, removedText, resetText } from '../changes-message.ts';
 import type { Advance, Batch, OperationProgress, SectionMeta, Transition } from '../distributed-data-manager.ts';
 import type { LeadMemory } from '../lead-memory.ts';
 import { batchArguments } from './batch-arguments.ts';
@@ -17,6 +17,7 @@ import type { Link, ScriptName } from './connection.ts';
 import { decodeDescription, encodeAdvance, encodeIncomplete, encodePaused } from './meta.ts';
 import { purgeSection } from './purge.ts';
 import { writeProgress } from './requests.ts';
+import { channelsOf } from './scripts/prelude.ts';
 
 /** What all sections of a manager share. */
 export interface LeadContext {
@@ -26,6 +27,8 @@ export interface LeadContext {
   /** The newest format that it knows. */
   readonly format: number;
   readonly replay: { readonly maxBytes: number; readonly maxAgeMs: number };
+  /** Keys are told without bodies, too, on a channel of their own. */
+  readonly invalidations: boolean;
   readonly clock: Clock;
 }
 
@@ -88,18 +91,15 @@ export class SectionLead {
     const id = newId();
     const before = this.#position;
     const after = moved(before, batch.advance);
-    const message = withMessage
-      ? changesText(
-          this.#envelope(this.#epoch),
-          { seq: this.#seq + 1, id, prevId: this.#last },
-          {
-            checkpoint: after.checkpoint,
-            upTo: after.upTo === '' ? null : after.upTo,
-            changeTimeMs: batch.changeTimeMs,
-            changes: batch.rows.flatMap((row) => row.changes),
-          },
-        )
-      : '';
+    const body = {
+      checkpoint: after.checkpoint,
+      upTo: after.upTo === '' ? null : after.upTo,
+      changeTimeMs: batch.changeTimeMs,
+      changes: batch.rows.flatMap((row) => row.changes),
+    };
+    const told = [this.#envelope(this.#epoch), { seq: this.#seq + 1, id, prevId: this.#last }, body] as const;
+    const message = withMessage ? changesText(...told) : '';
+    const keysMessage = withMessage && this.#context.invalidations ? keysText(...told) : '';
     const script = batchArguments(batch, keys, {
       token,
       expectedTip: this.#tip,
@@ -112,7 +112,9 @@ export class SectionLead {
       id,
       nowMs: clock.now(),
       ...replay,
+      channels: channelsOf(keys, this.#context.invalidations),
       message,
+      keysMessage,
     });
     this.#tip = tip;
     this.#position = after;
@@ -174,7 +176,7 @@ export class SectionLead {
       String(leaseMs),
       String(seq),
       id,
-      keys.channel,
+      channelsOf(keys, this.#context.invalidations),
       String(now),
       String(replay.maxBytes),
       String(now - replay.maxAgeMs),
@@ -217,7 +219,7 @@ export class SectionLead {
       String(this.#context.leaseMs),
       options.believed.checkpoint.toString(),
       options.believed.confirmed.toString(),
-      keys.channel,
+      channelsOf(keys, this.#context.invalidations),
       this.#context.partition,
       section,
       String(options.intervalMs),
@@ -248,6 +250,7 @@ export class SectionLead {
       token,
       managerId: this.#context.managerId,
       leaseMs: this.#context.leaseMs,
+      channels: channelsOf(keys, this.#context.invalidations),
       removed: (epoch) => removedText(this.#envelope(epoch), reason),
     });
   }

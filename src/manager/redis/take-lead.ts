@@ -9,6 +9,7 @@ import type { LeadMemory } from '../lead-memory.ts';
 import type { Link } from './connection.ts';
 import { decodeDescription } from './meta.ts';
 import { purgeSection } from './purge.ts';
+import { channelsOf } from './scripts/prelude.ts';
 import { type LeadContext, newId, SectionLead } from './section-lead.ts';
 
 const SCAN_COUNT = 1000;
@@ -27,6 +28,7 @@ export async function takeLead(
   context: LeadContext,
   { section, keys, link, memory, repair }: TakeLead,
 ): Promise<{ readonly result: LeadResult; readonly lead: SectionLead | null }> {
+  const channels = channelsOf(keys, context.invalidations);
   for (;;) {
     const token = newId();
     const args = [
@@ -38,7 +40,7 @@ export async function takeLead(
       newId(),
       newId(),
       EMPTY_DIGEST,
-      keys.channel,
+      channels,
       context.partition,
       section,
       String(context.clock.now()),
@@ -57,7 +59,7 @@ export async function takeLead(
       // A purge that was not finished, or leftovers of a section that lost its meta: finished first, then the section is created anew.
       const envelope = { partition: context.partition, section, managerId: context.managerId };
       const removed = (epoch: string): string => removedText({ ...envelope, epoch }, 'an unfinished purge');
-      await purgeSection(link, keys, { section, token, managerId: context.managerId, leaseMs: context.leaseMs, removed });
+      await purgeSection(link, keys, { section, token, managerId: context.managerId, leaseMs: context.leaseMs, channels, removed });
       continue;
     }
     const meta = decodeDescription(reply[3], section, context.format);

@@ -1,5 +1,5 @@
 /** The scripts that end something: a lead, a section. Each is guarded by the leader token; purging is resumable. */
-import { CHECKS } from './prelude.ts';
+import { CHECKS, TELL } from './prelude.ts';
 
 /** Gives the lead up if it is held: with our token in meta the lease is ours too. KEYS 1 meta, 2 lease. ARGV 1 token. Returns 1 if it was held. */
 export const RESIGN = `${CHECKS}
@@ -36,16 +36,16 @@ return redis.call('HDEL', index, unpack(ARGV, 5))
 
 /**
  * The end of a purge: every key goes, meta last, and subscribers are told.
- * KEYS 1 meta, 2 index, 3 lease, then the section's other keys. ARGV 1 token, 2 format, 3 channel, 4 message.
+ * KEYS 1 meta, 2 index, 3 lease, then the section's other keys. ARGV 1 token, 2 format, 3 channels, 4 message.
  * Returns 0 while the index still has entries.
  */
-export const PURGE_END = `${PURGE_GUARD}
+export const PURGE_END = `${PURGE_GUARD}${TELL}
 if redis.call('HLEN', index) > 0 then return 0 end
 local rest = {index}
 for i = 4, #KEYS do rest[#rest + 1] = KEYS[i] end
 redis.call('UNLINK', unpack(rest))
 redis.call('UNLINK', lease)
 redis.call('UNLINK', meta)
-redis.call(PUBLISH, ARGV[3], ARGV[4])
+tell(ARGV[3], ARGV[4])
 return 1
 `;

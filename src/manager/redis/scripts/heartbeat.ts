@@ -3,13 +3,13 @@
  * nor last.
  *
  * KEYS 1 meta, 2 index, 3 quarantine, 4 lease.
- * ARGV 1 token, 2 expected tip, 3 format, 4 manager id, 5 lease ms, 6 believed checkpoint, 7 believed confirmed, 8 channel, 9 partition,
+ * ARGV 1 token, 2 expected tip, 3 format, 4 manager id, 5 lease ms, 6 believed checkpoint, 7 believed confirmed, 8 channels, 9 partition,
  * 10 section, 11 interval ms, 12 now ms, 13 now as ISO 8601, 14 message version, 15 expected upTo; from 16: advance (field,
  * value …).
  */
-import { CHECKS, GUARD } from './prelude.ts';
+import { CHECKS, GUARD, TELL } from './prelude.ts';
 
-export const HEARTBEAT = `${CHECKS}${GUARD}
+export const HEARTBEAT = `${CHECKS}${GUARD}${TELL}
 local meta, index, quarantine, lease = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
 local refused = wrongType(meta, 'hash', index, 'hash', quarantine, 'hash', lease, 'string')
@@ -47,6 +47,6 @@ local message = '{"v":' .. ARGV[14] .. ',"type":"heartbeat","partitionKey":' .. 
   .. ',"sourceReadAt":' .. text(now[9]) .. ',"time":' .. cjson.encode(ARGV[13])
   .. ',"incomplete":' .. text(now[10]) .. ',"paused":' .. text(now[11]) .. ',"fingerprint":' .. text(inside(now[12]).fingerprint)
   .. ',"sweepHeld":' .. (missing and string.format('%.0f', missing) or 'null') .. '}'
-redis.call(PUBLISH, ARGV[8], message)
+tell(ARGV[8], message)
 return 1
 `;

@@ -2,6 +2,7 @@
  * Lua that several scripts share, put in front of each. Refusals are error replies with a prefix of ours (PW…); errors.ts maps them. A
  * script refuses before its first write only, so that a refusal means: nothing was written.
  */
+import type { SectionKeys } from '../../../wire/keys.ts';
 
 /** How a script publishes: SPUBLISH where the server is a node of a cluster that has it. `meta` says it, for subscribers. */
 export type Publish = 'PUBLISH' | 'SPUBLISH';
@@ -86,5 +87,29 @@ end
 export const DESCRIBE = `
 local function describe(meta, index, quarantine)
   return {redis.call('HGETALL', meta), redis.call('HLEN', index), redis.call('HLEN', quarantine)}
+end
+`;
+
+/**
+ * What `tell` publishes on: two channels, divided by a space, where keys are told without bodies too. On the second goes `keys`, or, where it is
+ * left out, the message itself. `tellsKeys`: what meta says of it.
+ */
+export function channelsOf(keys: Pick<SectionKeys, 'channel' | 'keysChannel'>, invalidations: boolean): string {
+  return invalidations ? `${keys.channel} ${keys.keysChannel}` : keys.channel;
+}
+
+/** `tell` and `tellsKeys`: see `channelsOf`. */
+export const TELL = `
+local function channelsOf(channels)
+  return string.match(channels, '^(%S+) ?(%S*)$')
+end
+local function tellsKeys(channels)
+  local _, second = channelsOf(channels)
+  return second == '' and '' or '1'
+end
+local function tell(channels, message, keys)
+  local first, second = channelsOf(channels)
+  redis.call(PUBLISH, first, message)
+  if second ~= '' then redis.call(PUBLISH, second, keys or message) end
 end
 `;

@@ -2,13 +2,13 @@
  * A change of state, epoch or source. Moves tip, seq and last, without a message the tip only; a new epoch deletes the change log first (C4).
  *
  * KEYS 1 meta, 2 index, 3 changes, 4 lease, 5 quarantine.
- * ARGV 1 token, 2 expected tip, 3 format, 4 new tip, 5 manager id, 6 lease ms, 7 seq and 8 last as they will be, 9 channel, 10 now ms, 11 max bytes,
+ * ARGV 1 token, 2 expected tip, 3 format, 4 new tip, 5 manager id, 6 lease ms, 7 seq and 8 last as they will be, 9 channels, 10 now ms, 11 max bytes,
  * 12 cut-off ms, 13 message ('': none), 14 new epoch ('': the old one), 15 '*': a torn script may have come before (repair);
  * from 16: fields of meta to set (field, value …).
  */
-import { CHANGE_LOG, CHECKS, DESCRIBE, GUARD, MARK } from './prelude.ts';
+import { CHANGE_LOG, CHECKS, DESCRIBE, GUARD, MARK, TELL } from './prelude.ts';
 
-export const TRANSITION = `${CHECKS}${GUARD}${MARK}${CHANGE_LOG}${DESCRIBE}
+export const TRANSITION = `${CHECKS}${GUARD}${MARK}${CHANGE_LOG}${DESCRIBE}${TELL}
 local meta, index, changes, lease, quarantine = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
 local refused = wrongType(meta, 'hash', index, 'hash', changes, 'stream', lease, 'string', quarantine, 'hash')
@@ -47,6 +47,6 @@ if epoch ~= '' then
 end
 for i = 16, #ARGV do last[#last + 1] = ARGV[i] end
 redis.call('HSET', meta, unpack(last))
-if message ~= '' then redis.call(PUBLISH, ARGV[9], message) end
+if message ~= '' then tell(ARGV[9], message) end
 return describe(meta, index, quarantine)
 `;
