@@ -48,17 +48,9 @@ export function secretsOf(config: Config): string[] {
   const { url = '', password, sentinelPassword, tls } = config.manager.redis;
   // As the driver reads it: whatever stands before the last @ belongs to user and password.
   const inUrl = URL.canParse(url) ? new URL(url).password : '';
-  return [
-    ...new Set([
-      ...found,
-      inUrl,
-      decode(inUrl),
-      password,
-      sentinelPassword,
-      typeof tls === 'object' ? tls.key : undefined,
-      config.shaping.hashKey,
-    ]),
-  ].filter((secret) => secret !== undefined && secret.length >= 4) as string[];
+  return [...new Set([...found, inUrl, decode(inUrl), password, sentinelPassword, tls.key, config.shaping.hashKey])].filter(
+    (secret) => secret !== undefined && secret.length >= 4,
+  ) as string[];
 }
 
 /** The passwords of a connection string, as they stand there and as they are meant: without quotes, a doubled quote inside being one. */

@@ -151,6 +151,12 @@ function redisRules(redis: Readonly<Record<string, unknown>>): RuleBreak[] {
       ? []
       : [{ path: path(key), rule: (key === 'db' ? DB_ELSEWHERE[form] : undefined) ?? `only with ${wanted}` }],
   );
+  const { tls, url } = redis;
+  const encrypted = isMap(tls) && tls['enabled'] === true;
+  if (isMap(tls) && !encrypted && !(typeof url === 'string' && url.startsWith('rediss:'))) {
+    const unused = Object.keys(tls).filter((key) => key !== 'enabled' && (tls[key] ?? null) !== null);
+    breaks.push(...unused.map((key) => ({ path: [...path('tls'), key], rule: 'only with TLS: tls.enabled: true, or a rediss:// url' })));
+  }
   const nameless = form === 'sentinels' && !present('name');
   return nameless
     ? [...breaks, { path: path('name'), rule: 'needed with sentinels: how they call the primary, such as mymaster' }]

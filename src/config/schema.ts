@@ -151,12 +151,16 @@ const redisSchema = z.strictObject({
   password: z.string().optional(),
   /** A database's number, behind Sentinels. */
   db: count(0, 999_999_999).optional(),
+  /** For a url rediss:// says the same as `enabled`. */
   tls: z
-    .union(
-      [z.literal(true), z.strictObject({ ca: text.optional(), cert: text.optional(), key: text.optional(), servername: text.optional() })],
-      { error: 'true, or { ca: a certificate, cert, key, servername }' },
-    )
-    .optional(),
+    .strictObject({
+      enabled: z.boolean({ error: 'true or false' }).default(false),
+      ca: text.optional(),
+      cert: text.optional(),
+      key: text.optional(),
+      servername: text.optional(),
+    })
+    .prefault({}),
 });
 
 export const sourceSchema = z.strictObject({
@@ -273,6 +277,17 @@ export const configSchema = z.strictObject({
       maxDocument: size({ min: '1KiB', max: '64MiB' }).prefault('1MiB'),
       /** The greatest share of a section's documents that a sweep removes without a confirmation. */
       sweepShare: share.default(0.2),
+    })
+    .prefault({}),
+  /** Rows that cannot be published. */
+  quarantine: z
+    .strictObject({
+      /** With one row more the section stops: a mass problem is no row problem. */
+      maxRows: count(0, 100_000).default(1000),
+      /** A row is tried again when it was tried so long ago. */
+      retryAfter: duration({ min: '1s', max: '30d' }).prefault('1h'),
+      /** More rows than this are an alert. */
+      alertAbove: count(0, 100_000).default(0),
     })
     .prefault({}),
   tables: z.array(tableSchema, { error: 'a list of tables' }).default([]),

@@ -29,7 +29,6 @@ interface Node {
   readonly properties?: Readonly<Record<string, Node>>;
   readonly additionalProperties?: Node | boolean;
   readonly items?: Node;
-  readonly anyOf?: readonly Node[];
   readonly default?: unknown;
 }
 
@@ -63,8 +62,7 @@ interface Key {
 
 /** A key with everything below it; in a comment where nothing of it is given. */
 function block({ key, node, path, value }: Key): string[] {
-  // Of a choice that may be a map, the map.
-  const inner = node.properties ?? node.anyOf?.find(({ properties }) => properties !== undefined)?.properties;
+  const inner = node.properties;
   const any = typeof node.additionalProperties === 'object' ? node.additionalProperties : null;
   const meaning = KEY_MEANINGS[path];
   const behind = meaning === undefined ? '' : ` # ${meaning}`;

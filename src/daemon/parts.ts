@@ -29,7 +29,9 @@ interface Tools {
 /** Where the Redis is, as manager and subscribers ask for it; a url has the user and password that stand beside it. Holds the password. */
 export function redisTarget({ manager }: Config): { readonly url?: string; readonly options: RedisTargetOptions } {
   const { url, sentinels, name, cluster, sentinelUsername, sentinelPassword, username, password, db, tls } = manager.redis;
-  const options = definedFields({ tls: tls === true ? {} : tls === undefined ? undefined : definedFields(tls) });
+  const { enabled, ...trust } = tls;
+  const encrypted = enabled || (url?.startsWith('rediss:') === true && Object.keys(trust).length > 0);
+  const options = encrypted ? { tls: definedFields(trust) } : {};
   if (url === undefined) {
     return {
       options: { ...options, ...definedFields({ sentinels, name, cluster, sentinelUsername, sentinelPassword, username, password, db }) },
@@ -180,6 +182,8 @@ export function sectionOptions(
   | 'onLostHistory'
   | 'sweepShare'
   | 'batch'
+  | 'maxDocumentBytes'
+  | 'quarantine'
   | 'heartbeatMs'
   | 'leaseMs'
 > {
@@ -194,6 +198,12 @@ export function sectionOptions(
     onLostHistory: table.onLostHistory,
     sweepShare: config.limits.sweepShare,
     batch: config.batch,
+    maxDocumentBytes: config.limits.maxDocument,
+    quarantine: {
+      maxRows: config.quarantine.maxRows,
+      retryAfterMs: config.quarantine.retryAfter,
+      alertAbove: config.quarantine.alertAbove,
+    },
     heartbeatMs: config.manager.heartbeat,
     leaseMs: config.manager.lease,
   };
