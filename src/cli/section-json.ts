@@ -1,12 +1,13 @@
 /** The state in words: what is paused, how far a load is, and whether rows are missing. */
 export function stateInWords(shown: ReturnType<typeof sectionJson>): string {
-  const { state, paused, incomplete, load, sweepHeld } = shown;
+  const { state, paused, incomplete, load, sweepHeld, quarantined } = shown;
   if (state === null) {
     return 'not there';
   }
   const words = [
     ...(load?.phase === 'load' ? [load.percent === null ? `${load.rows} rows` : `${load.percent} %`] : []),
     ...(sweepHeld === null ? [] : [`sweep waits: ${sweepHeld.missing} documents, resync --confirm`]),
+    ...(quarantined === null || quarantined === 0 ? [] : [`${quarantined} in quarantine`]),
     ...(paused === null ? [] : [paused.what === 'all' ? 'paused' : 'load paused']),
     ...(incomplete === null ? [] : [incomplete.reason === 'initial' ? 'not loaded' : 'changes skipped']),
   ];

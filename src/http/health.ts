@@ -45,10 +45,10 @@ export function judgeLiveness(status: HealthStatus, nowMs: number): Verdict {
   return { ok: reasons.length === 0, reasons };
 }
 
-/** Sweeps that wait for a confirmation. */
+/** Sweeps that wait for a confirmation, and rows that cannot be published. */
 function notesOf({ sections }: HealthStatus): HealthReason[] {
-  return sections.flatMap(({ section, sweepHeld }) =>
-    sweepHeld === null
+  return sections.flatMap(({ section, sweepHeld, quarantine }) => [
+    ...(sweepHeld === null
       ? []
       : [
           {
@@ -57,8 +57,11 @@ function notesOf({ sections }: HealthStatus): HealthReason[] {
             reason: `a sweep waits: it would remove ${sweepHeld.missing} of ${sweepHeld.documents} documents`,
             hint: `patchwire resync ${section} --confirm`,
           },
-        ],
-  );
+        ]),
+    ...(quarantine.alert
+      ? [{ section, reason: `${quarantine.rows} rows are in quarantine`, hint: `patchwire quarantine list ${section}` }]
+      : []),
+  ]);
 }
 
 /** Whether changes get through now. */

@@ -99,6 +99,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
   const loadLeft = gauge('load_seconds_left', 'About how long the load under way will take; absent when unknown.');
   const paused = gauge('paused', '1 while an operator has paused the section or its load.');
   const sweepHeld = gauge('sweep_held_documents', 'Documents that wait for `patchwire resync --confirm` to be removed; 0: none.');
+  const quarantined = gauge('quarantined_rows', 'Rows that cannot be published; why, errors_total counts by code.');
   const failures = gauge('failures_in_a_row', 'Failures of the table in a row without progress; from 10 on it is faulted.');
   const incomplete = gauge('incomplete', '1 while the section lacks rows: followed without a load, or changes were skipped.');
   const phases = new Gauge({
@@ -165,7 +166,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     forget(section, table) {
       const labels = { section, table };
       forgetPosition(labels);
-      for (const metric of [leader, failures, loadRows, loadEstimate, loadRate, loadLeft, paused, incomplete, sweepHeld]) {
+      for (const metric of [leader, failures, loadRows, loadEstimate, loadRate, loadLeft, paused, incomplete, sweepHeld, quarantined]) {
         metric.remove(labels);
       }
       for (const phase of PHASES) {
@@ -244,12 +245,14 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
           incomplete.set(labels, (meta?.incomplete ?? null) === null ? 0 : 1);
           if (meta === null) {
             sweepHeld.set(labels, 0);
+            quarantined.set(labels, 0);
           }
         },
         error: (code) => errors.inc({ ...labels, code }),
         reset: () => resets.inc(labels),
         resync: ({ reason, how }) => resyncs.inc({ ...labels, reason, how }),
         sweepHeld: (held) => sweepHeld.set(labels, held?.missing ?? 0),
+        quarantine: ({ rows }) => quarantined.set(labels, rows),
       };
     },
     page: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),

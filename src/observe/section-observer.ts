@@ -59,6 +59,8 @@ export interface SectionObserver {
   resync(begun: { readonly reason: ErrorCode | 'asked'; readonly how: 'resync' | 'replace' }): void;
   /** A sweep waits for a confirmation: it would remove `missing` of the documents; null: none waits any more. */
   sweepHeld(held: { readonly missing: number; readonly documents: number } | null): void;
+  /** So many rows cannot be published; `alert`: more than the operator wants to bear without a word. */
+  quarantine(state: { readonly rows: number; readonly alert: boolean }): void;
 }
 
 export const silentObserver: SectionObserver = {
@@ -74,4 +76,5 @@ export const silentObserver: SectionObserver = {
   reset() {},
   resync() {},
   sweepHeld() {},
+  quarantine() {},
 };

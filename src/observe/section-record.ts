@@ -57,6 +57,8 @@ export interface SectionStatus {
   readonly incomplete: 'initial' | 'skipped' | null;
   /** A sweep waits for a confirmation: it would remove so many of the documents; null: none waits. */
   readonly sweepHeld: { readonly missing: number; readonly documents: number } | null;
+  /** Rows that cannot be published, and whether they are more than the operator wants to bear without a word; 0 where this process does not lead. */
+  readonly quarantine: { readonly rows: number; readonly alert: boolean };
   readonly totals: SectionTotals;
 }
 
@@ -66,6 +68,8 @@ export interface SectionRecordOptions {
   readonly source: string;
   readonly clock: Clock;
 }
+
+const NONE = { rows: 0, alert: false };
 
 export class SectionRecord implements SectionObserver {
   readonly #options: SectionRecordOptions;
@@ -88,6 +92,7 @@ export class SectionRecord implements SectionObserver {
   #position: Parameters<SectionObserver['position']>[0] | null = null;
   #load: SectionStatus['load'] = null;
   #sweepHeld: SectionStatus['sweepHeld'] = null;
+  #quarantine: SectionStatus['quarantine'] = NONE;
   #caughtUpAtMs: number | null = null;
   #progressAtMs: number;
 
@@ -118,6 +123,7 @@ export class SectionRecord implements SectionObserver {
       paused: this.#leading?.paused?.what ?? null,
       incomplete: this.#leading?.incomplete?.reason ?? null,
       sweepHeld: this.#leading === null ? null : this.#sweepHeld,
+      quarantine: this.#leading === null ? NONE : this.#quarantine,
       totals: { ...this.#totals },
     };
   }
@@ -186,6 +192,10 @@ export class SectionRecord implements SectionObserver {
     this.#sweepHeld = held;
   }
 
+  quarantine(state: SectionStatus['quarantine']): void {
+    this.#quarantine = state;
+  }
+
   #advanced(): void {
     this.#progressAtMs = this.#options.clock.now();
   }
@@ -207,5 +217,6 @@ export function combineObservers(...observers: readonly SectionObserver[]): Sect
     reset: (reason) => tell((observer) => observer.reset(reason)),
     resync: (begun) => tell((observer) => observer.resync(begun)),
     sweepHeld: (held) => tell((observer) => observer.sweepHeld(held)),
+    quarantine: (state) => tell((observer) => observer.quarantine(state)),
   };
 }

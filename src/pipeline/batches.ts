@@ -12,6 +12,8 @@ export interface AutoBatcherOptions<T> {
   readonly measure: (item: T) => { readonly rows: number; readonly bytes: number };
   /** Keys that may occur only once in a batch: a second occurrence begins the next one. */
   readonly keys?: (item: T) => readonly string[];
+  /** A batch holds items of one group only. */
+  readonly group?: (item: T) => unknown;
 }
 
 export interface ItemBatch<T> {
@@ -29,6 +31,7 @@ export class AutoBatcher<T> {
   #keys = new Set<string>();
   #rows = 0;
   #bytes = 0;
+  #group: unknown = null;
 
   /** @throws RangeError when a limit is below 1 */
   constructor(options: AutoBatcherOptions<T>) {
@@ -40,12 +43,18 @@ export class AutoBatcher<T> {
 
   /** Adds an item. @returns the batch that the item no longer fits into, or null */
   add(item: T): ItemBatch<T> | null {
-    const { maxRows, maxBytes, measure, keys } = this.#options;
+    const { maxRows, maxBytes, measure, keys, group } = this.#options;
     const { rows, bytes } = measure(item);
     const itemKeys = keys?.(item) ?? NO_KEYS;
-    const fits = this.#rows + rows <= maxRows && this.#bytes + bytes <= maxBytes && !this.#holdsOneOf(itemKeys);
+    const itemGroup = group?.(item) ?? null;
+    const fits =
+      this.#rows + rows <= maxRows &&
+      this.#bytes + bytes <= maxBytes &&
+      (itemGroup === this.#group || this.#items.length === 0) &&
+      !this.#holdsOneOf(itemKeys);
     const finished = fits ? null : this.flush();
     this.#items.push(item);
+    this.#group = itemGroup;
     for (const key of itemKeys) {
       this.#keys.add(key);
     }

@@ -3,83 +3,33 @@
  * for (L1), at most `inFlight` outstanding. Keeps what the diff needs (L2): what is queued or in flight over what Redis holds. Decides
  * nothing about reading; after the first refusal it sends nothing more (C2) and its owner makes a new one.
  */
-import type { Clock } from '../lib/clock.ts';
-import type {
-  Advance,
-  Base,
-  Batch,
-  DistributedDataManager,
-  LoadCursor,
-  RowWrite,
-  SectionMeta,
-  Transition,
-} from '../manager/distributed-data-manager.ts';
+import type { Advance, Base, Batch, LoadCursor, RowWrite, SectionMeta, Transition } from '../manager/distributed-data-manager.ts';
 import type { RowState, TrackingPosition } from '../model/change.ts';
-import { PatchwireError } from '../model/errors.ts';
+import { asPatchwireError, PatchwireError } from '../model/errors.ts';
 import { maxVersion, type Version } from '../model/version.ts';
-import type { Logger } from '../observe/logger.ts';
-import type { SectionObserver } from '../observe/section-observer.ts';
 import { AutoBatcher, type ItemBatch } from './batches.ts';
 import { BaseOverlay } from './base-overlay.ts';
+import { Covering } from './covering.ts';
 import { forward, moved, moves, type Stored, withoutClaim } from './advances.ts';
-import { aroundBatch, type BatchHooks } from './hooks.ts';
+import { aroundBatch } from './hooks.ts';
+import { Quarantine } from './quarantine.ts';
+import type { Flight } from './quarantine-suspects.ts';
+import { QuarantineWatch } from './quarantine-watch.ts';
+import type { Delivered, DeliveryOptions, Read } from './delivery-options.ts';
 import { Sending } from './sending.ts';
 import { compose, spelledAnew, type Composed, type ComposeOptions } from './patches.ts';
-
-export interface BatchLimits {
-  readonly rows: number;
-  readonly bytes: number;
-  /** Most scripts sent and not answered. */
-  readonly inFlight: number;
-}
-
-export interface DeliveryOptions {
-  readonly section: string;
-  readonly manager: DistributedDataManager;
-  readonly clock: Clock;
-  readonly limits: BatchLimits;
-  readonly heartbeatMs: number;
-  readonly observer: SectionObserver;
-  readonly logger: Logger;
-  readonly hooks?: BatchHooks | undefined;
-  /** What `lead` returned. */
-  readonly meta: SectionMeta;
-  /** Called once, with the first refusal. */
-  readonly onRefusal: (error: unknown) => void;
-  /** Called with every batch that was acknowledged. */
-  readonly onAcknowledged: () => void;
-  /** Called when an idle advance should not wait for the next heartbeat. */
-  readonly onUrgent: () => void;
-}
-
-/** What one read found, to be delivered as a whole. */
-export interface Read {
-  readonly rows: readonly RowState[];
-  readonly to: Version;
-  readonly readAtMs: number;
-  readonly mode: 'publish' | 'store';
-  /** Rides on the read's last batch; where nothing is written, on the next heartbeat (or, without a heartbeat's patience, on a script). */
-  readonly advance: Advance;
-  /** Whether SQL Server calls two keys equal; asked only when two spellings of one identity meet. */
-  readonly sameKey: (a: string, b: string) => Promise<boolean>;
-  /** Looked at between batches: once it has fired no further batch is composed, and the position stays where it was. */
-  readonly signal: AbortSignal;
-}
-
-export interface Delivered {
-  /** Rows written. */
-  readonly written: number;
-  /** Rows that the section held already. */
-  readonly unchanged: number;
-  /** Rows whose document was not there although the index names it: written whole (C8). */
-  readonly mended: number;
-}
 
 /** Modes: sending, from construction; refused, after the first rejection, for ever: every call then throws that rejection. */
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #overlay = new BaseOverlay();
   readonly #sending: Sending;
+  readonly #covering: Covering;
+  readonly #watch: QuarantineWatch;
+  /** What is set aside, by what has been composed. */
+  readonly quarantine: Quarantine;
+  readonly #flying = new Set<Flight>();
+  #refused: Flight | null = null;
   /** As it will be when everything sent has been executed. */
   #stored: Stored;
   #idle: Advance | null = null;
@@ -95,7 +45,18 @@ export class Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    this.#sending = new Sending({ inFlight: options.limits.inFlight, onRefusal: options.onRefusal });
+    this.#watch = options.watch ?? new QuarantineWatch(options);
+    const { suspects, limits } = this.#watch;
+    this.quarantine = new Quarantine(options.manager, { section: options.section, count: options.meta.quarantined, limits });
+    this.#watch.counted(options.meta.quarantined);
+    this.#sending = new Sending({
+      inFlight: () => (suspects.searching || [...this.#flying].some(({ alone }) => alone) ? 1 : options.limits.inFlight),
+      onRefusal: (error) => {
+        suspects.broke(asPatchwireError(error), this.#refused, [...this.#flying]);
+        options.onRefusal(error);
+      },
+    });
+    this.#covering = new Covering(options.marks ?? null, options.clock);
     this.#stored = options.meta;
     this.#count = options.meta.count;
     this.#current = options.meta.checkpoint;
@@ -105,7 +66,7 @@ export class Delivery {
 
   /** The stored position once everything sent has been executed, and what waits for a heartbeat rides on it. */
   get position(): TrackingPosition {
-    const { checkpoint, confirmed, high } = moved(this.#stored, forward(this.#stored, this.#idle ?? {}));
+    const { checkpoint, confirmed, high } = this.#after({});
     return { checkpoint, confirmed, high };
   }
 
@@ -131,23 +92,30 @@ export class Delivery {
 
   /**
    * Diffs and sends everything that a read found, waiting only for room. No batch holds rows of two reads; the position rides on the last.
-   * @throws the first refusal; PW-S218 when two keys that SQL Server calls different share an identity; PW-S225; the signal's reason
+   * @throws the first refusal; PW-S218 when two keys that SQL Server calls different share an identity; PW-S242; the signal's reason
    */
   async deliver(found: Read): Promise<Delivered> {
     const read = this.#incomplete ? { ...found, advance: withoutClaim(found.advance) } : found;
-    const { limits, observer, logger } = this.#options;
+    const { limits, observer, logger, clock } = this.#options;
     const batcher = new AutoBatcher<Composed>({
       maxRows: limits.rows,
       maxBytes: limits.bytes,
       measure: ({ writes, bytes }) => ({ rows: writes.length, bytes }),
       keys: ({ writes }) => writes.map(({ identity }) => identity),
+      group: ({ group }) => group,
     });
     const baseOf = (identity: string): Base | null => this.#overlay.base(identity);
-    const composing: ComposeOptions = { to: read.to, mode: read.mode, base: baseOf };
+    const { quarantine } = this;
+    const { suspects, maxDocumentBytes } = this.#watch;
+    const { to, mode, retry = false } = read;
+    await quarantine.read();
+    const composing: ComposeOptions = { to, mode, base: baseOf, quarantine, suspects, maxDocumentBytes, retry, nowMs: clock.now() };
     let last: ItemBatch<Composed> | null = null;
     let written = 0;
     let unchanged = 0;
     let mended = 0;
+    let setAside = 0;
+    let renewed = 0;
     for await (const rows of this.#withBases(read)) {
       read.signal.throwIfAborted();
       for (const row of rows) {
@@ -159,12 +127,16 @@ export class Delivery {
         const composed = compose(row, composing);
         if (composed === null) {
           unchanged += 1;
+          suspects.cleared(row.identity);
           continue;
         }
-        written += 1;
+        written += composed.renewed ? 0 : 1;
+        renewed += composed.renewed ? 1 : 0;
+        setAside += !composed.renewed && composed.writes.at(-1)?.quarantine ? 1 : 0;
         mended += composed.mended ? 1 : 0;
         for (const write of composed.writes) {
           this.#overlay.queue(write);
+          quarantine.queue(write);
         }
         const full = batcher.add(composed);
         if (full !== null) {
@@ -200,7 +172,7 @@ export class Delivery {
       observer.error('PW-M309');
       logger.warn({ code: 'PW-M309', documents: mended }, 'documents that the index names were not there: written anew');
     }
-    return { written, unchanged, mended };
+    return { written, unchanged, mended, setAside, renewed };
   }
 
   /** Stores how far a load or a sweep is by itself, with no rows. */
@@ -214,10 +186,13 @@ export class Delivery {
     const { limits } = this.#options;
     for (let i = 0; i < writes.length; i += limits.rows) {
       const part = writes.slice(i, i + limits.rows);
-      part.forEach((write) => this.#overlay.queue(write));
+      part.forEach((write) => {
+        this.#overlay.queue(write);
+        this.quarantine.queue(write);
+      });
       const lastOne = i + limits.rows >= writes.length;
       await this.#batch(
-        { items: [{ writes: part, bytes: 0, mended: false }], rows: part.length, bytes: 0 },
+        { items: [{ writes: part, bytes: 0, mended: false, group: null, renewed: false }], rows: part.length, bytes: 0 },
         read,
         lastOne ? read.advance : {},
       );
@@ -230,9 +205,10 @@ export class Delivery {
    */
   async transition(asked: Transition): Promise<SectionMeta> {
     const { manager, section, observer } = this.#options;
+    const claims = await this.#covering.transition(asked, { ...this.#after({}), ...asked.advance });
     const { answer } = await this.#sending.send(() => {
-      const stays = asked.reset === null && Object.keys(asked.advance).length === 0;
-      const transition: Transition = stays ? { ...asked, advance: this.#take({}) } : asked;
+      const stays = asked.reset === null && Object.keys(asked.advance).length === 0 && claims;
+      const transition: Transition = { ...asked, advance: stays ? this.#take({}) : { ...asked.advance, ...this.#covering.mark } };
       this.#idle = null;
       this.#incomplete = transition.incomplete === undefined ? this.#incomplete : transition.incomplete !== null;
       const cleared = transition.newEpoch || transition.state === 'loading' || this.#incomplete;
@@ -241,6 +217,7 @@ export class Delivery {
       return manager.transition(section, transition);
     });
     const meta = await answer;
+    this.#covering.stored(meta, asked);
     const { reset, newEpoch } = asked;
     if (reset !== null && (newEpoch || reset.phase === 'end')) {
       observer.reset(reset.reason);
@@ -254,9 +231,11 @@ export class Delivery {
       return;
     }
     const { manager, section, heartbeatMs, observer } = this.#options;
+    const waiting = this.#idle;
+    const claimable = await this.#covering.claimable(waiting, this.#after({}), waiting !== null && moves(this.#stored, waiting));
     const { answer } = await this.#sending.send(() => {
       const believed = { checkpoint: this.#stored.checkpoint, confirmed: this.#stored.confirmed };
-      const advance = this.#take({});
+      const advance = claimable === null ? this.#take({}) : this.#take({}, claimable.idle);
       const after = this.#stored;
       return manager.heartbeat(section, { believed, advance, intervalMs: heartbeatMs }).then(() => after);
     });
@@ -279,6 +258,8 @@ export class Delivery {
   /** Forgets what was composed and never sent, after a read failed half-way through its delivery. Call it only when settled. */
   dropUnsent(): void {
     this.#overlay.clear();
+    this.quarantine.forget();
+    this.#covering.forget();
     this.#idle = null;
   }
 
@@ -330,8 +311,13 @@ export class Delivery {
   async #batch(batch: ItemBatch<Composed>, read: Pick<Read, 'readAtMs' | 'mode' | 'to'>, advance: Advance): Promise<void> {
     const { manager, section, clock, observer, logger } = this.#options;
     const rows = batch.items.flatMap(({ writes }) => writes);
+    const flight: Flight = { rows, alone: (batch.items[0]?.group ?? null) !== null };
+    if (flight.alone) {
+      await this.#prove();
+    }
+    await this.#covering.read(read, this.#after(advance));
     const sentAt = clock.now();
-    const { before, after: told } = aroundBatch(this.#options, { section, mode: read.mode, rows, readAtMs: read.readAtMs });
+    const { before, after: afterwards } = aroundBatch(this.#options, { section, mode: read.mode, rows, readAtMs: read.readAtMs });
     await this.#sending.send(() => {
       const script: Batch = { section, rows, advance: this.#take(advance), changeTimeMs: read.readAtMs };
       const after = this.#stored;
@@ -339,8 +325,13 @@ export class Delivery {
       for (const { next, expected } of rows) {
         this.#count += (next === null ? 0 : 1) - (expected === null ? 0 : 1);
       }
-      const answered = read.mode === 'publish' && rows.length > 0 ? manager.publish(script) : manager.store(script);
+      // What only subscribers of heartbeats see needs no message.
+      const speaks = read.mode === 'publish' && rows.some(({ changes }) => changes.length > 0);
+      const answered = speaks ? manager.publish(script) : manager.store(script);
+      this.#flying.add(flight);
+      answered.catch(() => (this.#refused ??= flight));
       return answered.then(() => {
+        this.#flying.delete(flight);
         this.#overlay.acknowledged(rows);
         this.#options.onAcknowledged();
         const patches = rows.reduce((sum, { changes }) => sum + changes.length, 0);
@@ -348,17 +339,37 @@ export class Delivery {
         observer.delivered({ rows: rows.length, patches, bytes: batch.bytes, durationMs, message: read.mode === 'publish' });
         logger.debug({ rows: rows.length, patches, bytes: batch.bytes, durationMs }, 'batch delivered');
         this.#tellPosition(after);
-        return told(durationMs);
+        this.#watch.delivered(rows, this.quarantine.count);
+        if (rows.some(({ quarantine }) => quarantine !== undefined)) {
+          this.#options.onUrgent();
+        }
+        return afterwards(durationMs);
       });
     }, before);
   }
 
+  /** Nothing is on its way, and Redis takes a script without rows: what happens to the next one is its own doing. */
+  async #prove(): Promise<void> {
+    await this.drain();
+    const { manager, section, clock } = this.#options;
+    const empty = (): Promise<void> => manager.store({ section, rows: [], advance: this.#take({}), changeTimeMs: clock.now() });
+    await (
+      await this.#sending.send(empty)
+    ).answer;
+  }
+
   /** What rides on the script that is being sent: what waited idly, and `advance` over it. */
-  #take(advance: Advance): Advance {
-    const whole = forward(this.#stored, { ...this.#idle, ...advance });
-    this.#idle = null;
+  #take(advance: Advance, idle: Advance | null = this.#idle): Advance {
+    const whole = { ...forward(this.#stored, { ...idle, ...advance }), ...this.#covering.mark };
+    // What came to wait meanwhile goes on waiting.
+    this.#idle = this.#idle === idle ? null : this.#idle;
     this.#stored = moved(this.#stored, whole);
     return whole;
+  }
+
+  /** The position after what waits idly, and `advance` over it. */
+  #after(advance: Advance): Stored {
+    return moved(this.#stored, forward(this.#stored, { ...this.#idle, ...advance }));
   }
 
   #advanceIdly(advance: Advance, urgent: boolean): void {

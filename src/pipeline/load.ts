@@ -229,6 +229,7 @@ export class Load {
       to: page.to,
       readAtMs: clock.now(),
       mode: this.#mode,
+      retry: true,
       advance: { cursor },
       sameKey: (a, b) => tracker.sameKey(this.#table, a, b, { signal }),
       signal,

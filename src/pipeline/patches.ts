@@ -5,10 +5,12 @@
 import type { Base, RowWrite } from '../manager/distributed-data-manager.ts';
 import type { RowState } from '../model/change.ts';
 import type { Document, Patch } from '../model/document.ts';
-import { PatchwireError } from '../model/errors.ts';
-import { formatVersion, maxVersion, type Version } from '../model/version.ts';
+import { formatVersion, maxVersion, parseVersion, type Version } from '../model/version.ts';
 import { diff } from '../wire/json-patch.ts';
 import type { WireChange } from '../wire/messages.ts';
+import type { QuarantineEntry } from '../wire/quarantine-entry.ts';
+import type { Quarantine, Unavailable } from './quarantine.ts';
+import type { Suspects } from './quarantine-suspects.ts';
 
 /** The writes of one row that must be in one script: its own, and before it the removal of the identity that it had. */
 export interface Composed {
@@ -17,6 +19,10 @@ export interface Composed {
   readonly bytes: number;
   /** The document that the index names was not there, or was none: it is written whole (C8). */
   readonly mended: boolean;
+  /** In one batch only with others of its group; null: with all that have none. */
+  readonly group: number | string | null;
+  /** The row was in quarantine and stays there: only its entry is renewed. */
+  readonly renewed: boolean;
 }
 
 export interface ComposeOptions {
@@ -26,6 +32,12 @@ export interface ComposeOptions {
   readonly mode: 'publish' | 'store';
   /** What is stored of an identity, queued and in flight included (L2); null: nothing. */
   readonly base: (identity: string) => Base | null;
+  readonly quarantine: Pick<Quarantine, 'held' | 'entry'>;
+  readonly suspects: Pick<Suspects, 'group' | 'verdict'>;
+  readonly maxDocumentBytes: number;
+  /** What stays in quarantine is tried again although it has not changed. */
+  readonly retry: boolean;
+  readonly nowMs: number;
 }
 
 /** Whether two spellings of one identity met: SQL Server must be asked whether it calls them equal before `compose`. */
@@ -33,39 +45,133 @@ export function spelledAnew(row: RowState, base: Base | null): boolean {
   return base !== null && base.dataKey !== row.dataKey;
 }
 
-/** What to write for a row; null when the section holds exactly this already. @throws PW-S225 for a row whose value is above maxDocument */
+/** What to write for a row; null when the section holds exactly this already. @throws PW-S242 when there is no room in quarantine */
 export function compose(row: RowState, options: ComposeOptions): Composed | null {
-  if (row.oversizeBytes !== undefined) {
-    throw new PatchwireError('PW-S225', `The row ${row.dataKey} holds a value of ${row.oversizeBytes} bytes, above limits.maxDocument.`, {
-      details: { dataKey: row.dataKey, bytes: row.oversizeBytes },
-    });
-  }
   const version = formatVersion(maxVersion(row.changeVersion, options.to));
   const writes: RowWrite[] = [];
   let bytes = 0;
   if (row.formerIdentity !== undefined && row.formerIdentity !== row.identity) {
-    const former = options.base(row.formerIdentity);
-    if (former !== null) {
-      writes.push(removal(row.formerIdentity, former, version, row, options.mode));
+    const gone = removedRow(row.formerIdentity, version, row, options);
+    if (gone !== null) {
+      writes.push(gone);
       bytes += CHANGE_BYTES;
     }
   }
   const base = options.base(row.identity);
   let mended = base !== null && base.document === null && options.mode === 'publish';
-  if (row.document === null) {
-    if (base !== null) {
-      writes.push(removal(row.identity, base, version, row, options.mode));
+  let group: Composed['group'] = null;
+  let renewed = false;
+  const text = row.document === null ? null : JSON.stringify(row.document);
+  const unavailable = whyUnavailable(row, text, options);
+  if (unavailable !== null) {
+    const aside = setAside(row, unavailable, base, version, options);
+    if (aside !== null) {
+      writes.push(aside);
+      bytes += ENTRY_BYTES;
+      mended = false;
+      renewed = writes.length === 1 && base === null && aside.changes.length === 0 && options.quarantine.held(row.identity) !== null;
+    }
+  } else if (row.document === null || text === null) {
+    const gone = removedRow(row.identity, version, row, options);
+    if (gone !== null) {
+      writes.push(gone);
       bytes += CHANGE_BYTES;
     }
   } else {
-    const own = upsert(row, row.document, base, version, options.mode);
+    const own = upsert(row, row.document, text, base, version, options.mode);
+    const held = options.quarantine.held(row.identity);
     if (own !== null) {
-      writes.push(own.write);
+      writes.push(held === null ? own.write : { ...own.write, quarantine: null });
       bytes += own.bytes;
       mended ||= own.mended;
+      // What Redis refused once may break the chain again: then nothing else goes down with it.
+      group = held?.reason === 'refused' ? row.identity : options.suspects.group(row.identity);
+    } else if (held !== null && base !== null) {
+      // A script that stopped half-way left it in both.
+      const { version: stored, dataKey } = base;
+      writes.push({
+        identity: row.identity,
+        expected: { version: stored, dataKey },
+        next: { version: stored, dataKey, document: text },
+        changes: [],
+        quarantine: null,
+      });
     }
   }
-  return writes.length === 0 ? null : { writes, bytes, mended };
+  return writes.length === 0 ? null : { writes, bytes, mended, group, renewed };
+}
+
+/** Why a row that exists cannot be published; null: it can, or it is gone. */
+function whyUnavailable(row: RowState, text: string | null, options: ComposeOptions): Unavailable | null {
+  const { maxDocumentBytes, suspects, quarantine, retry } = options;
+  if (row.oversizeBytes !== undefined) {
+    return {
+      reason: 'tooLarge',
+      message: `A value of ${row.oversizeBytes} bytes is above limits.maxDocument (${maxDocumentBytes} bytes).`,
+    };
+  }
+  if (row.unrepresentable !== undefined) {
+    return { reason: 'unrepresentable', message: row.unrepresentable };
+  }
+  if (text === null) {
+    return null;
+  }
+  // A character of UTF-16 is three bytes of UTF-8 at most.
+  if (text.length * 3 > maxDocumentBytes) {
+    const bytes = Buffer.byteLength(text);
+    if (bytes > maxDocumentBytes) {
+      return { reason: 'tooLarge', message: `The document of ${bytes} bytes is above limits.maxDocument (${maxDocumentBytes} bytes).` };
+    }
+  }
+  const verdict = suspects.verdict(row.identity, text);
+  if (verdict !== null) {
+    return { reason: 'refused', message: verdict.message };
+  }
+  const held = quarantine.held(row.identity);
+  return held?.reason === 'refused' && !retry && !isNews(row, held) ? { reason: 'refused', message: held.message } : null;
+}
+
+/** Whether the row has changed since it was set aside. */
+function isNews(row: RowState, held: QuarantineEntry): boolean {
+  return row.changeVersion > parseVersion(held.changeVersion);
+}
+
+/** The row goes into quarantine, its document goes; null: it is there already, and this was known of it. */
+function setAside(row: RowState, why: Unavailable, base: Base | null, versionId: string, options: ComposeOptions): RowWrite | null {
+  const { quarantine, mode, retry, nowMs } = options;
+  const { identity, dataKey } = row;
+  const held = quarantine.held(identity);
+  if (held !== null && base === null && !retry && held.reason === why.reason && !isNews(row, held)) {
+    return null;
+  }
+  const changeVersion = formatVersion(row.changeVersion);
+  const told: WireChange = {
+    dataKey,
+    ...(identity === dataKey ? {} : { identity }),
+    op: 'unavailable',
+    versionId,
+    prevVersionId: base?.version ?? null,
+    changeVersion,
+    patch: [],
+  };
+  return {
+    identity,
+    expected: base === null ? null : { version: base.version, dataKey: base.dataKey },
+    next: null,
+    changes: mode === 'store' || (base === null && held !== null) ? [] : [told],
+    quarantine: quarantine.entry(identity, why, { dataKey, versionId, changeVersion, nowMs }),
+  };
+}
+
+/** The row is gone, from the index or from the quarantine; null: it was in neither. */
+function removedRow(identity: string, version: string, row: RowState, { base: baseOf, mode, quarantine }: ComposeOptions): RowWrite | null {
+  const base = baseOf(identity);
+  const held = quarantine.held(identity) !== null;
+  if (base === null) {
+    return held ? { identity, expected: null, next: null, changes: [], quarantine: null } : null;
+  }
+  const write = removal(identity, base, version, row, mode);
+  return held ? { ...write, quarantine: null } : write;
 }
 
 /** The removal of what is stored under `base`, as of `version`. */
@@ -86,15 +192,17 @@ export function removal(
 
 /** Rough cost of a change besides its document and patch: field names, keys, versions. */
 const CHANGE_BYTES = 160;
+/** The same of an entry of the quarantine. */
+const ENTRY_BYTES = 600;
 
 function upsert(
   row: RowState,
   document: Document,
+  text: string,
   base: Base | null,
   version: string,
   mode: 'publish' | 'store',
 ): { readonly write: RowWrite; readonly bytes: number; readonly mended: boolean } | null {
-  const text = JSON.stringify(document);
   if (mode === 'store') {
     return { write: written(row, text, base, version, []), bytes: Buffer.byteLength(text) + CHANGE_BYTES, mended: false };
   }

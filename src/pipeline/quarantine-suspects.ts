@@ -24,6 +24,13 @@ export interface Verdict {
   readonly checksum: string;
 }
 
+/** A batch that is on its way. */
+export interface Flight {
+  readonly rows: readonly RowWrite[];
+  /** Nothing else is, and just before it Redis took a script without rows. */
+  readonly alone: boolean;
+}
+
 interface Suspect {
   losses: number;
   /** Suspects of one group may be sent together; null: only watched so far. */
@@ -72,24 +79,23 @@ export class Suspects {
   }
 
   /**
-   * The chain broke. `refused`: the rows of the batch whose script came back first; null: another script did. `flying`: all that were sent and not
-   * answered.
+   * The chain broke. `refused`: the batch whose script came back first; null: another script did. `flying`: all that were sent and not answered.
    */
-  broke(error: PatchwireError, refused: readonly RowWrite[] | null, flying: readonly RowWrite[]): void {
+  broke(error: PatchwireError, refused: Flight | null, flying: readonly Flight[]): void {
     const lost = error.code === 'PW-M311';
-    const rows = lost ? flying : error.code === 'PW-M316' ? (refused ?? []) : [];
-    const sent = rows.filter(({ next }) => next !== null);
+    const flights = lost ? flying : error.code === 'PW-M316' && refused !== null ? [refused] : [];
+    const sent = flights.flatMap(({ rows }) => rows).filter(({ next }) => next !== null);
     if (sent.length === 0) {
       return;
     }
-    const before = this.#rows.get(sent[0]?.identity ?? '');
     for (const { identity } of sent) {
       const known = this.#rows.get(identity);
       this.#rows.set(identity, { losses: (known?.losses ?? 0) + 1, group: known?.group ?? null });
     }
     this.#bound();
-    if (sent.length === 1 && before !== undefined && before.group !== null) {
-      this.#alone(error, sent[0] as RowWrite, lost);
+    const [only] = sent;
+    if (only !== undefined && sent.length === 1 && flights.every(({ alone }) => alone)) {
+      this.#alone(error, only, lost);
     } else {
       const all = sent.map(({ identity }) => identity);
       const suspected = lost ? all.filter((identity) => (this.#rows.get(identity)?.losses ?? 0) >= LOSSES_TO_SUSPECT) : all;

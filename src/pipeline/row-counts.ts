@@ -116,9 +116,10 @@ export async function sweepIsDue(options: RowCountOptions, table: TrackedTable, 
   if (tableRows === null) {
     return false;
   }
-  // A filter, or no load, leaves fewer documents than rows, never more; how many fewer no count of the table tells.
+  // A row in quarantine is a row of the table. A filter, or no load, leaves fewer documents than rows, never more; how many fewer no count tells.
   const whole = table.selection.filter === null && !options.incomplete;
-  const differ = (): boolean => (whole ? tableRows !== delivery.count : tableRows < delivery.count);
+  const known = (): number => delivery.count + delivery.quarantine.count;
+  const differ = (): boolean => (whole ? tableRows !== known() : tableRows < known());
   const due = rowCounts.due(differ(), whole);
   if (due === null) {
     return false;
@@ -135,7 +136,7 @@ export async function sweepIsDue(options: RowCountOptions, table: TrackedTable, 
   const counted = await countNow(options, table);
   const meta = await manager.readMeta(section);
   const judged = counted !== null && counted.version === to && meta?.state === 'live';
-  if (!judged || counted.rows === meta.count) {
+  if (!judged || counted.rows === meta.count + meta.quarantined) {
     rowCounts.counted();
     logger.debug({ rows: counted?.rows ?? null, tableRows, judged }, 'rows counted: nothing is missing, or it cannot be told now');
     return false;
@@ -144,7 +145,7 @@ export async function sweepIsDue(options: RowCountOptions, table: TrackedTable, 
     // Counted long after the last sweep: rows may have vanished since, and those a sweep heals.
     return true;
   }
-  const message = `${table.fullName} has ${counted.rows} rows at version ${to}, ${meta.count} are published: rows were written while it was not tracked.`;
+  const message = `${table.fullName} has ${counted.rows} rows at version ${to}, ${meta.count} are published, ${meta.quarantined} in quarantine: rows were written while it was not tracked.`;
   const error = new PatchwireError('PW-S211', message, {
     hint: `Reset the checkpoint: \`patchwire checkpoint reset ${section}\` loads the table anew.`,
     details: { table: table.fullName, rows: counted.rows, documents: meta.count, version: to.toString() },

@@ -12,16 +12,21 @@ import type { TableSelection } from '../model/table.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
+import type { CheckpointStore } from '../source/checkpoint-store.ts';
 import { Alarm } from './alarm.ts';
 import { Damage } from './damage.ts';
-import { Delivery, type BatchLimits } from './deliver.ts';
+import { Delivery } from './deliver.ts';
+import type { BatchLimits } from './delivery-options.ts';
 import { keepBeating } from './heartbeats.ts';
+import { Marks } from './marks.ts';
 import { LostHistory } from './lost-history.ts';
 import type { BatchHooks } from './hooks.ts';
 import { runLane, type LaneEnd } from './lane.ts';
 import type { LoadLimits } from './load-pace.ts';
 import { withoutSource } from './pauses.ts';
 import { Ladder, type LadderStep } from './polling.ts';
+import type { QuarantineLimits } from './quarantine.ts';
+import { QuarantineWatch } from './quarantine-watch.ts';
 import { type Breakers, Recovery } from './recovery.ts';
 import { RequestDesk } from './requests.ts';
 import { RowCountWatch } from './row-counts.ts';
@@ -32,6 +37,8 @@ export interface SectionOptions {
   readonly selection: TableSelection;
   readonly tracker: ChangeTracker;
   readonly manager: DistributedDataManager;
+  /** Rows in the source's own database, which prove a restore; absent: nothing is kept there. */
+  readonly checkpoints?: CheckpointStore | undefined;
   readonly ladder: { readonly steps: readonly LadderStep[]; readonly maxMs?: number | undefined };
   /** R5: how long a version must have been current before it is trusted as the beginning of a load. */
   readonly confirmMs: number;
@@ -44,6 +51,9 @@ export interface SectionOptions {
   /** The greatest share of the documents that a sweep removes by itself. Default 0.2. */
   readonly sweepShare?: number;
   readonly batch: BatchLimits;
+  /** A greater document is not published: its row goes into quarantine. Default 1 MiB. */
+  readonly maxDocumentBytes?: number;
+  readonly quarantine?: QuarantineLimits;
   /** What an embedding program does around each batch. */
   readonly hooks?: BatchHooks | undefined;
   readonly heartbeatMs: number;
@@ -88,6 +98,8 @@ class Section {
   readonly #lost: LostHistory;
   readonly #recovery: Recovery;
   readonly #damage: Damage;
+  readonly #watch: QuarantineWatch;
+  readonly #marks: Marks | undefined;
   readonly #turn: Turn;
   #known = false;
   #standingBy = false;
@@ -100,6 +112,9 @@ class Section {
     this.#lost = new LostHistory(options);
     this.#recovery = new Recovery({ ...options, desk: this.#desk });
     this.#damage = new Damage(options);
+    this.#watch = new QuarantineWatch(options);
+    const { checkpoints } = options;
+    this.#marks = checkpoints === undefined ? undefined : new Marks({ ...options, checkpoints });
     this.#turn = new Turn(options);
   }
 
@@ -130,7 +145,8 @@ class Section {
             // What is told of the trouble is over when it stands by again: that is told anew.
             this.#standingBy = false;
             const damaged = await this.#damage.takeOn(asPatchwireError(error), ending.signal).catch(() => true);
-            if (!damaged) {
+            const searching = await this.#watch.suspects.takeOn(ending.signal).catch(() => true);
+            if (!damaged && !searching) {
               await this.#recovery.withoutLead(error, ending.signal);
             }
           }
@@ -263,13 +279,14 @@ class Section {
     let loaded = false;
     for (;;) {
       try {
-        const section = { ladder: this.#ladder, desk: this.#desk, rowCounts: this.#rowCounts, lost: this.#lost };
+        const section = { ladder: this.#ladder, desk: this.#desk, rowCounts: this.#rowCounts, lost: this.#lost, marks: this.#marks };
         const own = { ...section, onHealthy: this.#recovery.healthy };
         const before = await withoutSource({ ...this.#options, ...own, delivery, alarm: this.#recovery.alarm, led, once, signal });
         if (before.kind !== 'read') {
           return before;
         }
         loaded = before.meta.source !== null;
+        await this.#marks?.examine(before.meta, led.leader, signal);
         const table = await tracker.describe(selection, { signal });
         for (const warning of table.warnings) {
           logger.warn({ table: table.fullName, warning }, 'source warning');
@@ -332,7 +349,16 @@ class Section {
 
   #delivery(meta: SectionMeta, onRefusal: (error: unknown) => void, onUrgent: () => void): Delivery {
     const limits = this.#options.batch;
-    return new Delivery({ ...this.#options, limits, meta, onRefusal, onUrgent, onAcknowledged: this.#recovery.healthy });
+    return new Delivery({
+      ...this.#options,
+      limits,
+      meta,
+      marks: this.#marks,
+      watch: this.#watch,
+      onRefusal,
+      onUrgent,
+      onAcknowledged: this.#recovery.healthy,
+    });
   }
 
   /** Waits for a promise, but not beyond the kill signal. */

@@ -4,8 +4,8 @@
  */
 
 export interface SendingOptions {
-  /** Most calls outstanding. */
-  readonly inFlight: number;
+  /** Most calls outstanding, at the moment. */
+  readonly inFlight: () => number;
   /** Called once, with the first refusal. */
   readonly onRefusal: (error: unknown) => void;
 }
@@ -32,7 +32,7 @@ export class Sending {
    */
   send<T>(call: () => Promise<T>, before: (() => Promise<void>) | null = null): Promise<{ readonly answer: Promise<T> }> {
     const sent = this.#queue.then(async () => {
-      while (this.#outstanding.size >= this.#options.inFlight && this.#refusal === null) {
+      while (this.#outstanding.size >= this.#options.inFlight() && this.#refusal === null) {
         await Promise.race(this.#outstanding);
       }
       this.throwRefusal();

@@ -1,6 +1,6 @@
 /**
  * The sweep (L4): pages through the section's index, asks SQL Server which of these keys still exist, and removes the others. Never by age or
- * version. Whether it may is sweep-guard.ts; it counts first, removing nothing, or removes no more than it is allowed.
+ * version. What is in quarantine is asked for like it: a row that is gone cannot be mended. Whether it may is sweep-guard.ts; it counts first, removing nothing, or removes no more than it is allowed.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
@@ -74,10 +74,28 @@ export class Sweep {
       }
       this.#removed += gone.length;
     }
+    if (cursor === '0' && !counts) {
+      this.#removed += await this.#emptyQuarantine();
+    }
     this.#looked += page.length;
     this.#cursor = cursor;
     observer.loadProgress({ phase: 'sweep', rows: this.#looked, estimate: delivery.count, ...NO_PACE });
     return cursor === '0' ? 'end' : 'more';
+  }
+
+  /** @returns the entries whose rows are gone */
+  async #emptyQuarantine(): Promise<number> {
+    const { delivery, clock, mode } = this.#options;
+    await delivery.settle();
+    await delivery.quarantine.read();
+    const held = delivery.quarantine.oldest().map(({ identity, entry }) => ({ identity, dataKey: entry.dataKey }));
+    if (held.length === 0) {
+      return 0;
+    }
+    const { to, gone } = await this.#goneOf(held);
+    const writes = gone.map(({ identity }) => ({ identity, expected: null, next: null, changes: [], quarantine: null }));
+    await delivery.remove(writes, { to, readAtMs: clock.now(), mode, advance: {} });
+    return gone.length;
   }
 
   /** Which of the entries have no row, and as of which version: the one before the look, as for every read (R1). */

@@ -25,6 +25,7 @@ function section(phase: SectionPhase, more: Partial<SectionStatus> = {}): Health
     paused: null,
     incomplete: null,
     sweepHeld: null,
+    quarantine: { rows: 0, alert: false },
     totals: {
       windows: 0,
       rowsRead: 0,

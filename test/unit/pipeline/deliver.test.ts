@@ -5,7 +5,8 @@ import type { Document } from '../../../src/model/document.ts';
 import { PatchwireError } from '../../../src/model/errors.ts';
 import { silentObserver } from '../../../src/observe/section-observer.ts';
 import { BaseOverlay } from '../../../src/pipeline/base-overlay.ts';
-import { Delivery, type Read } from '../../../src/pipeline/deliver.ts';
+import { Delivery } from '../../../src/pipeline/deliver.ts';
+import type { Read } from '../../../src/pipeline/delivery-options.ts';
 import { settled } from '../../support/manual-clock.ts';
 import { SECTION, slowLine, World } from './world.ts';
 

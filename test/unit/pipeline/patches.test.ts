@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Base } from '../../../src/manager/distributed-data-manager.ts';
 import type { RowState } from '../../../src/model/change.ts';
-import { compose } from '../../../src/pipeline/patches.ts';
+import { compose, type ComposeOptions } from '../../../src/pipeline/patches.ts';
+import { DEFAULT_QUARANTINE, Quarantine } from '../../../src/pipeline/quarantine.ts';
+import type { QuarantineEntry } from '../../../src/wire/quarantine-entry.ts';
 
 const row = (over: Partial<RowState> = {}): RowState => ({
   identity: 'k',
@@ -11,8 +13,30 @@ const row = (over: Partial<RowState> = {}): RowState => ({
   ...over,
 });
 
+/** Nothing is in quarantine but `held`. */
+function options(
+  bases: Record<string, Base>,
+  more: Partial<ComposeOptions> = {},
+  held: Record<string, QuarantineEntry> = {},
+): ComposeOptions {
+  const nobody = { scanQuarantine: () => Promise.reject(new Error('nothing is read')) };
+  const quarantine = new Quarantine(nobody, { section: 's', count: 0, limits: { ...DEFAULT_QUARANTINE, maxRows: 3 } });
+  Object.entries(held).forEach(([identity, entry]) => quarantine.queue({ identity, quarantine: entry }));
+  return {
+    to: 9n,
+    mode: 'publish',
+    base: (identity) => bases[identity] ?? null,
+    quarantine,
+    suspects: { group: () => null, verdict: () => null },
+    maxDocumentBytes: 1000,
+    retry: false,
+    nowMs: 1_000_000,
+    ...more,
+  };
+}
+
 function composed(state: RowState, bases: Record<string, Base> = {}, mode: 'publish' | 'store' = 'publish', to = 9n) {
-  return compose(state, { to, mode, base: (identity) => bases[identity] ?? null })?.writes ?? null;
+  return compose(state, options(bases, { mode, to }))?.writes ?? null;
 }
 
 const base = (over: Partial<Base> = {}): Base => ({ version: '5', dataKey: 'k', document: '{"Id":"k","n":0}', ...over });
@@ -96,9 +120,91 @@ describe('patches', () => {
     expect(composed(row({ document: null }), { k: base({ document: null }) }, 'store')).toMatchObject([{ next: null, changes: [] }]);
   });
 
-  it('a value above the limit is refused by name, never published as null', () => {
-    expect(() => composed(row({ document: null, oversizeBytes: 9_000_000 }), { k: base() })).toThrow(
-      expect.objectContaining({ code: 'PW-S225' }),
-    );
+  describe('quarantine', () => {
+    const oversize = row({ document: null, oversizeBytes: 9_000_000 });
+    const entry = (over: Partial<QuarantineEntry> = {}): QuarantineEntry => ({
+      dataKey: 'k',
+      reason: 'tooLarge',
+      code: 'PW-S225',
+      message: 'too large',
+      versionId: '9',
+      changeVersion: '7',
+      attempts: 1,
+      firstAt: '2026-01-01T00:00:00.000Z',
+      lastAt: '2026-01-01T00:00:00.000Z',
+      ...over,
+    });
+
+    it('a value above the limit takes the document away and is told as unavailable, never published as null', () => {
+      expect(composed(oversize, { k: base() })).toEqual([
+        {
+          identity: 'k',
+          expected: { version: '5', dataKey: 'k' },
+          next: null,
+          changes: [{ dataKey: 'k', op: 'unavailable', versionId: '9', prevVersionId: '5', changeVersion: '7', patch: [] }],
+          quarantine: {
+            dataKey: 'k',
+            reason: 'tooLarge',
+            code: 'PW-S225',
+            message: 'A value of 9000000 bytes is above limits.maxDocument (1000 bytes).',
+            versionId: '9',
+            changeVersion: '7',
+            attempts: 1,
+            firstAt: '1970-01-01T00:16:40.000Z',
+            lastAt: '1970-01-01T00:16:40.000Z',
+          },
+        },
+      ]);
+    });
+
+    it('a row whose values are small and whose document is not goes there too, counted in bytes', () => {
+      const document = { a: 'ä'.repeat(250), b: 'ä'.repeat(250) };
+      expect(composed(row({ document }))).toMatchObject([{ next: null, quarantine: { reason: 'tooLarge' } }]);
+      expect(composed(row({ document: { a: 'a'.repeat(500), b: 'a'.repeat(450) } }))).toMatchObject([{ next: { dataKey: 'k' } }]);
+    });
+
+    it('a value without a text of its own goes there by the name of its column', () => {
+      const state = row({ document: null, unrepresentable: 'Price is no number.' });
+      expect(composed(state)).toMatchObject([
+        { changes: [{ prevVersionId: null }], quarantine: { code: 'PW-S241', message: 'Price is no number.' } },
+      ]);
+    });
+
+    it('while loading nobody is told', () => {
+      expect(composed(oversize, {}, 'store')).toMatchObject([{ changes: [], quarantine: { attempts: 1 } }]);
+    });
+
+    it('read again as it was it is written no second time; changed or asked for it is tried once more, from the same beginning', () => {
+      const there = { k: entry() };
+      expect(compose(oversize, options({}, {}, there))).toBeNull();
+      const again = { attempts: 2, firstAt: '2026-01-01T00:00:00.000Z', lastAt: '1970-01-01T00:16:40.000Z' };
+      const renewed = { renewed: true, writes: [{ changes: [], quarantine: again }] };
+      expect(compose({ ...oversize, changeVersion: 8n }, options({}, {}, there))).toMatchObject(renewed);
+      expect(compose(oversize, options({}, { retry: true }, there))).toMatchObject(renewed);
+    });
+
+    it('what Redis refused is not sent again before it changes, and then alone', () => {
+      const there = { k: entry({ reason: 'refused', code: 'PW-M325' }) };
+      expect(compose(row(), options({}, {}, there))).toBeNull();
+      expect(compose(row({ changeVersion: 8n }), options({}, {}, there))).toMatchObject({ group: 'k', writes: [{ quarantine: null }] });
+    });
+
+    it('a row that can be published leaves it by the same write, and so does one that is gone', () => {
+      const there = { k: entry() };
+      expect(compose(row(), options({}, {}, there))?.writes).toMatchObject([{ expected: null, next: { version: '9' }, quarantine: null }]);
+      const gone = compose(row({ document: null }), options({}, {}, there))?.writes;
+      expect(gone).toEqual([{ identity: 'k', expected: null, next: null, changes: [], quarantine: null }]);
+    });
+
+    it('a key that was respelled into another identity takes its entry along', () => {
+      const writes = compose(row({ formerIdentity: 'old' }), options({}, {}, { old: entry({ dataKey: 'old' }) }))?.writes;
+      expect(writes).toMatchObject([{ identity: 'old', next: null, quarantine: null }, { identity: 'k' }]);
+    });
+
+    it('one row more than it may hold stops the section by name; what is in it already does not', () => {
+      const full = { a: entry(), b: entry(), k: entry() };
+      expect(() => compose({ ...oversize, identity: 'd' }, options({}, {}, full))).toThrow(expect.objectContaining({ code: 'PW-S242' }));
+      expect(compose({ ...oversize, changeVersion: 8n }, options({}, {}, full))).not.toBeNull();
+    });
   });
 });
