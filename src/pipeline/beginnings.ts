@@ -10,17 +10,21 @@ import type { Logger } from '../observe/logger.ts';
 import type { Delivery } from './deliver.ts';
 import type { Beginning, Load } from './load.ts';
 import type { LostHistory } from './lost-history.ts';
+import type { Marks } from './marks.ts';
 import { checkSource, isReplaced } from './position.ts';
 import type { RowCountWatch } from './row-counts.ts';
 
 /** What is lost of the section, or what of its source differs; null: nothing. */
 export function lossOf(
-  { lost, rowCounts }: { readonly lost: LostHistory; readonly rowCounts: RowCountWatch },
+  { lost, rowCounts, marks }: { readonly lost: LostHistory; readonly rowCounts: RowCountWatch; readonly marks?: Marks | undefined },
   meta: SectionMeta,
   table: TrackedTable,
 ): PatchwireError | null {
   if (lost.error !== null || meta.source === null) {
     return lost.error;
+  }
+  if ((marks?.loss ?? null) !== null) {
+    return marks?.loss ?? null;
   }
   try {
     checkSource(meta.source, table);
@@ -34,9 +38,19 @@ export function lossOf(
 /** By patches under the epoch that there is where the documents are of this source, else as a replacement: told by the identity that the table has then. */
 export function beginningOf(
   { state, source, incomplete }: SectionMeta,
-  { lost, high, reason, guarded }: Pick<Beginning, 'reason' | 'guarded'> & { readonly lost: LostHistory; readonly high: () => Version },
+  {
+    lost,
+    marks,
+    high,
+    reason,
+    guarded,
+  }: Pick<Beginning, 'reason' | 'guarded'> & {
+    readonly lost: LostHistory;
+    readonly marks?: Marks | undefined;
+    readonly high: () => Version;
+  },
 ): (table: TrackedTable) => Beginning {
-  const known = lost.error !== null && lost.remedy(lost.error) === 'replace';
+  const known = (lost.error !== null && lost.remedy(lost.error) === 'replace') || (marks?.loss ?? null) !== null;
   return (table) => {
     const replaces =
       known || incomplete?.reason === 'initial' || state === 'loading' || source === null || isReplaced(source, high(), table);

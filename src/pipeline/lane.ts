@@ -10,7 +10,8 @@ import type { TrackedTable } from '../model/table.ts';
 import type { Version } from '../model/version.ts';
 import type { ErrorCode } from '../model/error-catalogue.ts';
 import type { LostHistory } from './lost-history.ts';
-import { readAgainFrom } from './position.ts';
+import type { Marks } from './marks.ts';
+import { notBeyond, readAgainFrom } from './position.ts';
 import { readingVerbs } from './resets.ts';
 import { Resyncs } from './resyncs.ts';
 import { beginningOf, endLoad, lossOf } from './beginnings.ts';
@@ -29,6 +30,7 @@ export interface LaneOptions extends LoadOptions {
   readonly rowCounts: RowCountWatch;
   /** Of the section too: what is lost, and what is done about it. */
   readonly lost: LostHistory;
+  readonly marks?: Marks | undefined;
   /** End when the section is live and a round found nothing more. */
   readonly once: boolean;
   /** Pause between the pages of the patrol (C8). */
@@ -113,6 +115,7 @@ class Lane {
     const { signal, desk, delivery, once, onHealthy } = this.#options;
     for (;;) {
       signal.throwIfAborted();
+      this.#options.marks?.check();
       if (this.#ahead === null) {
         await desk.serve(this.#verbs, { refuseUnknown: true });
         if (this.#ends !== null) {
@@ -174,7 +177,7 @@ class Lane {
       await this.#beginLoad({ kind: 'load', newEpoch: false, reason: 'first load', guarded: false });
       return;
     }
-    const loss = this.#loss();
+    const loss = lossOf(this.#options, this.#meta, this.#table);
     if (loss !== null) {
       if (lost.remedy(loss) === null) {
         throw loss;
@@ -209,21 +212,17 @@ class Lane {
     }
   }
 
-  #loss(): PatchwireError | null {
-    return lossOf(this.#options, this.#meta, this.#table);
-  }
-
   /** Goes on with what the section needs before an operator's resync is taken; where only that mends it, with nothing. */
   async #prepareResync(): Promise<void> {
-    const loss = this.#loss();
+    const loss = lossOf(this.#options, this.#meta, this.#table);
     if (loss === null || this.#options.lost.remedy(loss) !== null) {
       await this.#begin();
     }
   }
 
   async #readAnew(reason: string, why: ErrorCode | 'asked', guarded: boolean): Promise<void> {
-    const { lost, delivery, observer, initial = 'full' } = this.#options;
-    const decide = beginningOf(this.#meta, { lost, high: () => delivery.position.high, reason, guarded });
+    const { lost, marks, delivery, observer, initial = 'full' } = this.#options;
+    const decide = beginningOf(this.#meta, { lost, marks, high: () => delivery.position.high, reason, guarded });
     // A section that was loaded once goes on as a whole, whatever `initial` says now.
     const { kind } = await this.#beginLoad(decide, this.#meta.incomplete?.reason === 'initial' ? initial : 'full');
     observer.resync({ reason: why, how: kind === 'resync' ? 'resync' : 'replace' });
@@ -286,9 +285,10 @@ class Lane {
   }
 
   #follow(from: TrackingPosition): void {
-    const { tracker, ladder, signal } = this.#options;
+    const { tracker, ladder, marks, signal } = this.#options;
     this.#proved = null;
-    this.#pages = tracker.trackChanges({ table: this.#table, from, backoff: ladder, signal })[Symbol.asyncIterator]();
+    const begin = notBeyond(marks?.confirmed ?? null, from);
+    this.#pages = tracker.trackChanges({ table: this.#table, from: begin, backoff: ladder, signal })[Symbol.asyncIterator]();
   }
 
   /** One page of whatever is under way beside the windows. */

@@ -14,6 +14,11 @@ export function readAgainFrom({ confirmed, high }: Pick<SectionMeta, 'confirmed'
   return { checkpoint: confirmed, confirmed, high };
 }
 
+/** Begins no later than the checkpoint row in the source's database says: the lower of both counts. */
+export function notBeyond(row: Version | null, from: TrackingPosition): TrackingPosition {
+  return row === null || row >= from.confirmed ? from : { ...from, checkpoint: row, confirmed: row };
+}
+
 /**
  * Refuses a table that is not the one that the section's data came from, whose history began anew, or that is projected otherwise (L5).
  * @throws PW-S213, PW-S211, PW-S220

@@ -24,6 +24,7 @@ const LOST_HISTORY: Partial<Record<ErrorCode, Remedy>> = {
   'PW-S220': 'resync',
   'PW-S212': 'replace',
   'PW-S213': 'replace',
+  'PW-S234': 'replace',
 };
 
 /** In Redis, not in the source: mended whatever the policy. What a new epoch mends without reading rows stands in damage.ts. */

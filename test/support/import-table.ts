@@ -11,7 +11,7 @@ export interface FolderRule {
   readonly lazily?: readonly string[];
 }
 
-const ports = ['source/change-tracker.ts', 'manager/distributed-data-manager.ts'];
+const ports = ['source/change-tracker.ts', 'source/checkpoint-store.ts', 'manager/distributed-data-manager.ts'];
 const foundation = ['lib', 'model'];
 
 export const IMPORT_TABLE: Readonly<Record<string, FolderRule>> = {
