@@ -1,4 +1,4 @@
-/** A row whose value is above maxDocument, through the real driver and the whole pipeline: it stops its table visibly, and loses nothing. */
+/** A row whose value is above maxDocument, through the real driver and the whole pipeline: it goes into quarantine, and nothing is lost. */
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -30,7 +30,7 @@ describe('a value above limits.maxDocument', () => {
     await rigs[Symbol.asyncDispose]();
   });
 
-  function follow(rig: Rig) {
+  function follow(rig: Rig, maxRows = 10) {
     const store = new MemoryStore();
     const options = { store, partition: 'p', managerId: 'm', leaseMs: 10_000, replay: { maxBytes: 1 << 20, maxAgeMs: 3_600_000 } };
     const phases: string[] = [];
@@ -46,6 +46,8 @@ describe('a value above limits.maxDocument', () => {
       heartbeatMs: 1000,
       leaseMs: 10_000,
       faultedRetryMs: 100,
+      maxDocumentBytes: 100,
+      quarantine: { maxRows, retryAfterMs: 3_600_000, alertAbove: 0 },
       clock: systemClock,
       random: () => 0.5,
       logger: pino({ level: 'silent' }),
@@ -61,33 +63,50 @@ describe('a value above limits.maxDocument', () => {
       [...store.section('p', 'notes').documents]
         .toSorted(([a], [b]) => Number(a) - Number(b))
         .map(([, text]) => (JSON.parse(text) as { Body: unknown }).Body);
-    return { phases, bodies, meta: () => store.section('p', 'notes').meta };
+    const quarantine = (): Record<string, unknown> =>
+      Object.fromEntries([...store.section('p', 'notes').quarantine].map(([identity, text]) => [identity, JSON.parse(text) as unknown]));
+    return { phases, bodies, quarantine, meta: () => store.section('p', 'notes').meta };
   }
   const within = { timeout: 20_000 };
 
-  it('stops the table by name at the window that meets it, behind no checkpoint, and goes on when it is shorter', async () => {
+  it('sets the row aside at the window that meets it, lets all others pass, and publishes it again when it is shorter', async () => {
     const rig = await rigs.start(SETUP, { maxDocumentBytes: 100 });
-    const { phases, bodies, meta } = follow(rig);
+    const { phases, bodies, meta, quarantine } = follow(rig);
     await expect.poll(() => phases.at(-1), within).toBe('live');
     await rig.database.run(`UPDATE dbo.Notes SET Body = ${LONG} WHERE Id = 2`);
-    await expect.poll(() => phases, within).toContain('stopped PW-S225');
-    const [row] = (await rig.database.run('SELECT CHANGE_TRACKING_CURRENT_VERSION() AS v')).recordset;
-    expect(meta()!.checkpoint).toBeLessThan(BigInt(String(row?.['v'])));
-    // What was delivered before stays as it was: nothing of the row is made up.
-    expect(bodies()).toEqual(['one', 'two', 'three']);
-    await rig.database.run("UPDATE dbo.Notes SET Body = N'short' WHERE Id = 2");
     await rig.database.run("UPDATE dbo.Notes SET Body = N'last' WHERE Id = 3");
+    await expect.poll(bodies, within).toEqual(['one', 'last']);
+    expect(quarantine()).toMatchObject({ 2: { dataKey: '2', code: 'PW-S225', attempts: 1 } });
+    expect(JSON.stringify(quarantine())).not.toContain('xxx');
+    const [row] = (await rig.database.run('SELECT CHANGE_TRACKING_CURRENT_VERSION() AS v')).recordset;
+    await expect.poll(() => meta()!.upTo, within).toBe(BigInt(String(row?.['v'])));
+    await rig.database.run("UPDATE dbo.Notes SET Body = N'short' WHERE Id = 2");
     await expect.poll(bodies, within).toEqual(['one', 'short', 'last']);
+    expect(quarantine()).toEqual({});
+    expect(phases.filter((phase) => phase.startsWith('stopped'))).toEqual([]);
   });
 
-  it('stops a first load, which never goes live without the row', async () => {
+  it('a first load goes live without the row, and a row that is deleted leaves no entry', async () => {
     const rig = await rigs.start([...SETUP, `UPDATE dbo.Notes SET Body = ${LONG} WHERE Id = 2`], { maxDocumentBytes: 100 });
-    const { phases, bodies, meta } = follow(rig);
-    await expect.poll(() => phases, within).toContain('stopped PW-S225');
-    expect(meta()!.state).toBe('loading');
-    expect(meta()!.upTo).toBeNull();
-    await rig.database.run('DELETE dbo.Notes WHERE Id = 2');
+    const { phases, bodies, quarantine } = follow(rig);
     await expect.poll(() => phases.at(-1), within).toBe('live');
     expect(bodies()).toEqual(['one', 'three']);
+    expect(Object.keys(quarantine())).toEqual(['2']);
+    await rig.database.run('DELETE dbo.Notes WHERE Id = 2');
+    await expect.poll(quarantine, within).toEqual({});
+    expect(bodies()).toEqual(['one', 'three']);
+  });
+
+  it('one row more than quarantine.maxRows stops the section in front of it, behind no checkpoint', async () => {
+    const rig = await rigs.start(SETUP, { maxDocumentBytes: 100 });
+    const { phases, meta, bodies } = follow(rig, 1);
+    await expect.poll(() => phases.at(-1), within).toBe('live');
+    await rig.database.run(`UPDATE dbo.Notes SET Body = ${LONG} WHERE Id < 3`);
+    await expect.poll(() => phases, within).toContain('stopped PW-S242');
+    const [row] = (await rig.database.run('SELECT CHANGE_TRACKING_CURRENT_VERSION() AS v')).recordset;
+    expect(meta()!.checkpoint).toBeLessThan(BigInt(String(row?.['v'])));
+    await rig.database.run("UPDATE dbo.Notes SET Body = N'short' WHERE Id = 1");
+    await expect.poll(() => phases.at(-1), within).toBe('live');
+    await expect.poll(bodies, within).toEqual(['short', 'three']);
   });
 });
