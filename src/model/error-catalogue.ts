@@ -263,6 +263,16 @@ export const CATALOGUE = {
   ),
   'PW-W409': entry('never', 'A handler of changes failed, and onError is stop.', 'Mend the handler, or choose onError: skip or retry.'),
   'PW-W410': entry('never', 'The subscriber is closed.', 'Subscribe again.'),
+  'PW-W411': entry(
+    'never',
+    'Keys are not told on a channel of their own, so there is nothing to invalidate by.',
+    'Set manager.invalidations: true for the daemon, or subscribe by another mode.',
+  ),
+  'PW-W412': entry(
+    'never',
+    'A lazy subscriber cannot find the row of a key in this spelling: the section does not say how its key is folded.',
+    'Ask for the key by its identity, or resync the section: its collations are stored with it then.',
+  ),
 
   'PW-I901': entry('backoff', 'An unexpected error: a bug in patchwire.', 'Report it with the stack trace.'),
 } as const satisfies Record<string, CatalogueEntry>;

@@ -44,6 +44,19 @@ export class Chain {
     return this.#recent.get(seq);
   }
 
+  /** Whether it came by these ids, as far as it has come; those are taken out. Jumping over one is not coming by. */
+  agrees(ids: Map<number, string>): boolean {
+    for (const [seq, id] of ids) {
+      if (seq <= this.#seq) {
+        if (this.#recent.get(seq) !== id) {
+          return false;
+        }
+        ids.delete(seq);
+      }
+    }
+    return true;
+  }
+
   /** Where the message stands to the chain. One that is not above mine and not remembered has to be looked up: it may be another history. */
   judge(message: Link): Verdict {
     if (message.epoch !== this.epoch) {

@@ -6,7 +6,8 @@ import type { ChangesMessage, HeartbeatMessage } from '../wire/messages.ts';
 import { Chain } from './chain.ts';
 import type { GapReason, Position } from './events.ts';
 import type { AppliedChange, ChangeRule, Holding, Mode } from './holding.ts';
-import type { LinkedMessage, LoadedRow, SectionView, StoredReplica } from './section-view.ts';
+import type { InputOf, KeyName, LinkedMessage, LoadedRow, SectionView, StoredReplica } from './section-view.ts';
+import { KeyPages } from './key-pages.ts';
 import { Stage } from './stage.ts';
 import { Standing, type StandingFacts } from './standing.ts';
 
@@ -34,6 +35,8 @@ export class Ledger {
   /** The chain of the stage while there is one, else of the documents; null: what is held does not count. */
   #chain: Chain | null = null;
   #stage: Stage | null = null;
+  /** Of keys that are read one by one, where not everything is held. */
+  #pages = new KeyPages();
 
   constructor(mode: Mode) {
     this.#mode = mode;
@@ -131,6 +134,33 @@ export class Ledger {
     return view !== null && this.#stage?.add(view, rows) === null;
   }
 
+  /** Keys are read one by one from now on. @returns the seq that their page must have reached */
+  read(names: readonly KeyName[]): number {
+    const chain = this.#chain;
+    names.forEach(({ identity }) => this.#pages.begin(identity, chain?.seq ?? 0));
+    return chain?.seq ?? 0;
+  }
+
+  /** Takes what a page says of keys that were asked for when the chain stood at `seq`. @returns those to be read again; or why it is no page of this history */
+  fill({ view, rows, seq }: InputOf<'found'>): readonly LoadedRow[] | GapReason {
+    const chain = this.#chain;
+    if (chain === null || view === null || view.epoch !== chain.epoch || view.state === 'loading' || view.pending) {
+      return 'epoch';
+    }
+    // What is not remembered lies so far back that every key is read again.
+    const known = view.seq > chain.seq ? view.last : (chain.idAt(view.seq) ?? null);
+    if (view.seq < seq || (known !== null && known !== view.last)) {
+      return 'rewound';
+    }
+    return rows.filter(({ identity, entry, error }) => {
+      const taken = known !== null && this.#pages.take(identity, view, chain);
+      if (taken && error === undefined) {
+        this.#documents.set(identity, entry);
+      }
+      return !taken;
+    });
+  }
+
   /** All pages are in. */
   finishPages(): Outcome {
     this.#stage?.finish();
@@ -165,13 +195,18 @@ export class Ledger {
   #apply(message: ChangesMessage, chain: Chain, nowMs: number): Outcome {
     const { skipped } = this.#standing;
     const result =
-      this.#stage === null ? this.#documents.apply(message.changes, skipped ? lenient : undefined) : this.#stage.apply(message);
+      this.#stage === null
+        ? this.#documents.apply(message.changes, skipped ? lenient : this.#pages.rule(message.seq))
+        : this.#stage.apply(message);
     if (!result.ok) {
       return { kind: 'diverged', detail: result.detail };
     }
     chain.advance(message);
     if (this.#stage !== null) {
       return this.settle();
+    }
+    if (!this.#pages.agrees(chain)) {
+      return { kind: 'diverged', detail: 'a key was read from another history' };
     }
     this.#standing.apply(message, nowMs);
     return { kind: 'applied', applied: result.applied, passedOver: skipped ? message.changes.length - result.applied.length : 0 };
@@ -194,6 +229,7 @@ export class Ledger {
       return { kind: 'diverged', detail };
     }
     this.#documents = stage.documents;
+    this.#pages = new KeyPages();
     this.#standing = new Standing();
     this.#standing.adopt(stage.target);
     this.#key = stage.target.key;

@@ -2,13 +2,10 @@
  * The documents of a section in memory, by identity, with their digest kept incrementally. A message is applied whole or not at all. Knows
  * nothing of chains, epochs or Redis.
  */
-import type { Document } from '../model/document.ts';
 import { Digest } from '../wire/digest.ts';
-import { applyPatch } from '../wire/json-patch.ts';
 import type { WireChange } from '../wire/messages.ts';
-import type { AppliedChange, ApplyResult, ChangeRule, HeldEntry, Holding, Mode } from './holding.ts';
-
-const strict = (): ChangeRule => 'strict';
+import { applyChanges } from './applying.ts';
+import type { ApplyResult, ChangeRule, HeldEntry, Holding, Mode } from './holding.ts';
 
 /** All documents of the section. */
 export const replicaMode: Mode = { name: 'replica', whole: true, empty: () => new ReplicaDocuments() };
@@ -55,38 +52,11 @@ export class ReplicaDocuments implements Holding {
   }
 
   /** Applies the changes of one message in their order, all or none. */
-  apply(changes: readonly WireChange[], rule: (identity: string) => ChangeRule = strict): ApplyResult {
-    const staged = new Map<string, HeldEntry | null>();
-    const applied: AppliedChange[] = [];
-    for (const change of changes) {
-      const identity = change.identity ?? change.dataKey;
-      const how = rule(identity);
-      if (how === 'skip') {
-        continue;
-      }
-      const old = staged.has(identity) ? (staged.get(identity) ?? null) : (this.#entries.get(identity) ?? null);
-      if (change.prevVersionId !== (old?.version ?? null)) {
-        if (how === 'lenient') {
-          continue;
-        }
-        return {
-          ok: false,
-          detail: `a change of ${change.dataKey} follows version ${change.prevVersionId}, here is ${old?.version ?? null}`,
-        };
-      }
-      const before = old?.document ?? null;
-      let after: Document | null;
-      try {
-        after = change.op === 'upsert' ? applyPatch(before, change.patch) : null;
-      } catch (error) {
-        return { ok: false, detail: `the patch of ${change.dataKey} does not fit: ${error instanceof Error ? error.name : 'error'}` };
-      }
-      staged.set(identity, after === null ? null : { identity, dataKey: change.dataKey, version: change.versionId, document: after });
-      applied.push({ change, identity, before, after });
-    }
-    for (const [identity, entry] of staged) {
-      this.set(identity, entry);
-    }
-    return { ok: true, applied };
+  apply(changes: readonly WireChange[], rule?: (identity: string) => ChangeRule): ApplyResult {
+    return applyChanges(changes, {
+      rule,
+      held: (identity) => this.#entries.get(identity) ?? null,
+      put: (identity, next) => this.set(identity, next),
+    });
   }
 }

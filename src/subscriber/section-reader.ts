@@ -9,7 +9,7 @@ import type { KeyColumnForm } from '../model/table.ts';
 import { isSectionState, parseMessage } from '../wire/codec.ts';
 import { decodeIndexEntry, type SectionKeys } from '../wire/keys.ts';
 import { STORE_FORMAT } from '../wire/format.ts';
-import type { LinkedMessage, LoadedRow, SectionView } from './section-view.ts';
+import type { KeyName, LinkedMessage, LoadedRow, SectionView } from './section-view.ts';
 
 export type SectionRedis = Pick<Redis, 'multi' | 'pipeline' | 'hscan'>;
 
@@ -23,11 +23,6 @@ export interface PageLimits {
 export interface Page {
   readonly view: SectionView | null;
   readonly rows: readonly LoadedRow[];
-}
-
-interface Name {
-  readonly identity: string;
-  readonly dataKey: string;
 }
 
 const FIELDS = [
@@ -45,6 +40,8 @@ const FIELDS = [
   'incomplete',
   'sourceReadAt',
   'source',
+  'high',
+  'keys',
 ] as const;
 
 /** A key that is respelled again and again while it is read is given up; the load begins anew. */
@@ -64,14 +61,14 @@ export async function readView(redis: SectionRedis, keys: SectionKeys): Promise<
 /**
  * All documents, in pages; each page's versions, documents and meta are of one moment. The last page is empty: its meta was read after the
  * scan had ended. Names come from HSCAN: a key that is there all the time is in at least one page.
- * @throws PatchwireError PW-M309 when the index names a document that is not there
+ * @throws PatchwireError PW-M309 when the index names a document that is not there, PW-M308 when it is not JSON
  */
 export async function* readPages(redis: SectionRedis, keys: SectionKeys, limits: PageLimits): AsyncGenerator<Page> {
   const seen = new Set<string>();
   let cursor = '0';
   do {
     const [next, flat] = await redis.hscan(keys.index, cursor, 'COUNT', limits.rows);
-    const names: Name[] = [];
+    const names: KeyName[] = [];
     for (let i = 0; i + 1 < flat.length; i += 2) {
       const identity = flat[i] ?? '';
       if (!seen.has(identity)) {
@@ -79,12 +76,28 @@ export async function* readPages(redis: SectionRedis, keys: SectionKeys, limits:
         names.push({ identity, dataKey: decodeIndexEntry(identity, flat[i + 1] ?? '').dataKey });
       }
     }
-    for (const chunk of await chunks(redis, keys, names, limits)) {
-      yield* readChunk(redis, keys, chunk);
+    for await (const page of readKeys(redis, keys, names, limits)) {
+      const damaged = page.rows.find(({ error }) => error !== undefined);
+      if (damaged?.error !== undefined) {
+        throw damaged.error;
+      }
+      yield page;
     }
     cursor = next;
   } while (cursor !== '0');
   yield { view: await readView(redis, keys), rows: [] };
+}
+
+/** These keys, in pages. A document that cannot be read is an error of its row. */
+export async function* readKeys(
+  redis: SectionRedis,
+  keys: SectionKeys,
+  names: readonly KeyName[],
+  limits: PageLimits,
+): AsyncGenerator<Page> {
+  for (const chunk of await chunks(redis, keys, names, limits)) {
+    yield* readChunk(redis, keys, chunk);
+  }
 }
 
 /**
@@ -115,12 +128,17 @@ export async function readStream(
 }
 
 /** Splits names so that the documents of each part, as long as they are now, stay within the limit. */
-async function chunks(redis: SectionRedis, keys: SectionKeys, names: readonly Name[], limits: PageLimits): Promise<readonly Name[][]> {
+async function chunks(
+  redis: SectionRedis,
+  keys: SectionKeys,
+  names: readonly KeyName[],
+  limits: PageLimits,
+): Promise<readonly KeyName[][]> {
   const lengths = redis.pipeline();
   names.forEach(({ dataKey }) => lengths.strlen(keys.document + dataKey));
   const sizes = names.length === 0 ? [] : await replies(lengths);
-  const parts: Name[][] = [];
-  let part: Name[] = [];
+  const parts: KeyName[][] = [];
+  let part: KeyName[] = [];
   let bytes = 0;
   names.forEach((name, i) => {
     const size = Number(sizes[i]);
@@ -135,7 +153,7 @@ async function chunks(redis: SectionRedis, keys: SectionKeys, names: readonly Na
   return part.length > 0 ? [...parts, part] : parts;
 }
 
-async function* readChunk(redis: SectionRedis, keys: SectionKeys, chunk: readonly Name[]): AsyncGenerator<Page> {
+async function* readChunk(redis: SectionRedis, keys: SectionKeys, chunk: readonly KeyName[]): AsyncGenerator<Page> {
   let names = chunk;
   for (let round = 0; names.length > 0; round++) {
     const [meta, quarantined, entries, documents] = await replies(
@@ -147,40 +165,63 @@ async function* readChunk(redis: SectionRedis, keys: SectionKeys, chunk: readonl
         .mget(...names.map(({ dataKey }) => keys.document + dataKey)),
     );
     const rows: LoadedRow[] = [];
-    const respelled: Name[] = [];
-    names.forEach(({ identity, dataKey }, i) => {
+    const respelled: KeyName[] = [];
+    names.forEach((name, i) => {
+      const { identity } = name;
       const entry = (entries as readonly (string | null)[])[i] ?? null;
-      if (entry === null) {
-        rows.push({ identity, entry: null });
-        return;
-      }
-      const now = decodeIndexEntry(identity, entry);
-      if (now.dataKey !== dataKey && round < RESPELLINGS) {
-        respelled.push({ identity, dataKey: now.dataKey });
-        return;
-      }
       const text = (documents as readonly (string | null)[])[i] ?? null;
-      rows.push({ identity, entry: { identity, ...now, document: decodeDocument(now.dataKey, text) } });
+      const now = entry === null ? null : decodeIndexEntry(identity, entry);
+      if (now !== null && now.dataKey !== name.dataKey && round < RESPELLINGS) {
+        respelled.push({ identity, dataKey: now.dataKey });
+      } else {
+        rows.push(readRow(name, now, text));
+      }
     });
     yield { view: decodeView(meta, quarantined), rows };
     names = respelled;
   }
 }
 
-function decodeDocument(dataKey: string, text: string | null): Document {
+function readRow(name: KeyName, now: { readonly version: string; readonly dataKey: string } | null, text: string | null): LoadedRow {
+  const { identity, dataKey } = name;
+  const failed = (code: 'PW-M308' | 'PW-M309' | 'PW-W412', message: string): LoadedRow => ({
+    ...{ ...name, entry: null },
+    error: new PatchwireError(code, `${message}: ${dataKey}`),
+  });
+  if (now === null) {
+    // A document that the index does not know by this identity: its key folds to another one, in a way that is not known here.
+    return text === null ? { ...name, entry: null } : failed('PW-W412', 'the key can be found by its identity only');
+  }
   if (text === null) {
-    throw new PatchwireError('PW-M309', `the index names ${dataKey}, whose document is not there`);
+    return failed('PW-M309', 'the index names a document that is not there');
   }
   try {
-    return JSON.parse(text) as Document;
-  } catch (error) {
-    throw new PatchwireError('PW-M308', `the document of ${dataKey} is not JSON`, { cause: error });
+    return { identity, dataKey: now.dataKey, entry: { identity, ...now, document: JSON.parse(text) as Document } };
+  } catch {
+    return failed('PW-M308', 'a document is not JSON');
   }
 }
 
 function decodeView(meta: unknown, quarantined: unknown): SectionView | null {
   const fields = meta as readonly (string | null)[];
-  const [format, epoch, seq, last, tip, checkpoint, upTo, state, digest, pending, heartbeatAt, incomplete, sourceReadAt, source] = fields;
+  const [
+    format,
+    epoch,
+    seq,
+    last,
+    tip,
+    checkpoint,
+    upTo,
+    state,
+    digest,
+    pending,
+    heartbeatAt,
+    incomplete,
+    sourceReadAt,
+    source,
+    high,
+    told,
+  ] = fields;
   if (typeof format !== 'string') {
     return null;
   }
@@ -205,6 +246,8 @@ function decodeView(meta: unknown, quarantined: unknown): SectionView | null {
     heartbeatAtMs: heartbeatAt ? Number(heartbeatAt) : null,
     sourceReadAtMs: sourceReadAt ? Date.parse(sourceReadAt) : null,
     key: decodeKey(source ?? ''),
+    high: high || '0',
+    toldKeys: (told ?? '') !== '',
   };
 }
 

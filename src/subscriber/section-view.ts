@@ -29,15 +29,26 @@ export interface SectionView {
   readonly sourceReadAtMs: number | null;
   /** The columns of the key; null: the section was loaded before they were stored with it. */
   readonly key: readonly KeyColumnForm[] | null;
+  /** The greatest source version that was ever written in this epoch. */
+  readonly high?: string;
+  /** Keys are told on a channel of their own. */
+  readonly toldKeys?: boolean;
 }
 
 /** A message with a place in the chain. */
 export type LinkedMessage = ChangesMessage | ResetMessage;
 
-/** A key as a page found it; null: it was gone by then. */
-export interface LoadedRow {
+/** A key to be read: its identity, and how it may be spelled. */
+export interface KeyName {
   readonly identity: string;
+  readonly dataKey: string;
+}
+
+/** A key as a page found it; null: it was gone by then. */
+export interface LoadedRow extends KeyName {
   readonly entry: HeldEntry | null;
+  /** Its document cannot be read. */
+  readonly error?: PatchwireError;
 }
 
 /** `request` is the number of the effect that is answered; answers to an earlier request than the last are ignored. */
@@ -64,6 +75,16 @@ export type Input =
       readonly request: number;
       readonly view: SectionView | null;
       readonly messages: readonly LinkedMessage[];
+    }
+  /** The user asks for keys that are not held. */
+  | { readonly type: 'want'; readonly names: readonly KeyName[] }
+  /** The answer to `fetch`: some of its keys, and the meta of the same moment; `seq` as it was asked. */
+  | {
+      readonly type: 'found';
+      readonly request: number;
+      readonly seq: number;
+      readonly view: SectionView | null;
+      readonly rows: readonly LoadedRow[];
     }
   /** A read failed. */
   | { readonly type: 'failed'; readonly request: number; readonly error: PatchwireError }
@@ -99,6 +120,10 @@ export type Effect =
   | { readonly type: 'scan'; readonly request: number }
   /** Read meta and the stream from `seq` on in one moment; answer `replayed`. An earlier request is given up. */
   | { readonly type: 'replay'; readonly request: number; readonly seq: number }
+  /** Read these keys; answer `found`, once or in parts. Several may run at a time. */
+  | { readonly type: 'fetch'; readonly request: number; readonly seq: number; readonly names: readonly KeyName[] }
+  /** These keys were read, and are in step from now on. */
+  | { readonly type: 'filled'; readonly rows: readonly LoadedRow[] }
   /** The subscribing connection is deaf: make a new one. */
   | { readonly type: 'resubscribe' }
   /** Close the connections; nothing follows. */

@@ -83,16 +83,7 @@ export class Stage {
 
   /** Whether the chain, having come to this seq, came by the id that the page of that seq has, and did not jump over a page. */
   agrees(chain: Chain): boolean {
-    for (const [seq, id] of this.#ids) {
-      if (seq > chain.seq) {
-        continue;
-      }
-      if (chain.idAt(seq) !== id) {
-        return false;
-      }
-      this.#ids.delete(seq);
-    }
-    return true;
+    return chain.agrees(this.#ids);
   }
 
   reached(chain: Chain): boolean {

@@ -8,6 +8,7 @@ import { Course, type MachineOptions } from './course.ts';
 import type { Position, ReplicaState, Status } from './events.ts';
 import type { Holding } from './holding.ts';
 import { onLoadFailed, onMeta, onPage, onScanned } from './on-load.ts';
+import { onFetchFailed, onFound, onWant } from './on-keys.ts';
 import { onMessage, onMessageBehind, onMessageLater, onMessageWaiting } from './on-messages.ts';
 import { onReplayed, onReplayFailed } from './on-replay.ts';
 import type { Effect, Input, InputOf, InputType, SectionView, StoredReplica } from './section-view.ts';
@@ -38,6 +39,11 @@ export class SubscriberMachine {
   /** The columns of the key, as far as they are known. */
   get key(): SectionView['key'] {
     return this.#course.ledger.key;
+  }
+
+  /** The number under which keys are read now; another one means that what was read before may not come. Null: none are read. */
+  get reading(): number | null {
+    return this.#course.status === 'live' ? this.#course.request : null;
   }
 
   /** When the next `tick` is due, ms since 1970; null: none is. */
@@ -130,6 +136,9 @@ const VERBS = {
   settle: onScanned,
   reload: (course: Course) => course.reload(),
   retryLoad: onLoadFailed,
+  fetch: onWant,
+  fill: onFound,
+  retryFetch: onFetchFailed,
   catchUp: onReplayed,
   retryReplay: onReplayFailed,
   hold: (course: Course) => course.hold(),
@@ -143,7 +152,7 @@ type Row = Readonly<Record<InputType, Verb>>;
 
 const OPEN = {
   ...{ connected: 'connect', disconnected: 'disconnect', restore: 'ignore', invalid: 'note', tick: 'ignore', message: 'ignore' },
-  ...{ meta: 'ignore', page: 'ignore', scanned: 'ignore', replayed: 'ignore', failed: 'ignore' },
+  ...{ meta: 'ignore', page: 'ignore', scanned: 'ignore', replayed: 'ignore', want: 'ignore', found: 'ignore', failed: 'ignore' },
   ...{ hold: 'hold', release: 'release', reload: 'reload', close: 'close' },
 } as const satisfies Row;
 
@@ -154,10 +163,10 @@ export const TABLE = {
   loading: { ...OPEN, message: 'keep', meta: 'begin', page: 'add', scanned: 'settle', failed: 'retryLoad' },
   replaying: { ...OPEN, message: 'keep', replayed: 'catchUp', failed: 'retryReplay' },
   behind: { ...OPEN, message: 'skim' },
-  live: { ...OPEN, message: 'apply', invalid: 'mistrust', tick: 'watch' },
+  live: { ...OPEN, message: 'apply', invalid: 'mistrust', tick: 'watch', want: 'fetch', found: 'fill', failed: 'retryFetch' },
   closed: {
     ...{ connected: 'ignore', disconnected: 'ignore', restore: 'ignore', invalid: 'ignore', tick: 'ignore', message: 'ignore' },
-    ...{ meta: 'ignore', page: 'ignore', scanned: 'ignore', replayed: 'ignore', failed: 'ignore' },
+    ...{ meta: 'ignore', page: 'ignore', scanned: 'ignore', replayed: 'ignore', want: 'ignore', found: 'ignore', failed: 'ignore' },
     ...{ hold: 'ignore', release: 'ignore', reload: 'ignore', close: 'ignore' },
   },
 } as const satisfies Readonly<Record<Status, Row>>;

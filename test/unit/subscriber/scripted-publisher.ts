@@ -151,7 +151,7 @@ export class ScriptedPublisher {
   read(identities: Iterable<string>): LoadedRow[] {
     return [...identities].map((identity) => {
       const row = this.rows.get(identity);
-      return { identity, entry: row === undefined ? null : { identity, ...row } };
+      return { identity, dataKey: row?.dataKey ?? identity, entry: row === undefined ? null : { identity, ...row } };
     });
   }
 
