@@ -85,10 +85,8 @@ export const CAUSES: Readonly<Record<ErrorCode, string>> = {
   'PW-W407': 'The schema is narrower than the table, or a column changed its type.',
   'PW-W408': 'The file was cut short or edited, belongs to another section, or another version of this library wrote it.',
   'PW-W409': 'The handler threw.',
-  'PW-W412':
-    'The section was loaded by an older patchwire, which did not store the collations of the key; the document is there, under another identity.',
   'PW-W410': 'It was closed, its signal fired, or it ended with an error of its own.',
-  'PW-W412':
+  'PW-W415':
     'The section was loaded by an older patchwire, which did not store the collations of its key; the row is there, under another identity.',
   'PW-W411': 'The daemon that leads the section has manager.invalidations: false, or none has led it since the upgrade.',
   'PW-I901': 'Something happened that nobody thought of.',

@@ -268,7 +268,7 @@ export const CATALOGUE = {
     'Keys are not told on a channel of their own, so there is nothing to invalidate by.',
     'Set manager.invalidations: true for the daemon, or subscribe by another mode.',
   ),
-  'PW-W412': entry(
+  'PW-W415': entry(
     'never',
     'A lazy subscriber cannot find the row of a key in this spelling: the section does not say how its key is folded.',
     'Ask for the key by its identity, or resync the section: its collations are stored with it then.',

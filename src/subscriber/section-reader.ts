@@ -184,13 +184,13 @@ async function* readChunk(redis: SectionRedis, keys: SectionKeys, chunk: readonl
 
 function readRow(name: KeyName, now: { readonly version: string; readonly dataKey: string } | null, text: string | null): LoadedRow {
   const { identity, dataKey } = name;
-  const failed = (code: 'PW-M308' | 'PW-M309' | 'PW-W412', message: string): LoadedRow => ({
+  const failed = (code: 'PW-M308' | 'PW-M309' | 'PW-W415', message: string): LoadedRow => ({
     ...{ ...name, entry: null },
     error: new PatchwireError(code, `${message}: ${dataKey}`),
   });
   if (now === null) {
     // A document that the index does not know by this identity: its key folds to another one, in a way that is not known here.
-    return text === null ? { ...name, entry: null } : failed('PW-W412', 'the key can be found by its identity only');
+    return text === null ? { ...name, entry: null } : failed('PW-W415', 'the key can be found by its identity only');
   }
   if (text === null) {
     return failed('PW-M309', 'the index names a document that is not there');
