@@ -52,7 +52,8 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   'manager.replay.maxBytes': 'How large the change log of a section may be.',
   'manager.replay.maxAge': 'How old a message of the change log may be.',
   checkpoint: 'Where checkpoints are kept.',
-  'checkpoint.store': 'redis: with the documents, moved by the same script.',
+  'checkpoint.store':
+    "redis: with the documents, moved by the same script. sqlserver: in a row of the source's database too, which proves a restore.",
   batch: 'What one script delivers.',
   'batch.rows': 'Rows of a script.',
   'batch.bytes': 'Bytes of a script.',

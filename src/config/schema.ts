@@ -72,14 +72,8 @@ function count(min: number, max: number) {
   return z.int({ error: rule }).min(min, rule).max(max, rule);
 }
 
-/** A choice of which this version carries out only some: the others are refused with what to do instead. */
-function choice<const T extends readonly [string, ...string[]]>(values: T, planned: Readonly<Record<string, string>> = {}) {
-  return z.enum(values, {
-    error: ({ input }) =>
-      typeof input === 'string' && Object.hasOwn(planned, input)
-        ? `not supported by this version: ${planned[input]}`
-        : `one of ${values.join(', ')}`,
-  });
+function choice<const T extends readonly [string, ...string[]]>(values: T) {
+  return z.enum(values, { error: `one of ${values.join(', ')}` });
 }
 
 const ladder = z.codec(z.array(z.string({ error: LADDER_RULE }), { error: LADDER_RULE }), z.array(z.custom<LadderStep>()), {
@@ -260,7 +254,8 @@ export const configSchema = z.strictObject({
   }),
   checkpoint: z
     .strictObject({
-      store: choice(['redis'], { sqlserver: 'checkpoints are kept in Redis; leave the key out or say redis' }).default('redis'),
+      /** sqlserver: in Redis, and in a row of the source's own database, which proves a restore. */
+      store: choice(['redis', 'sqlserver']).default('redis'),
     })
     .prefault({}),
   batch: z

@@ -21,11 +21,12 @@ import { type SectionObserver, silentObserver } from '../observe/section-observe
 import { combineObservers, SectionRecord, type SectionStatus } from '../observe/section-record.ts';
 import type { ServerStatus } from '../observe/server-status.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
+import type { CheckpointStore } from '../source/checkpoint-store.ts';
 import { secretsOf } from '../config/print.ts';
 import type { BatchHooks } from '../pipeline/hooks.ts';
 import { runSection, type SectionEnd } from '../pipeline/section.ts';
-import { createManager, createTracker, describeManager, describeSource, sectionOptions, silenceMsOf } from './parts.ts';
-import { guardedManager, guardedTracker } from './guarded-ports.ts';
+import { createCheckpoints, createManager, createTracker, describeManager, describeSource, sectionOptions, silenceMsOf } from './parts.ts';
+import { guardedCheckpoints, guardedManager, guardedTracker } from './guarded-ports.ts';
 import { ServerBreaker } from './server-breaker.ts';
 import { Sharing, type SharingStatus } from './sharing.ts';
 import { watchEviction } from './eviction-watch.ts';
@@ -45,6 +46,8 @@ export interface DaemonDependencies {
   readonly tracker?: (source: string) => ChangeTracker;
   /** What else could keep the documents. */
   readonly manager?: () => DistributedDataManager;
+  /** What else could keep the checkpoints of a source beside its data; null: nothing does. */
+  readonly checkpoints?: (source: string) => CheckpointStore | null;
 }
 
 export type DaemonOutcome =
@@ -83,6 +86,7 @@ interface Section {
 interface Ends {
   readonly manager: DistributedDataManager;
   readonly tracker: ChangeTracker;
+  readonly checkpoints: CheckpointStore | undefined;
   readonly breakers: { readonly manager: ServerBreaker; readonly source: ServerBreaker };
 }
 
@@ -176,7 +180,11 @@ class ComposedDaemon implements Daemon {
       'daemon starts',
     );
     // Where checkpoints stand in Redis alone, nothing in the database proves that it was restored.
-    this.#log.info('a restored database is noticed while its version counter is below the checkpoint; once it has overtaken, it is not');
+    this.#log.info(
+      this.#config.checkpoint.store === 'sqlserver'
+        ? 'a restored database is noticed by its checkpoint rows, also once its version counter has overtaken the checkpoint'
+        : 'a restored database is noticed while its version counter is below the checkpoint; once it has overtaken, it is not',
+    );
     const counters = writeCounterLines({
       log: this.#log,
       clock: this.#clock,
@@ -223,7 +231,7 @@ class ComposedDaemon implements Daemon {
       news.forEach((warning) => warned.add(warning));
     });
     const manager = guardedManager(redis, redisBreaker);
-    const sources = new Map<string, { readonly tracker: ChangeTracker; readonly breaker: ServerBreaker }>();
+    const sources = new Map<string, Pick<Ends, 'tracker' | 'checkpoints'> & { readonly breaker: ServerBreaker }>();
     const serves = (source: string): boolean => sources.get(source)?.breaker.status().state === 'closed';
     this.#sharing = this.#dependencies.once === true ? null : this.#disposer.use(this.#share(manager, serves));
     const evicts = ({ code }: PatchwireError): void => this.#sections.forEach(({ observer }) => observer.error(code));
@@ -237,7 +245,10 @@ class ComposedDaemon implements Daemon {
       this.#disposer.use(tracker);
       const what = describeSource(this.#config, source);
       const breaker = this.#breaker(`source/${source}`, what, (signal) => tracker.open({ signal }));
-      sources.set(source, { tracker: guardedTracker(tracker, breaker), breaker });
+      const tools = { clock: this.#clock, log };
+      const kept = (this.#dependencies.checkpoints ?? ((name) => createCheckpoints(this.#config, name, tools)))(source);
+      const checkpoints = kept === null ? undefined : guardedCheckpoints(this.#disposer.use(kept), breaker);
+      sources.set(source, { tracker: guardedTracker(tracker, breaker), checkpoints, breaker });
     }
     const breakers = [...sources.values()].map(({ breaker }) => breaker);
     this.#breakers = [redisBreaker, ...breakers];
@@ -246,7 +257,7 @@ class ComposedDaemon implements Daemon {
       const source = sources.get(section.table.source);
       return source === undefined
         ? []
-        : [this.#runSection(section, { manager, tracker: source.tracker, breakers: { manager: redisBreaker, source: source.breaker } })];
+        : [this.#runSection(section, { manager, ...source, breakers: { manager: redisBreaker, source: source.breaker } })];
     });
     this.#disposer.defer(async () => {
       await Promise.all(runs);
@@ -260,7 +271,7 @@ class ComposedDaemon implements Daemon {
   }
 
   /** Never rejects. The section itself retries and waits; what it throws ends it: with `once` an error that no retry mends. */
-  async #runSection({ table, observer }: Section, { manager, tracker, breakers }: Ends): Promise<SectionEnded> {
+  async #runSection({ table, observer }: Section, { manager, tracker, checkpoints, breakers }: Ends): Promise<SectionEnded> {
     const { clock, random } = { clock: this.#clock, random: this.#random };
     const [stop, kill, once] = [this.#stop.signal, this.#kill.signal, this.#dependencies.once ?? false];
     const log = this.#log.child({ section: table.section });
@@ -276,6 +287,7 @@ class ComposedDaemon implements Daemon {
         breakers,
         manager,
         tracker,
+        checkpoints,
         observer,
         logger: log,
         clock,

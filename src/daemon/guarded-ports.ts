@@ -1,5 +1,5 @@
 /**
- * The two ports behind their breakers: every call asks the breaker first and tells it its outcome, so that nobody else has to. While a breaker is
+ * The ports behind their breakers: every call asks the breaker first and tells it its outcome, so that nobody else has to. While a breaker is
  * open a call is rejected without asking the server, and calls to a source that are under way or wait for their turn end at once. What is
  * needed to let go (forget, resign, close) always passes.
  */
@@ -8,6 +8,7 @@ import type { DaemonRegistry } from '../manager/daemon-registry.ts';
 import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
 import type { ChangePage } from '../model/change.ts';
 import type { ChangeTracker, TrackChangesOptions } from '../source/change-tracker.ts';
+import type { CheckpointStore } from '../source/checkpoint-store.ts';
 import type { ServerBreaker } from './server-breaker.ts';
 
 type Method = (...args: unknown[]) => unknown;
@@ -21,17 +22,27 @@ export function guardedTracker(tracker: ChangeTracker, breaker: ServerBreaker): 
     if (name === 'trackChanges') {
       return (options) => guardedPages(tracker, breaker, options as TrackChangesOptions);
     }
-    return async (...args) => {
-      await breaker.pass();
-      const last = args.at(-1) as { readonly signal: AbortSignal };
-      const { signal, release } = joinedSignal(last.signal, breaker.outage);
-      try {
-        return await breaker.run(async () => method(...args.slice(0, -1), { ...last, signal }));
-      } finally {
-        release();
-      }
-    };
+    return abortedCall(breaker, method);
   });
+}
+
+/** Of the same server: what a source's own database keeps. */
+export function guardedCheckpoints(store: CheckpointStore, breaker: ServerBreaker): CheckpointStore {
+  return guarded(store, (_, method) => abortedCall(breaker, method));
+}
+
+/** Of a call whose last argument has a signal. */
+function abortedCall(breaker: ServerBreaker, method: Method): Method {
+  return async (...args) => {
+    await breaker.pass();
+    const last = args.at(-1) as { readonly signal: AbortSignal };
+    const { signal, release } = joinedSignal(last.signal, breaker.outage);
+    try {
+      return await breaker.run(async () => method(...args.slice(0, -1), { ...last, signal }));
+    } finally {
+      release();
+    }
+  };
 }
 
 async function* guardedPages(tracker: ChangeTracker, breaker: ServerBreaker, options: TrackChangesOptions): AsyncGenerator<ChangePage> {

@@ -8,9 +8,11 @@ import { PatchwireError } from '../model/errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { SectionOptions } from '../pipeline/section.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
+import type { CheckpointStore } from '../source/checkpoint-store.ts';
 import { type SqlServerAdministration, sqlServerAdministration } from '../source/sqlserver/administration.ts';
 import type { SqlServerConnection } from '../source/sqlserver/connection-options.ts';
 import { parseConnectionString } from '../source/sqlserver/connection-string.ts';
+import { sqlServerCheckpointStore } from '../source/sqlserver/checkpoint-store.ts';
 import { sqlServerChangeTracker } from '../source/sqlserver/sql-server-change-tracker.ts';
 import { REDIS_PORT } from '../wire/redis-target.ts';
 import { definedFields, selectionOf } from './selection.ts';
@@ -95,6 +97,25 @@ export function createTracker(
       clock,
       logger: log,
       ...(jsonKept === undefined ? {} : { onJsonKept: jsonKept }),
+    }),
+  );
+}
+
+/** The checkpoint rows in a source's database, closed; null: by the configuration there are none. @throws PatchwireError PW-C103 as above */
+export function createCheckpoints(config: Config, source: string, { clock, log }: Tools): CheckpointStore | null {
+  const { limits } = sourceOf(config, source);
+  if (config.checkpoint.store !== 'sqlserver') {
+    return null;
+  }
+  return ofSource(source, () =>
+    sqlServerCheckpointStore({
+      source,
+      partition: config.manager.partition,
+      connection: connectionOf(config, source),
+      lockTimeoutMs: limits.lockTimeout,
+      requestTimeoutMs: limits.requestTimeout,
+      clock,
+      logger: log,
     }),
   );
 }
