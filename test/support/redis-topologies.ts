@@ -1,0 +1,261 @@
+/**
+ * More than one Redis for tests, of real processes: a cluster with replicas, and a primary with replicas under Sentinels. Everything is on
+ * loopback, fails over within a few seconds, and is gone when it is disposed of.
+ */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { findRedisServer, type PrivateRedis, startPrivateRedis } from '../../src/demo/private-redis.ts';
+import { keySlot, SLOTS } from '../../src/wire/slot.ts';
+import { until } from './daemon-process.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+const FAST_REPLICATION = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
+
+/** One server with a client of its own that never gives up. */
+export interface TestNode {
+  readonly server: PrivateRedis;
+  readonly raw: Redis;
+  readonly address: string;
+}
+
+async function startNode(args: readonly string[], binary?: string): Promise<TestNode> {
+  const server = await startPrivateRedis({ args, ...(binary === undefined ? {} : { binary }) });
+  const raw = new Redis(server.url, { protocol: 2, retryStrategy: () => 50, maxRetriesPerRequest: null, enableReadyCheck: false });
+  raw.on('error', () => undefined);
+  return { server, raw, address: `127.0.0.1:${server.port}` };
+}
+
+async function endNodes(nodes: readonly TestNode[]): Promise<void> {
+  nodes.forEach(({ raw }) => raw.disconnect());
+  await Promise.all(nodes.map(({ server }) => server[Symbol.asyncDispose]()));
+}
+
+export interface TestCluster extends AsyncDisposable {
+  readonly nodes: readonly TestNode[];
+  readonly addresses: readonly string[];
+  /** The primary that serves a key now, as a living node says. */
+  primaryOf(key: string): Promise<TestNode>;
+  replicaOf(primary: TestNode): Promise<TestNode>;
+  /** Waits until every slot is served, as all living nodes see it, and every replica follows. */
+  whole(): Promise<void>;
+  /** Moves the slot of a key, with all its keys, to another primary, as redis-cli does. */
+  moveSlot(key: string, to: TestNode, options?: { readonly betweenMs?: number }): Promise<void>;
+  /** Calls of a command, summed over all living nodes since they were started. */
+  calls(command: string): Promise<number>;
+}
+
+/** Primaries that share the slots evenly, each with a replica if asked for. */
+export async function startCluster({ primaries = 3, replicas = 0 }: { primaries?: number; replicas?: number } = {}): Promise<TestCluster> {
+  const nodes: TestNode[] = [];
+  const busPorts: number[] = [];
+  for (let i = 0; i < primaries + replicas; i += 1) {
+    const bus = await freePort();
+    const cluster = ['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-node-timeout', '1500'];
+    nodes.push(await startNode([...cluster, '--cluster-replica-validity-factor', '0', ...FAST_REPLICATION]));
+    busPorts.push(bus);
+  }
+  const alive = (): TestNode[] => nodes.filter(({ server }) => server.running);
+  const shares = (i: number): [number, number] => [Math.floor((i * SLOTS) / primaries), Math.floor(((i + 1) * SLOTS) / primaries) - 1];
+  for (const [i, { raw }] of nodes.entries()) {
+    await raw.call('CLUSTER', 'SET-CONFIG-EPOCH', String(i + 1));
+    if (i < primaries) {
+      await raw.call('CLUSTER', 'ADDSLOTSRANGE', ...shares(i).map(String));
+    }
+  }
+  for (const [i, { server }] of nodes.entries()) {
+    await nodes[0]!.raw.call('CLUSTER', 'MEET', '127.0.0.1', String(server.port), String(busPorts[i]));
+  }
+  const see = async ({ raw }: TestNode, count: number): Promise<boolean> => {
+    const info = String(await raw.call('CLUSTER', 'INFO'));
+    return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${count}`);
+  };
+  const ids = await Promise.all(nodes.map(async ({ raw }) => String(await raw.call('CLUSTER', 'MYID'))));
+  await until('a cluster whose nodes know each other', async () =>
+    (await Promise.all(nodes.map((node) => see(node, nodes.length)))).every(Boolean),
+  );
+  for (let i = 0; i < replicas; i += 1) {
+    await nodes[primaries + i]!.raw.call('CLUSTER', 'REPLICATE', ids[i % primaries]!);
+  }
+  const isPrimary = async ({ raw }: TestNode): Promise<boolean> => ((await raw.call('ROLE')) as [string])[0] === 'master';
+  const follows = async ({ raw }: TestNode): Promise<boolean> => {
+    const role = (await raw.call('ROLE')) as readonly [string, string, number, string];
+    return role[0] === 'master' || role[3] === 'connected';
+  };
+  const byPort = (port: number): TestNode => nodes.find(({ server }) => server.port === port)!;
+  const slots = async (node: TestNode): Promise<readonly [number, number, ...(readonly [string, number])[]][]> =>
+    (await node.raw.call('CLUSTER', 'SLOTS')) as readonly [number, number, ...(readonly [string, number])[]][];
+  const self: TestCluster = {
+    nodes,
+    addresses: nodes.map(({ address }) => address),
+    primaryOf: async (key) => {
+      const slot = keySlot(key);
+      const range = (await slots(alive()[0]!)).find(([first, last]) => slot >= first && slot <= last)!;
+      return byPort(range[2]![1]);
+    },
+    replicaOf: async (primary) => {
+      const range = (await slots(primary)).find(([, , [, port]]) => port === primary.server.port)!;
+      return byPort(range[3]![1]);
+    },
+    whole: async () => {
+      await until('a whole cluster', async () => {
+        const living = alive();
+        const views = await Promise.all(
+          living.map(async (node) =>
+            (await see(node, nodes.length)) && (await follows(node)) ? JSON.stringify(ownersIn(await slots(node))) : '',
+          ),
+        );
+        const live = new Set(living.map(({ server }) => server.port));
+        const owners = views[0] === '' ? [] : (JSON.parse(views[0]!) as [number, number, number][]);
+        return owners.length > 0 && new Set(views).size === 1 && owners.every(([, , port]) => live.has(port));
+      });
+    },
+    moveSlot: async (key, to, { betweenMs = 0 } = {}) => {
+      const slot = String(keySlot(key));
+      const from = await self.primaryOf(key);
+      const [fromId, toId] = [ids[nodes.indexOf(from)]!, ids[nodes.indexOf(to)]!];
+      await to.raw.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
+      await from.raw.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
+      for (;;) {
+        const keys = (await from.raw.call('CLUSTER', 'GETKEYSINSLOT', slot, '10')) as string[];
+        if (keys.length === 0) {
+          break;
+        }
+        await from.raw.call('MIGRATE', '127.0.0.1', String(to.server.port), '', '0', '10000', 'KEYS', ...keys);
+        await new Promise((resolve) => setTimeout(resolve, betweenMs));
+      }
+      for (const node of [to, from, ...alive()]) {
+        if (await isPrimary(node)) {
+          await node.raw.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
+        }
+      }
+    },
+    calls: async (command) => {
+      const counts = await Promise.all(
+        alive().map(async ({ raw }) =>
+          Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(await raw.info('commandstats'))?.[1] ?? 0),
+        ),
+      );
+      return counts.reduce((sum, count) => sum + count, 0);
+    },
+    [Symbol.asyncDispose]: () => endNodes(nodes),
+  };
+  await self.whole();
+  return self;
+}
+
+function ownersIn(reply: readonly [number, number, ...(readonly [string, number])[]][]): [number, number, number][] {
+  return reply.map(([first, last, owner]): [number, number, number] => [first, last, owner![1]]).toSorted((a, b) => a[0] - b[0]);
+}
+
+export interface TestSentinels extends AsyncDisposable {
+  readonly name: string;
+  /** The data servers; the first one began as the primary. */
+  readonly nodes: readonly TestNode[];
+  readonly sentinels: readonly TestNode[];
+  readonly addresses: readonly string[];
+  /** As a Sentinel says. */
+  primary(): Promise<TestNode>;
+  /** Waits until the Sentinels agree on a living primary other than `old`, and its living replicas follow it. */
+  failedOver(old: TestNode): Promise<TestNode>;
+  /** SENTINEL FAILOVER: the old primary lives on, as a replica. */
+  switchOver(): Promise<TestNode>;
+}
+
+/** Writes its configuration and becomes a Sentinel: it takes none from the command line. $2 is the port, $6 the folder. */
+const SENTINEL = `#!/bin/sh
+printf 'port %s\\ndir %s\\nbind 127.0.0.1\\n' "$2" "$6" > "$6/sentinel.conf"
+exec "${findRedisServer() ?? 'redis-server'}" "$6/sentinel.conf" --sentinel
+`;
+
+/** A primary, its replicas, and Sentinels that watch it. */
+export async function startSentinels({
+  replicas = 1,
+  sentinels = 3,
+}: { replicas?: number; sentinels?: number } = {}): Promise<TestSentinels> {
+  const name = 'orders-redis';
+  const nodes: TestNode[] = [];
+  for (let i = 0; i <= replicas; i += 1) {
+    const follow = i === 0 ? [] : ['--replicaof', `127.0.0.1 ${nodes[0]!.server.port}`];
+    nodes.push(await startNode([...FAST_REPLICATION, ...follow]));
+  }
+  const binary = join(temporaryFolder('sentinel'), 'sentinel.sh');
+  writeFileSync(binary, SENTINEL);
+  chmodSync(binary, 0o755);
+  const watchers: TestNode[] = [];
+  for (let i = 0; i < sentinels; i += 1) {
+    const sentinel = await startNode([], binary);
+    await sentinel.raw.call('SENTINEL', 'MONITOR', name, '127.0.0.1', String(nodes[0]!.server.port), String(Math.floor(sentinels / 2) + 1));
+    for (const [option, value] of [
+      ['down-after-milliseconds', '1000'],
+      ['failover-timeout', '3000'],
+    ] as const) {
+      await sentinel.raw.call('SENTINEL', 'SET', name, option, value);
+    }
+    watchers.push(sentinel);
+  }
+  const field = async (sentinel: TestNode, key: string): Promise<string> => {
+    const flat = (await sentinel.raw.call('SENTINEL', 'MASTER', name)) as string[];
+    return flat[flat.indexOf(key) + 1] ?? '';
+  };
+  await until('Sentinels that know each other and the replicas', async () => {
+    const known = await Promise.all(
+      watchers.map(async (sentinel) => `${await field(sentinel, 'num-other-sentinels')} ${await field(sentinel, 'num-slaves')}`),
+    );
+    return known.every((each) => each === `${sentinels - 1} ${replicas}`);
+  });
+  const named = async (sentinel: TestNode): Promise<number> =>
+    Number(((await sentinel.raw.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as [string, string])[1]);
+  const self: TestSentinels = {
+    name,
+    nodes,
+    sentinels: watchers,
+    addresses: watchers.map(({ address }) => address),
+    primary: async () => {
+      const port = await named(watchers[0]!);
+      return nodes.find(({ server }) => server.port === port)!;
+    },
+    failedOver: async (old) => {
+      await until('another primary', async () => {
+        const ports = new Set(await Promise.all(watchers.map(named)));
+        const [port] = [...ports];
+        const node = nodes.find(({ server }) => server.port === port);
+        if (ports.size !== 1 || node === undefined || node === old) {
+          return false;
+        }
+        const roles = await Promise.all(
+          nodes.filter(({ server }) => server.running).map(({ raw }) => raw.call('ROLE') as Promise<unknown[]>),
+        );
+        return (
+          roles.every(([role, , at, state]) => (role === 'master' ? true : at === port && state === 'connected')) &&
+          roles.filter(([role]) => role === 'master').length === 1
+        );
+      });
+      return self.primary();
+    },
+    switchOver: async () => {
+      const old = await self.primary();
+      // Refused right after another failover.
+      await until('a failover that is begun', () =>
+        watchers[0]!.raw.call('SENTINEL', 'FAILOVER', name).then(
+          () => true,
+          () => false,
+        ),
+      );
+      return self.failedOver(old);
+    },
+    [Symbol.asyncDispose]: () => endNodes([...watchers, ...nodes]),
+  };
+  return self;
+}
+
+async function freePort(): Promise<number> {
+  return await new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(address !== null && typeof address === 'object' ? address.port : 0));
+    });
+  });
+}
