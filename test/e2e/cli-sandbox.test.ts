@@ -256,8 +256,12 @@ describe('run', () => {
     expect(stdout).not.toContain(PASSWORD);
   });
 
-  it('stops a table whose history is lost, says so in /ready, and loads it anew after `checkpoint reset`', async () => {
+  it('with onLostHistory: stop a table whose history is lost stops, says so in /ready, and is loaded anew after `checkpoint reset`', async () => {
     const here = await enabled();
+    writeFileSync(
+      here.file,
+      readFileSync(here.file, 'utf8').replace('  - table: dbo.Orders\n', '  - table: dbo.Orders\n    onLostHistory: stop\n'),
+    );
     const { cli, get } = await daemon(here);
     await using _daemon = cli;
     await expect.poll(async () => (await get('/ready')).status, { timeout: 60_000 }).toBe(200);
