@@ -308,14 +308,18 @@ export class Delivery {
     }
   }
 
-  async #batch(batch: ItemBatch<Composed>, read: Pick<Read, 'readAtMs' | 'mode' | 'to'>, advance: Advance): Promise<void> {
+  async #batch(
+    batch: ItemBatch<Composed>,
+    read: Pick<Read, 'readAtMs' | 'mode' | 'to'> & Partial<Pick<Read, 'advance'>>,
+    advance: Advance,
+  ): Promise<void> {
     const { manager, section, clock, observer, logger } = this.#options;
     const rows = batch.items.flatMap(({ writes }) => writes);
     const flight: Flight = { rows, alone: (batch.items[0]?.group ?? null) !== null };
     if (flight.alone) {
-      await this.#prove();
+      await this.#prove(read.mode);
     }
-    await this.#covering.read(read, this.#after(advance));
+    await this.#covering.read(read, this.#after(read.advance ?? advance));
     const sentAt = clock.now();
     const { before, after: afterwards } = aroundBatch(this.#options, { section, mode: read.mode, rows, readAtMs: read.readAtMs });
     await this.#sending.send(() => {
@@ -349,13 +353,14 @@ export class Delivery {
   }
 
   /** Nothing is on its way, and Redis takes a script without rows: what happens to the next one is its own doing. */
-  async #prove(): Promise<void> {
+  async #prove(mode: Read['mode']): Promise<void> {
     await this.drain();
     const { manager, section, clock } = this.#options;
-    const empty = (): Promise<void> => manager.store({ section, rows: [], advance: this.#take({}), changeTimeMs: clock.now() });
-    await (
-      await this.#sending.send(empty)
-    ).answer;
+    const { answer } = await this.#sending.send(() => {
+      const empty: Batch = { section, rows: [], advance: this.#take({}), changeTimeMs: clock.now() };
+      return mode === 'publish' ? manager.publish(empty) : manager.store(empty);
+    });
+    await answer;
   }
 
   /** What rides on the script that is being sent: what waited idly, and `advance` over it. */

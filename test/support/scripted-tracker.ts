@@ -37,6 +37,12 @@ interface Change {
   readonly version: bigint;
 }
 
+export interface ScriptedState {
+  readonly rows: ReadonlyMap<string, Row>;
+  readonly changes: ReadonlyMap<string, Change>;
+  readonly version: bigint;
+}
+
 export const SELECTION: TableSelection = { schema: 'dbo', name: 'Items', columns: 'all', json: [], filter: null };
 
 export class ScriptedTracker implements ChangeTracker {
@@ -119,6 +125,19 @@ export class ScriptedTracker implements ChangeTracker {
     this.#rows.clear();
     this.#changes.clear();
     this.untracked(values);
+    this.#version = version;
+  }
+
+  /** What RESTORE brings back: rows, change records and version of this moment. */
+  state(): ScriptedState {
+    return { rows: new Map(this.#rows), changes: new Map(this.#changes), version: this.#version };
+  }
+
+  restore({ rows, changes, version }: ScriptedState): void {
+    this.#rows.clear();
+    this.#changes.clear();
+    rows.forEach((row, identity) => this.#rows.set(identity, row));
+    changes.forEach((change, identity) => this.#changes.set(identity, change));
     this.#version = version;
   }
 
