@@ -315,11 +315,11 @@ export class Delivery {
   ): Promise<void> {
     const { manager, section, clock, observer, logger } = this.#options;
     const rows = batch.items.flatMap(({ writes }) => writes);
+    await this.#covering.read(read, this.#after(read.advance ?? advance));
     const flight: Flight = { rows, alone: (batch.items[0]?.group ?? null) !== null };
     if (flight.alone) {
       await this.#prove(read.mode);
     }
-    await this.#covering.read(read, this.#after(read.advance ?? advance));
     const sentAt = clock.now();
     const { before, after: afterwards } = aroundBatch(this.#options, { section, mode: read.mode, rows, readAtMs: read.readAtMs });
     await this.#sending.send(() => {

@@ -3,47 +3,24 @@
  * order in which they were read. One page is read ahead, only while nothing else is due. Knows neither leases nor retries: what goes wrong
  * it throws, and section.ts begins again.
  */
-import type { LoadCursor, OperatorRequest, SectionMeta } from '../manager/distributed-data-manager.ts';
+import type { LoadCursor, SectionMeta } from '../manager/distributed-data-manager.ts';
 import type { ChangePage, TrackingPosition } from '../model/change.ts';
 import { PatchwireError } from '../model/errors.ts';
 import type { TrackedTable } from '../model/table.ts';
 import type { Version } from '../model/version.ts';
 import type { ErrorCode } from '../model/error-catalogue.ts';
-import type { LostHistory } from './lost-history.ts';
-import type { Marks } from './marks.ts';
 import { notBeyond, readAgainFrom } from './position.ts';
 import { readingVerbs } from './resets.ts';
 import { Resyncs } from './resyncs.ts';
 import { beginningOf, endLoad, lossOf } from './beginnings.ts';
 import { pauseVerbs } from './pauses.ts';
-import { beginLoad, type Beginning, Load, type LoadOptions } from './load.ts';
-import type { Ladder } from './polling.ts';
-import type { RequestDesk, VerbHandler } from './requests.ts';
+import { beginLoad, type Beginning, Load } from './load.ts';
+import type { VerbHandler } from './requests.ts';
+import { QuarantineRetry, type QuarantineRetryOptions, quarantineVerbs } from './quarantine-verbs.ts';
 import { Patrol } from './repair.ts';
-import { type RowCountWatch, sweepIsDue } from './row-counts.ts';
+import type { LaneEnd, LaneOptions } from './lane-options.ts';
+import { sweepIsDue } from './row-counts.ts';
 import { GuardedSweep, sweepCursor } from './sweep-guard.ts';
-
-export interface LaneOptions extends LoadOptions {
-  readonly ladder: Ladder;
-  readonly desk: RequestDesk;
-  /** Of the section, not of this lane: a verdict outlives it. */
-  readonly rowCounts: RowCountWatch;
-  /** Of the section too: what is lost, and what is done about it. */
-  readonly lost: LostHistory;
-  readonly marks?: Marks | undefined;
-  /** End when the section is live and a round found nothing more. */
-  readonly once: boolean;
-  /** Pause between the pages of the patrol (C8). */
-  readonly heartbeatMs: number;
-  /** A round was read and needed no delivery: back-off may begin anew (with delivery, its acknowledgement says so). */
-  readonly onHealthy: () => void;
-}
-
-/** Why a lane ended without an error: caught up (`once`), or an operator wants the section purged, or paused as a whole. */
-export type LaneEnd =
-  | { readonly kind: 'caughtUp' }
-  | { readonly kind: 'purge'; readonly request: OperatorRequest }
-  | { readonly kind: 'paused' };
 
 /**
  * Runs the lane of a section whose lead is held, from where `meta` says that it stands, until the signal fires. Forgets `table` in the end.
@@ -72,6 +49,7 @@ class Lane {
   #sweep: GuardedSweep | null = null;
   readonly #resyncs: Resyncs;
   #patrol: Patrol | null = null;
+  readonly #retries: QuarantineRetry;
   #pages: AsyncIterator<ChangePage> | null = null;
   #ahead: Promise<IteratorResult<ChangePage>> | null = null;
   /** What an operator asked for that ends the lane. */
@@ -93,6 +71,7 @@ class Lane {
       prepare: () => this.#prepareResync(),
       begin: (reason, guarded) => this.#readAnew(reason, 'asked', guarded),
     });
+    this.#retries = new QuarantineRetry(this.#retrying());
     this.#verbs = new Map<string, VerbHandler>([
       ['resync', (request) => this.#resyncs.take(request)],
       ...readingVerbs({
@@ -106,6 +85,12 @@ class Lane {
         // Whoever resets has confirmed what its sweep removes.
         loadAnew: (reason) => this.#beginLoad({ kind: 'load', newEpoch: true, reason, guarded: false }),
         ends: (request) => (this.#ends = { kind: 'purge', request }),
+      }),
+      ...quarantineVerbs({
+        ...this.#retrying(),
+        meta: () => this.#meta,
+        changed: (changed) => this.#changed(changed),
+        begin: () => this.#begin(),
       }),
       ...pauseVerbs({ ...options, meta: () => this.#meta, changed: (changed) => this.#changed(changed) }),
     ]);
@@ -314,10 +299,15 @@ class Lane {
     const sweeps = this.#sweep !== null && this.#sweep.held === null;
     if (this.#load === null && !sweeps) {
       await this.#patrolling().step();
+      await this.#retries.step();
     }
     // A sweep wants its next page at once, and so does a load that is neither held nor slowed down.
     const hurries = sweeps || this.#resyncs.due || (this.#load === null && this.#patrolling().hurried);
     ladder.want(hurries ? Number.NEGATIVE_INFINITY : held ? null : ((this.#load ?? this.#sweep)?.dueAt ?? null));
+  }
+
+  #retrying(): QuarantineRetryOptions {
+    return { ...this.#options, table: () => this.#table, mode: () => this.#load?.mode ?? 'publish' };
   }
 
   #patrolling(): Patrol {

@@ -96,7 +96,16 @@ export class PartialResync {
   async #deliver(rows: readonly RowState[], to: bigint): Promise<void> {
     const { table, tracker, delivery, clock, mode, signal } = this.#options;
     const sameKey = (a: string, b: string): Promise<boolean> => tracker.sameKey(table, a, b, { signal });
-    const { written } = await delivery.deliver({ rows, to, readAtMs: clock.now(), mode: mode(), advance: {}, sameKey, signal });
+    const { written } = await delivery.deliver({
+      rows,
+      to,
+      readAtMs: clock.now(),
+      mode: mode(),
+      retry: true,
+      advance: {},
+      sameKey,
+      signal,
+    });
     this.#rows += rows.length;
     this.#changed += written;
   }

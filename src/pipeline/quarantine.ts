@@ -32,6 +32,7 @@ export class Quarantine {
   readonly #limits: QuarantineLimits;
   /** null: not read. */
   #rows: Map<string, QuarantineEntry> | null;
+  #count: number;
 
   /** @param count as `meta` says it: of none nothing is read */
   constructor(
@@ -45,7 +46,9 @@ export class Quarantine {
     this.#count = count;
   }
 
-  #count: number;
+  get retryAfterMs(): number {
+    return this.#limits.retryAfterMs;
+  }
 
   /** Rows in quarantine, by what has been composed. */
   get count(): number {

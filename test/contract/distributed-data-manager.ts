@@ -11,6 +11,7 @@ import { keysContract } from './distributed-data-manager-keys.ts';
 import { logContract } from './distributed-data-manager-log.ts';
 import { damageContract } from './distributed-data-manager-damage.ts';
 import { holdsContract } from './distributed-data-manager-holds.ts';
+import { quarantineContract } from './distributed-data-manager-quarantine.ts';
 import { requestsContract } from './distributed-data-manager-requests.ts';
 import { resyncContract } from './distributed-data-manager-resync.ts';
 
@@ -35,6 +36,7 @@ export function distributedDataManagerContract(name: string, make: () => Promise
     daemonsContract(() => ({ bench, manager }));
     holdsContract(() => ({ bench, manager }));
     damageContract(() => ({ bench, manager }));
+    quarantineContract(() => ({ bench, manager }));
     logContract(() => bench);
     keysContract(() => ({ bench, manager }));
 

@@ -108,7 +108,7 @@ describe('README', () => {
       return keys.length === 0 ? [name] : keys.flatMap((key) => walk([...path, key], name === '' ? key : `${name}.${key}`));
     };
     const documented = firstCells.filter((cell) =>
-      /^(sources|manager|checkpoint|batch|limits|tables|shaping|daemon|http|log)[.[]/.test(cell),
+      /^(sources|manager|checkpoint|batch|limits|quarantine|tables|shaping|daemon|http|log)[.[]/.test(cell),
     );
     expect(documented.toSorted()).toEqual(walk([], '').toSorted());
   });

@@ -162,12 +162,12 @@ function windowReader(options: ReaderOptions): RowReader {
       const content = present === 0 || present === 2 ? GONE : documentOf(row, options.columns, size);
       // A literal, and not spreads: this runs for every row. What few rows have is added only there.
       const state: RowState = { identity, dataKey, changeVersion, document: content.document };
-      if (content.oversizeBytes === 0 && identity === change.identity && !Buffer.isBuffer(context)) {
+      if (content.unavailable === null && identity === change.identity && !Buffer.isBuffer(context)) {
         return state;
       }
       return {
         ...state,
-        ...(content.oversizeBytes === 0 ? {} : { oversizeBytes: content.oversizeBytes }),
+        ...content.unavailable,
         ...(Buffer.isBuffer(context) ? { context: context.toString('hex') } : {}),
         ...(identity === change.identity ? {} : { formerIdentity: change.identity }),
       };
@@ -181,9 +181,9 @@ function loadReader(options: ReaderOptions, to: Version): RowReader {
     read(row, size) {
       const { identity, dataKey } = identify(row, options.rowAliases);
       size.bytes += 64 + dataKey.length;
-      const { document, oversizeBytes } = documentOf(row, options.columns, size);
+      const { document, unavailable } = documentOf(row, options.columns, size);
       const state: RowState = { identity, dataKey, changeVersion: to, document };
-      return oversizeBytes === 0 ? state : { ...state, oversizeBytes };
+      return unavailable === null ? state : { ...state, ...unavailable };
     },
   };
 }
@@ -212,11 +212,11 @@ function identifier(
 
 interface Content {
   readonly document: RowState['document'];
-  /** Of the largest value that is above the limit; 0: none is. */
-  readonly oversizeBytes: number;
+  /** What the row state says of a row that exists and has no document; null: it has one, or is gone. */
+  readonly unavailable: Pick<RowState, 'oversizeBytes' | 'unrepresentable'> | null;
 }
 
-const GONE: Content = { document: null, oversizeBytes: 0 };
+const GONE: Content = { document: null, unavailable: null };
 
 function documentOf(row: DriverRow, columns: readonly Published[], size: { bytes: number }): Content {
   const document: Record<string, JsonValue> = {};
@@ -230,15 +230,29 @@ function documentOf(row: DriverRow, columns: readonly Published[], size: { bytes
       }
     }
     size.bytes += typeof value === 'string' || Buffer.isBuffer(value) ? value.length + 16 : 16;
-    const published = value === null ? null : codec.convert(value);
-    const json = transform === null || published === null ? published : transform(published);
+    let json: JsonValue = null;
+    try {
+      const published = value === null ? null : codec.convert(value);
+      json = transform === null || published === null ? published : transform(published);
+    } catch (error) {
+      // Its text may hold the value.
+      return unrepresentable(property, error instanceof Error ? error.name : 'an error');
+    }
+    if (typeof json === 'number' && !Number.isFinite(json)) {
+      return unrepresentable(property, 'it is no finite number');
+    }
     if (property === '__proto__') {
       Object.defineProperty(document, property, { value: json, enumerable: true, configurable: true, writable: true });
     } else {
       document[property] = json;
     }
   }
-  return { document: oversizeBytes > 0 ? null : document, oversizeBytes };
+  return oversizeBytes > 0 ? { document: null, unavailable: { oversizeBytes } } : { document, unavailable: null };
+}
+
+/** One value is no reason to stop a table: the row is told by its key. */
+function unrepresentable(property: string, why: string): Content {
+  return { document: null, unavailable: { unrepresentable: `The value of ${property} cannot be published: ${why}.` } };
 }
 
 /** Rows of one transaction share a version: its text is parsed once. */
