@@ -31,7 +31,7 @@ export async function judge(world: World, unnumbered: boolean): Promise<Verdict>
       return { comparisons: 0, rows: 0, differences: behind, waitedMs };
     }
     const verdict = await compare(world);
-    if (verdict.differences.length === 0 || !unnumbered || Date.now() > end) {
+    if (verdict.differences.length === 0 || !unnumbered || world.violations.length > 0 || Date.now() > end) {
       return { ...verdict, waitedMs };
     }
     await sleep(250);

@@ -137,7 +137,8 @@ export class SqlServer {
       copies.push(await this.#copy(table.shape.table));
     }
     await this.#process?.kill();
-    this.proxies.forEach((proxy) => proxy.cut());
+    // Nobody sees it half built, nor writes into it.
+    this.proxies.forEach((proxy) => proxy.refuse());
     await this.#leave();
     await this.#master?.close().catch(() => undefined);
     await sleep(downMs);
@@ -146,6 +147,7 @@ export class SqlServer {
     for (const [i, { shape, create }] of TABLES.entries()) {
       await this.run(create, ...(copies[i] ?? []), `ALTER TABLE ${shape.table} ENABLE CHANGE_TRACKING`);
     }
+    this.proxies.forEach((proxy) => proxy.pass());
   }
 
   async close(): Promise<void> {
