@@ -17,6 +17,13 @@ IF NOT EXISTS (SELECT 1 FROM sys.change_tracking_tables)
   ALTER DATABASE [OrderDesk] SET CHANGE_TRACKING = OFF;
 GO
 
+-- The checkpoint store, where there is one.
+IF OBJECT_ID('patchwire.checkpoints') IS NOT NULL
+  DROP TABLE patchwire.checkpoints;
+IF SCHEMA_ID('patchwire') IS NOT NULL
+  DROP SCHEMA patchwire;
+GO
+
 -- The user of login.sql, and all its rights in this database with it.
 IF DATABASE_PRINCIPAL_ID(N'patchwire') IS NOT NULL
   DROP USER [patchwire];

@@ -5,7 +5,7 @@
 import type { LoadedConfig } from '../config/load.ts';
 import type { Config, TableConfig } from '../config/schema.ts';
 import { parseTableName } from '../config/table-name.ts';
-import { createManager, createTracker, describeManager, describeSource } from '../daemon/parts.ts';
+import { createCheckpoints, createManager, createTracker, describeManager, describeSource } from '../daemon/parts.ts';
 import { selectionOf } from '../daemon/selection.ts';
 import { systemClock } from '../lib/clock.ts';
 import { asPatchwireError, type PatchwireError } from '../model/errors.ts';
@@ -83,7 +83,7 @@ async function checkSource(config: Config, source: string, signal: AbortSignal):
   const tables = config.tables.filter((table) => table.source === source);
   try {
     await using tracker = await openTracker(config, source, signal);
-    const findings = [found(what, 'answers; change tracking is on')];
+    const findings = [found(what, 'answers; change tracking is on'), ...(await checkCheckpoints(config, source, signal))];
     for (const table of tables) {
       findings.push(await checkTable(tracker, table, signal));
     }
@@ -92,6 +92,21 @@ async function checkSource(config: Config, source: string, signal: AbortSignal):
     const unseen = tables.length === 0 ? '' : ` (so its ${tables.length} tables were not looked at)`;
     const finding = failed(what, error, signal);
     return [{ ...finding, text: finding.text + unseen }];
+  }
+}
+
+/** Whether the table of the checkpoint store is there and may be used; nothing where the configuration wants none. */
+async function checkCheckpoints(config: Config, source: string, signal: AbortSignal): Promise<Finding[]> {
+  const what = `checkpoint store (source ${source})`;
+  await using checkpoints = createCheckpoints(config, source, { clock: systemClock, log: silentLog() });
+  if (checkpoints === null) {
+    return [];
+  }
+  try {
+    await checkpoints.read('', { signal });
+    return [found(what, 'the table is there, and may be read and written')];
+  } catch (error) {
+    return [failed(what, error, signal)];
   }
 }
 

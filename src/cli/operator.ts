@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
 import type { Config, TableConfig } from '../config/schema.ts';
-import { createTracker, sectionOptions } from '../daemon/parts.ts';
+import { createCheckpoints, createTracker, sectionOptions } from '../daemon/parts.ts';
 import { systemClock } from '../lib/clock.ts';
 import { seededRandom } from '../lib/random.ts';
 import type { DistributedDataManager, OperationProgress } from '../manager/distributed-data-manager.ts';
@@ -105,6 +105,7 @@ async function serve(options: Ask, id: string): Promise<string> {
   const random = seededRandom(systemClock.now());
   const log = silentLog();
   await using tracker = createTracker(config, table.source, { clock: systemClock, log });
+  await using checkpoints = createCheckpoints(config, table.source, { clock: systemClock, log });
   if (!SOURCELESS.has(options.verb)) {
     try {
       await tracker.open({ signal });
@@ -140,6 +141,7 @@ async function serve(options: Ask, id: string): Promise<string> {
     ...sectionOptions(config, table),
     manager,
     tracker,
+    checkpoints: checkpoints ?? undefined,
     observer,
     logger: log,
     clock: systemClock,

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { TableName } from '../config/table-name.ts';
 import { quoteName, quoteText } from '../source/sqlserver/quote.ts';
 
-export const SCRIPTS = ['enable', 'login', 'disable'] as const;
+export const SCRIPTS = ['enable', 'login', 'checkpoint-store', 'disable'] as const;
 export type ScriptName = (typeof SCRIPTS)[number];
 
 export interface Filling {

@@ -198,6 +198,11 @@ export class Marks {
   }
 }
 
+/** What the row proves to be lost of a section that has a source, as Redis has it; null: nothing. */
+export function provenLoss(section: string, meta: Pick<MarkedMeta, 'epoch' | 'mark'>, row: CheckpointRow | null): PatchwireError | null {
+  return lossOf(section, meta, meta.mark, row);
+}
+
 /**
  * What the row proves. Marks grow over all epochs, so the mark tells before the epoch does; another epoch alone proves nothing while the
  * documents' mark is not older than the row's last beginning: the epoch changed since (a rewound Redis, a repair), or is about to be written.

@@ -1,4 +1,4 @@
-/** `patchwire checkpoint show`: all that Redis has of one section but its documents. */
+/** `patchwire checkpoint show`: all that Redis has of one section but its documents, and its checkpoint row where there is one. */
 import type { Command } from 'commander';
 import { PatchwireError } from '../../model/errors.ts';
 import { findTable } from '../arguments.ts';
@@ -12,7 +12,7 @@ export function addCheckpointShowCommand(parent: Command, bind: Bind): void {
   const command = parent
     .command('show')
     .argument('<name>', 'the table (dbo.Orders) or its section')
-    .description('Show where one section stands: versions, state, epoch, load, source identity.')
+    .description('Show where one section stands: versions, state, epoch, load, source identity, checkpoint row.')
     .addHelpText(
       'after',
       `
@@ -30,7 +30,8 @@ Examples:
       if (meta === null) {
         throw new PatchwireError('PW-W404', `the section ${table.section} is not in Redis (partition ${config.manager.partition})`);
       }
-      const shown = sectionJson(config, table, meta);
+      const { storeJson } = await import('../checkpoint-store.ts');
+      const shown = { ...sectionJson(config, table, meta), ...(await storeJson(config, table, meta, signal)) };
       const rows = Object.entries(shown).map(([name, value]) => [
         name,
         value === null ? '-' : typeof value === 'object' ? JSON.stringify(value) : String(value),

@@ -21,14 +21,24 @@ export function addSqlCommands(program: Command, bind: Bind): void {
   const sql = program.command('sql').description('Print T-SQL for an administrator, filled for the configured tables. Runs nothing.');
   addSqlCommand(sql, bind, 'enable', 'Print the script that switches change tracking on, for the database and its tables.');
   addSqlCommand(sql, bind, 'login', 'Print the script that makes a login with the least that the daemon needs.');
+  addSqlCommand(
+    sql,
+    bind,
+    'checkpoint-store',
+    'Print the script that makes the table of checkpoint.store: sqlserver, and lets the daemon use it.',
+  );
   addSqlCommand(sql, bind, 'disable', 'Print the script that takes everything back: tracking, user and login.');
 }
 
+/** What names tables. */
+const OF_TABLES: ReadonlySet<ScriptName> = new Set(['enable', 'login', 'disable']);
+
 function addSqlCommand(parent: Command, bind: Bind, script: ScriptName, description: string): void {
-  const command = parent
-    .command(script)
-    .description(description)
-    .option('--tables <a,b>', 'these tables, registered or not; default: every registered one', parseList)
+  const command = parent.command(script).description(description);
+  if (OF_TABLES.has(script)) {
+    command.option('--tables <a,b>', 'these tables, registered or not; default: every registered one', parseList);
+  }
+  command
     .option('--source <name>', 'their database; needed when the configuration has several')
     .option('--database <name>', 'its name, where the connection does not say it')
     .option('--user <name>', 'the login and user', 'patchwire');
@@ -41,8 +51,7 @@ function addSqlCommand(parent: Command, bind: Bind, script: ScriptName, descript
 Names are quoted. Connects to nothing; \`patchwire table enable\` runs what is missing.
 
 Examples:
-  $ patchwire sql ${script} > ${script}.sql
-  $ patchwire sql ${script} --tables dbo.Orders,sales.Lines`,
+  $ patchwire sql ${script} > ${script}.sql${OF_TABLES.has(script) ? `\n  $ patchwire sql ${script} --tables dbo.Orders,sales.Lines` : ''}`,
   );
   bind(command, async ({ config: load, output }) => {
     const options = command.opts<SqlOptions>();
@@ -50,7 +59,7 @@ Examples:
     const { sourceFor } = await import('../survey.ts');
     const source = sourceFor(config, options.source);
     const names = options.tables ?? config.tables.filter((table) => table.source === source).map(({ table }) => table);
-    if (names.length === 0) {
+    if (names.length === 0 && OF_TABLES.has(script)) {
       throw new PatchwireError('PW-C109', 'no table is registered: name some with --tables dbo.Orders');
     }
     const tables = names.map((text) => {

@@ -17,7 +17,7 @@ describe('README', () => {
       buildProgram(() => undefined),
       '',
     );
-    const documented = [...readme.matchAll(/^\| `patchwire ((?:[a-z]+ ?)+)/gmu)].map(([, words]) => (words ?? '').trim());
+    const documented = [...readme.matchAll(/^\| `patchwire ((?:[a-z]+(?:-[a-z]+)* ?)+)/gmu)].map(([, words]) => (words ?? '').trim());
     expect([...new Set(documented)].toSorted()).toEqual(commands.toSorted());
   });
 });
