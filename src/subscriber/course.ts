@@ -354,9 +354,9 @@ export class Course {
     this.#request++;
   }
 
-  /** An error that ends nothing, unless this library is too old. */
+  /** An error that ends nothing, unless this library is too old, or what it wants to hear is told to nobody. */
   trouble(error: PatchwireError): void {
-    if (error.code === 'PW-W402') {
+    if (error.code === 'PW-W402' || error.code === 'PW-W411') {
       this.close(error);
     } else {
       this.note(error);

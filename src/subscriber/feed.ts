@@ -5,15 +5,28 @@
 import { asPatchwireError } from '../model/failure.ts';
 import { parseMessage } from '../wire/codec.ts';
 import type { SectionKeys } from '../wire/keys.ts';
+import type { Message } from '../wire/messages.ts';
 import type { ConnectionPair } from './connection.ts';
 import { mapSubscriberError } from './redis-errors.ts';
-import { type PageLimits, readPages, readStream, readView } from './section-reader.ts';
-import type { Input } from './section-view.ts';
+import { type PageLimits, readKeys, readPages, readStream, readView } from './section-reader.ts';
+import type { Input, KeyName, SectionView } from './section-view.ts';
+
+/** What a mode hears and reads instead of documents. */
+export interface Listening {
+  readonly channel: (keys: SectionKeys) => string;
+  /** @throws as parseMessage */
+  readonly parse: (text: string) => Message;
+  /** Looks at what meta says when a load begins or a replay is asked for. @throws PatchwireError when this section cannot be listened to */
+  readonly look: (view: SectionView | null) => void;
+  /** Whether a replay reads the stream; else it reads meta alone, and finds that nothing was missed, or that history is lost. */
+  readonly replays: boolean;
+}
 
 export interface FeedOptions {
   readonly pair: ConnectionPair;
   readonly keys: SectionKeys;
   readonly pages: PageLimits;
+  readonly listening?: Listening | undefined;
   readonly input: (input: Input) => void;
   /** The connections were closed by somebody else. */
   readonly closed: () => void;
@@ -33,9 +46,9 @@ export class Feed implements AsyncDisposable {
 
   /** Begins to connect; `connected` follows when the channel is subscribed and Redis can be read. */
   start(): void {
-    const { pair, keys, closed } = this.#options;
+    const { pair, keys, listening, closed } = this.#options;
     this.#leave = pair.join({
-      channel: keys.channel,
+      channel: listening?.channel(keys) ?? keys.channel,
       up: () => this.#send({ type: 'connected' }),
       down: (error) => this.#send({ type: 'disconnected', error }),
       text: (text) => this.#onText(text),
@@ -44,9 +57,11 @@ export class Feed implements AsyncDisposable {
   }
 
   load(request: number): void {
-    const { pair, keys } = this.#options;
+    const { pair, keys, listening } = this.#options;
     this.#run(request, 'reading meta', async () => {
-      this.#answer(request, { type: 'meta', request, view: await readView(pair.reader, keys) });
+      const view = await readView(pair.reader, keys);
+      listening?.look(view);
+      this.#answer(request, { type: 'meta', request, view });
     });
   }
 
@@ -62,10 +77,22 @@ export class Feed implements AsyncDisposable {
     });
   }
 
+  fetch(request: number, seq: number, names: readonly KeyName[]): void {
+    const { pair, keys, pages } = this.#options;
+    this.#run(request, 'reading keys', async () => {
+      for await (const page of readKeys(pair.reader, keys, names, pages)) {
+        this.#answer(request, { type: 'found', request, seq, ...page });
+      }
+    });
+  }
+
   replay(request: number, seq: number): void {
-    const { pair, keys } = this.#options;
+    const { pair, keys, listening } = this.#options;
     this.#run(request, 'reading the replay stream', async () => {
-      this.#answer(request, { type: 'replayed', request, ...(await readStream(pair.reader, keys, seq)) });
+      const reads = listening?.replays ?? true;
+      const history = reads ? await readStream(pair.reader, keys, seq) : { view: await readView(pair.reader, keys), messages: [] };
+      listening?.look(history.view);
+      this.#answer(request, { type: 'replayed', request, ...history });
     });
   }
 
@@ -84,7 +111,7 @@ export class Feed implements AsyncDisposable {
   #onText(text: string): void {
     let input: Input;
     try {
-      input = { type: 'message', message: parseMessage(text), bytes: text.length };
+      input = { type: 'message', message: (this.#options.listening?.parse ?? parseMessage)(text), bytes: text.length };
     } catch (error) {
       input = { type: 'invalid', error: asPatchwireError(error) };
     }

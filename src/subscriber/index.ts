@@ -8,9 +8,23 @@ import { sectionKeys } from '../wire/keys.ts';
 import { type ConnectionOptions, ConnectionPair } from './connection.ts';
 import { DocumentReplica } from './document-replica.ts';
 import type { Recovery, SubscriberEvent } from './events.ts';
+import type { Mode } from './holding.ts';
+import {
+  type InvalidateAllEvent,
+  type InvalidateEvent,
+  invalidateMode,
+  type Invalidations,
+  type InvalidationEvent,
+  KeyInvalidations,
+} from './invalidations.ts';
+import { LazySection } from './lazy-cache.ts';
+import { LazyMode } from './lazy-documents.ts';
+import type { LazyCache as LazyCacheOf } from './lazy-interface.ts';
 import type { OnInvalid, Parser } from './parsing.ts';
+import { replicaMode } from './replica.ts';
 import type { Replica as ReplicaOf } from './replica-interface.ts';
 import type { ReplicaStore } from './keeping.ts';
+import type { SubscriptionOptions } from './subscription.ts';
 
 export type { Document, JsonValue, Patch, PatchOperation } from '../model/document.ts';
 export { PatchwireError } from '../model/failure.ts';
@@ -34,7 +48,9 @@ export type {
 } from './events.ts';
 export type { HandleOptions, Handling, OnError } from './handling.ts';
 export type { Index, KeyOf, UniqueIndex } from './indexes.ts';
+export type { InvalidateAllEvent, InvalidateEvent, InvalidationEvent, InvalidationOf, Invalidations } from './invalidations.ts';
 export type { Key, KeyValue } from './keys.ts';
+export type { LazyCounters, LazyState } from './lazy-interface.ts';
 export type { OnInvalid, Parser, StandardResult, StandardSchema } from './parsing.ts';
 export type { ChangesOptions } from './following.ts';
 export type { ReplicaStore } from './keeping.ts';
@@ -42,6 +58,9 @@ export type { WaitOptions } from './subscription.ts';
 
 /** A replica of the documents of one section, each of them a T. */
 export type Replica<T extends object = Document> = ReplicaOf<T>;
+
+/** The documents of one section that were asked for, each of them a T. */
+export type LazyCache<T extends object = Document> = LazyCacheOf<T>;
 
 /** A pair of Redis connections that several subscriptions share. */
 export type Connection = ConnectionPair;
@@ -55,7 +74,27 @@ export interface ConnectOptions {
   readonly name?: string | undefined;
 }
 
+/** Hears which keys of a section have changed, for a cache that the program has; holds nothing. The daemon tells them where `manager.invalidations`. */
+export interface InvalidateOptions extends Pick<
+  SubscribeOptions,
+  'redis' | 'partition' | 'section' | 'name' | 'signal' | 'buffer' | 'commandTimeoutMs' | 'maxAgeMs'
+> {
+  readonly mode: 'invalidate';
+  /** Called in order, and at once: for every key that has changed, and whenever it cannot be said which keys have (`invalidateAll`). */
+  readonly onInvalidate?: ((event: InvalidateEvent | InvalidateAllEvent) => void) | undefined;
+  /**
+   * What is done when messages were missed. replay (default): they are read from the replay stream, which holds the bodies too, so a long gap costs
+   * as many bytes as documents would; all: only meta is read, and unless nothing was missed, everything is invalidated.
+   */
+  readonly onGap?: 'replay' | 'all' | undefined;
+  /** strict: lost history closes it (PW-W406) instead of invalidating everything. Default: autoReset. */
+  readonly recovery?: 'autoReset' | 'strict' | undefined;
+  readonly onEvent?: ((event: InvalidationEvent) => void) | undefined;
+}
+
 export interface SubscribeOptions<T extends object = Document> {
+  /** Default: all documents of the section are held. */
+  readonly mode?: 'replica' | undefined;
   /** A redis:// or rediss:// URL, ioredis options, or what `connect` returned: then the connections are shared, and stay open when it closes. */
   readonly redis: string | ConnectionOptions | Connection;
   readonly partition: string;
@@ -84,6 +123,19 @@ export interface SubscribeOptions<T extends object = Document> {
   readonly commandTimeoutMs?: number | undefined;
 }
 
+/** Only the keys that are asked for are held. Gaps that cannot be closed need no policy here: what is held is dropped, and read when it is asked for. */
+export interface LazyOptions<T extends object = Document> extends Omit<SubscribeOptions<T>, 'mode' | 'store' | 'recovery'> {
+  readonly mode: 'lazy';
+  /** How many keys are held at most, absent ones included. Default 10,000, unless `maxBytes` is set. */
+  readonly max?: number | undefined;
+  /** About how many bytes are held at most: documents as JSON, keys, and 200 for each of them. Default: no bound but `max`. */
+  readonly maxBytes?: number | undefined;
+  /** How long a `get` waits that names no time-out of its own, ms. Default 10,000. */
+  readonly timeoutMs?: number | undefined;
+  /** strict: lost history closes it (PW-W406). Default: autoReset. */
+  readonly recovery?: 'autoReset' | 'strict' | undefined;
+}
+
 const MIB = 1024 * 1024;
 
 /**
@@ -103,22 +155,47 @@ export function connect(options: string | ConnectOptions): Connection {
  * not there yet: `state()` says what it waits for, `waitUntilLive()` waits.
  * @throws RangeError when partition or section are no names
  */
-export function subscribe<T extends object = Document>(options: SubscribeOptions<T>): Replica<T> {
-  const { redis, partition, section, recovery = 'autoReset', maxAgeMs, store, signal, buffer, pageBytes = 8 * MIB } = options;
-  const { parse, onInvalid, onEvent, commandTimeoutMs, name = null } = options;
-  const random = Math.random;
+export function subscribe<T extends object = Document>(options: SubscribeOptions<T>): Replica<T>;
+export function subscribe<T extends object = Document>(options: LazyOptions<T>): LazyCache<T>;
+export function subscribe(options: InvalidateOptions): Invalidations;
+export function subscribe<T extends object = Document>(
+  options: SubscribeOptions<T> | LazyOptions<T> | InvalidateOptions,
+): Replica<T> | LazyCache<T> | Invalidations {
+  if (options.mode === 'invalidate') {
+    const { onGap = 'replay', onInvalidate, onEvent } = options;
+    const subscription = settingsOf(options, invalidateMode);
+    return new KeyInvalidations({ clock: systemClock, subscription, onGap, onInvalidate, onEvent });
+  }
+  const { parse, onInvalid, onEvent } = options;
+  if (options.mode === 'lazy') {
+    const { maxBytes, max = maxBytes === undefined ? 10_000 : undefined, timeoutMs = 10_000, pageBytes } = options;
+    const mode = new LazyMode({ max, maxBytes });
+    const subscription = settingsOf(options, mode, undefined, pageBytes);
+    return new LazySection({ clock: systemClock, random: Math.random, parse, onInvalid, onEvent, subscription, mode, timeoutMs });
+  }
+  const subscription = settingsOf(options, replicaMode, options.store, options.pageBytes);
+  return new DocumentReplica({ clock: systemClock, random: Math.random, parse, onInvalid, onEvent, subscription });
+}
+
+/** What is the same for all modes. @throws RangeError when partition or section are no names */
+function settingsOf(
+  options: Omit<InvalidateOptions, 'mode' | 'onGap' | 'onInvalidate' | 'onEvent' | 'recovery'> & {
+    readonly recovery?: Recovery | undefined;
+  },
+  mode: Mode,
+  store?: ReplicaStore,
+  pageBytes = 8 * MIB,
+): Omit<SubscriptionOptions, 'observe' | 'clock'> {
+  const { redis, partition, section, recovery = 'autoReset', maxAgeMs, signal, buffer, commandTimeoutMs, name = null } = options;
   const keys = sectionKeys(partition, section);
   const shared = redis instanceof ConnectionPair;
   const pair = shared ? redis : connect({ redis, commandTimeoutMs, name: `patchwire:${partition}:${section}` });
-  return new DocumentReplica({
-    ...{ clock: systemClock, random, parse, onInvalid, onEvent },
-    subscription: {
-      ...{ pair, ownsPair: !shared, of: { partition, section }, keys, pages: { rows: 1000, bytes: pageBytes }, store, signal },
-      presence: { name, mode: 'replica' },
-      machine: {
-        ...{ random, recovery, maxAgeMs, heartbeatMs: 5000, backoff: { minMs: 50, maxMs: 5000 } },
-        buffer: { messages: 10_000, bytes: 16 * MIB, ...buffer },
-      },
+  return {
+    ...{ pair, ownsPair: !shared, of: { partition, section }, keys, pages: { rows: 1000, bytes: pageBytes }, store, signal },
+    presence: { name, mode: mode.name },
+    machine: {
+      ...{ mode, random: Math.random, recovery, maxAgeMs, heartbeatMs: 5000, backoff: { minMs: 50, maxMs: 5000 } },
+      buffer: { messages: 10_000, bytes: 16 * MIB, ...buffer },
     },
-  });
+  };
 }

@@ -18,13 +18,15 @@ export class KeyFinder {
 
   /** The row of a key: by its exact spelling, by its identity, or by the identity that it folds to. */
   find(holding: Holding, form: readonly KeyColumnForm[] | null, key: Key): HeldEntry | undefined {
-    const dataKey = typeof key === 'string' ? key : encodeDataKey((Array.isArray(key) ? key : [key]).map(String));
-    return holding.find(dataKey) ?? this.#folded(holding, form, dataKey);
+    const dataKey = dataKeyOf(key);
+    return holding.find(dataKey) ?? holding.find(this.identityOf(form, dataKey));
   }
 
-  #folded(holding: Holding, form: readonly KeyColumnForm[] | null, dataKey: string): HeldEntry | undefined {
+  /** The key as the collation folds it: the same for every spelling that it calls equal. What cannot be folded is its own identity. */
+  identityOf(form: readonly KeyColumnForm[] | null, key: Key): string {
+    const dataKey = dataKeyOf(key);
     if (form === null) {
-      return undefined;
+      return dataKey;
     }
     if (form !== this.#form) {
       this.#form = form;
@@ -32,15 +34,19 @@ export class KeyFinder {
     }
     const values = valuesOf(dataKey);
     if (values.length !== form.length) {
-      return undefined;
+      return dataKey;
     }
     const comparable = values.map((text, i) => {
       const { type } = form[i] ?? { type: '' };
       return comparableKeyText(type, type === 'uniqueidentifier' ? text.toLowerCase() : text);
     });
-    const identity = identityOf(comparable, this.#collations);
-    return identity === dataKey ? undefined : holding.find(identity);
+    return identityOf(comparable, this.#collations);
   }
+}
+
+/** As messages name it. */
+export function dataKeyOf(key: Key): string {
+  return typeof key === 'string' ? key : encodeDataKey((Array.isArray(key) ? key : [key]).map(String));
 }
 
 /** What is no data key is taken for the only value of one. */

@@ -12,12 +12,13 @@ import type { ChangesOptions, Following } from './following.ts';
 import type { HandleOptions, Handling } from './handling.ts';
 import type { HeldEntry } from './holding.ts';
 import { type OnInvalid, type Parser, Parsing } from './parsing.ts';
+import type { LoadedRow } from './section-view.ts';
 import { Subscription, type SubscriptionOptions, type WaitOptions } from './subscription.ts';
 
 export interface FollowerOptions<T> {
   readonly clock: Clock;
   readonly random: Random;
-  readonly subscription: Omit<SubscriptionOptions, 'observe' | 'clock'>;
+  readonly subscription: Omit<SubscriptionOptions, 'observe' | 'filled' | 'taken' | 'clock' | 'listening'>;
   readonly parse?: Parser<T> | undefined;
   readonly onInvalid?: OnInvalid | undefined;
   readonly onEvent?: ((event: SubscriberEvent<T>) => void) | undefined;
@@ -45,7 +46,12 @@ export abstract class SectionFollower<T extends object> implements Following<T> 
     this.#options = options;
     const { clock, subscription, parse, onInvalid = 'stop' } = options;
     this.parsing = new Parsing(parse, onInvalid);
-    this.subscription = new Subscription({ ...subscription, clock, observe: (events) => this.observe(events) });
+    this.subscription = new Subscription({
+      ...{ ...subscription, clock },
+      observe: (events) => this.observe(events),
+      filled: (rows) => this.filled(rows),
+      taken: () => this.taken(),
+    });
   }
 
   on<E extends SubscriberEvent['type']>(type: E, handler: (event: EventOf<E, T>) => void): () => void {
@@ -147,6 +153,12 @@ export abstract class SectionFollower<T extends object> implements Following<T> 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+
+  /** Keys were read one by one, and are in step from now on. */
+  protected filled(_rows: readonly LoadedRow[]): void {}
+
+  /** All that was to be taken has been taken. */
+  protected taken(): void {}
 
   /** Tells of what has happened: all events of one input, in order. */
   protected observe(events: readonly SubscriberEvent[]): void {

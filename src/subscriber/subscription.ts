@@ -9,10 +9,10 @@ import type { SectionKeys } from '../wire/keys.ts';
 import type { ConnectionPair } from './connection.ts';
 import type { MachineOptions } from './course.ts';
 import type { Position, ReplicaState, SubscriberEvent } from './events.ts';
-import { Feed } from './feed.ts';
+import { Feed, type Listening } from './feed.ts';
 import type { Holding } from './holding.ts';
 import type { PageLimits } from './section-reader.ts';
-import type { Effect, Input, SectionView } from './section-view.ts';
+import type { Effect, Input, LoadedRow, SectionView } from './section-view.ts';
 import type { PresenceFacts } from './presence.ts';
 import type { SnapshotOf } from './snapshot.ts';
 import type { Keeping, KeepingParts, ReplicaStore } from './keeping.ts';
@@ -33,12 +33,17 @@ export interface SubscriptionOptions {
   readonly of: SnapshotOf;
   readonly keys: SectionKeys;
   readonly pages: PageLimits;
+  readonly listening?: Listening | undefined;
   readonly store?: ReplicaStore | undefined;
   readonly signal?: AbortSignal | undefined;
   /** What it tells of itself in `subscribers`; absent: nothing. */
   readonly presence?: { readonly name: string | null; readonly mode: string } | undefined;
   /** All events of one input, in order; the documents are what they are after it. */
   readonly observe: (events: readonly SubscriberEvent[]) => void;
+  /** Keys were read one by one, and are in step from now on. */
+  readonly filled?: (rows: readonly LoadedRow[]) => void;
+  /** All that was to be taken has been taken. */
+  readonly taken?: () => void;
 }
 
 interface Waiter {
@@ -67,9 +72,9 @@ export class Subscription implements AsyncDisposable {
     this.#options = options;
     this.#clock = options.clock;
     this.#machine = new SubscriberMachine(options.machine);
-    const { pair, keys, pages } = options;
+    const { pair, keys, pages, listening } = options;
     this.#feed = new Feed({
-      ...{ pair, keys, pages },
+      ...{ pair, keys, pages, listening },
       input: (input) => this.take(input),
       closed: () => this.take({ type: 'close', error: null }),
     });
@@ -99,6 +104,11 @@ export class Subscription implements AsyncDisposable {
     return this.#machine.key;
   }
 
+  /** The number under which keys are read now; another one means that what was asked for before does not come. Null: none are read. */
+  get reading(): number | null {
+    return this.#machine.reading;
+  }
+
   get closed(): boolean {
     return this.#stopping !== null;
   }
@@ -113,14 +123,14 @@ export class Subscription implements AsyncDisposable {
 
   waitForVersion(version: bigint | string, options: WaitOptions): Promise<void> {
     const wanted = formatVersion(typeof version === 'bigint' ? version : parseVersion(version));
-    return this.#wait(() => {
+    return this.wait(() => {
       const upTo = this.position()?.upTo ?? null;
       return this.#isLive() && upTo !== null && compareVersionTexts(upTo, wanted) >= 0;
     }, options);
   }
 
   waitUntilLive(options: WaitOptions): Promise<void> {
-    return this.#wait(() => this.#isLive(), options);
+    return this.wait(() => this.#isLive(), options);
   }
 
   /** Stores what is held now. @returns false when it does not count, or is not whole: nothing is stored then. @throws what the store throws */
@@ -156,6 +166,7 @@ export class Subscription implements AsyncDisposable {
     } finally {
       this.#busy = false;
     }
+    this.#options.taken?.();
     this.#arm();
     for (const waiter of this.#waiters) {
       if (waiter.ready()) {
@@ -211,7 +222,8 @@ export class Subscription implements AsyncDisposable {
     }
   }
 
-  async #wait(ready: () => boolean, { signal, timeoutMs }: WaitOptions): Promise<void> {
+  /** Resolves when it is ready, which is looked at whenever something was taken. @throws as waitForVersion of a replica */
+  async wait(ready: () => boolean, { signal, timeoutMs }: WaitOptions): Promise<void> {
     signal?.throwIfAborted();
     if (ready()) {
       return;
@@ -250,6 +262,12 @@ export class Subscription implements AsyncDisposable {
           break;
         case 'scan':
           this.#feed.scan(effect.request);
+          break;
+        case 'fetch':
+          this.#feed.fetch(effect.request, effect.seq, effect.names);
+          break;
+        case 'filled':
+          this.#options.filled?.(effect.rows);
           break;
         case 'replay':
           this.#feed.replay(effect.request, effect.seq);

@@ -1,0 +1,236 @@
+/**
+ * The mode `invalidate`, for a cache that a program already has: which keys have changed, in order, and when that cannot be said. Holds no document
+ * and hears none: it follows the same chain on the channel of keys. What becomes of the cache is its owner's (adapters/).
+ */
+import type { Clock } from '../lib/clock.ts';
+import { PatchwireError } from '../model/failure.ts';
+import { parseMessage } from '../wire/codec.ts';
+import type { Message } from '../wire/messages.ts';
+import type { ChangeEvent, Position, ReplicaState, ResetReason, SubscriberEvent } from './events.ts';
+import type { Listening } from './feed.ts';
+import type { Holding, Mode } from './holding.ts';
+import { type Key, KeyFinder } from './keys.ts';
+import type { SectionView } from './section-view.ts';
+import { laterVersion } from './standing.ts';
+import { Subscription, type SubscriptionOptions, type WaitOptions } from './subscription.ts';
+
+/** A key has changed: what is cached of it is old. A respelled key is two: a remove as it was spelled, an upsert as it is. */
+export type InvalidateEvent = { readonly type: 'invalidate' } & Pick<
+  ChangeEvent,
+  'dataKey' | 'identity' | 'op' | 'versionId' | 'prevVersionId' | 'seq' | 'changeTime'
+>;
+
+/**
+ * Anything may have changed: everything that is cached is old. At the start, and whenever the chain is lost: once when that is known, and once
+ * more when it goes on, for what was cached in between. `closed`: nobody tells of changes any more.
+ */
+export interface InvalidateAllEvent {
+  readonly type: 'invalidateAll';
+  readonly reason: 'start' | 'closed' | ResetReason;
+  readonly text: string;
+}
+
+export type InvalidationEvent =
+  | InvalidateEvent
+  | InvalidateAllEvent
+  | Exclude<SubscriberEvent, { readonly type: 'change' | 'restored' | 'skipped' }>;
+
+export type InvalidationOf<E extends InvalidationEvent['type']> = Extract<InvalidationEvent, { type: E }>;
+
+/** What a program has of a section of which it holds nothing. */
+export interface Invalidations extends AsyncDisposable {
+  /** Calls `handler` for every event of a type, at once and in order, until the returned function is called. */
+  on<E extends InvalidationEvent['type']>(type: E, handler: (event: InvalidationOf<E>) => void): () => void;
+  /** The key by which every spelling is told that its collation calls equal: `identity` of the events. Before the first `live` it may be another. */
+  identityOf(key: Key): string;
+  /** What it is doing. It is never `equal`: there is nothing to compare (`not compared`). */
+  state(): ReplicaState;
+  /** Up to where it has told; null: it cannot say which keys have changed. */
+  position(): Position | null;
+  /**
+   * The greatest source version of which anything told so far may be; null: not known. Whoever read a row from a database whose current version
+   * was not below this one has seen everything that was told.
+   */
+  horizon(): string | null;
+  /** Resolves when every change up to `version` has been told. @throws as for a replica */
+  waitForVersion(version: bigint | string, options?: WaitOptions): Promise<void>;
+  /** Resolves when it is live. @throws as waitForVersion */
+  waitUntilLive(options?: WaitOptions): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface InvalidationsOptions {
+  readonly clock: Clock;
+  readonly subscription: Omit<SubscriptionOptions, 'observe' | 'clock' | 'listening'>;
+  /** What a gap costs: a replay, which reads the bodies too, or everything that is cached. */
+  readonly onGap: 'replay' | 'all';
+  readonly onInvalidate?: ((event: InvalidateEvent | InvalidateAllEvent) => void) | undefined;
+  readonly onEvent?: ((event: InvalidationEvent) => void) | undefined;
+}
+
+/** Nothing. Whatever is told applies to it. */
+const NOTHING: Holding = {
+  ...{ size: 0, digest: null },
+  find: () => undefined,
+  entries: () => [].values(),
+  set: () => {},
+  apply: (changes) => ({
+    ok: true,
+    applied: changes.map((change) => ({ change, identity: change.identity ?? change.dataKey, before: null, after: null })),
+  }),
+};
+
+export const invalidateMode: Mode = { name: 'invalidate', whole: false, empty: () => ({ ...NOTHING }) };
+
+export class KeyInvalidations implements Invalidations {
+  readonly #options: InvalidationsOptions;
+  readonly #subscription: Subscription;
+  readonly #finder = new KeyFinder();
+  readonly #handlers = new Map<string, Set<(event: never) => void>>();
+  /** Why everything is told next; null: it is known which keys have changed. */
+  #lost: Omit<InvalidateAllEvent, 'type'> | null = { reason: 'start', text: 'nothing was told before' };
+  /** What meta said last. */
+  #view: SectionView | null = null;
+  /** The greatest version of what was published before the chain began; null: not known. */
+  #before: string | null = null;
+  /** The greatest version that was told since. */
+  #told: string | null = null;
+
+  constructor(options: InvalidationsOptions) {
+    this.#options = options;
+    const { clock, subscription, onGap } = options;
+    const listening: Listening = {
+      channel: ({ keysChannel }) => keysChannel,
+      parse,
+      look: (view) => this.#look(view),
+      replays: onGap === 'replay',
+    };
+    this.#subscription = new Subscription({ ...subscription, clock, listening, observe: (events) => this.#observe(events) });
+    this.#subscription.start();
+  }
+
+  on<E extends InvalidationEvent['type']>(type: E, handler: (event: InvalidationOf<E>) => void): () => void {
+    const handlers = this.#handlers.get(type) ?? new Set();
+    this.#handlers.set(type, handlers);
+    handlers.add(handler);
+    return () => {
+      handlers.delete(handler);
+    };
+  }
+
+  identityOf(key: Key): string {
+    return this.#finder.identityOf(this.#subscription.key, key);
+  }
+
+  state(): ReplicaState {
+    return this.#subscription.state();
+  }
+
+  position(): Position | null {
+    return this.#subscription.position();
+  }
+
+  horizon(): string | null {
+    const at = this.position();
+    if (this.#before === null && at !== null && at.upTo !== null) {
+      // Rows that were corrected under a version of their own are below the first that is claimed after them.
+      this.#before = laterVersion(this.#view?.high ?? null, at.upTo);
+    }
+    return at === null || this.#before === null ? null : laterVersion(this.#before, this.#told);
+  }
+
+  waitForVersion(version: bigint | string, options: WaitOptions = {}): Promise<void> {
+    return this.#subscription.waitForVersion(version, options);
+  }
+
+  waitUntilLive(options: WaitOptions = {}): Promise<void> {
+    return this.#subscription.waitUntilLive(options);
+  }
+
+  close(): Promise<void> {
+    return this.#subscription.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @throws PatchwireError PW-W411 */
+  #look(view: SectionView | null): void {
+    if (view?.toldKeys === false) {
+      throw new PatchwireError('PW-W411', 'the publisher of the section does not tell keys on a channel of their own');
+    }
+    this.#view = view;
+  }
+
+  #observe(events: readonly SubscriberEvent[]): void {
+    for (const event of events) {
+      switch (event.type) {
+        case 'change': {
+          const { dataKey, identity, op, versionId, prevVersionId, seq, changeTime } = event;
+          this.#told = laterVersion(this.#told, versionId);
+          this.#dispatch({ type: 'invalidate', dataKey, identity, op, versionId, prevVersionId, seq, changeTime });
+          break;
+        }
+        case 'reset':
+          this.#lost = { reason: event.reason, text: event.text };
+          this.#dispatch({ type: 'invalidateAll', ...this.#lost });
+          this.#dispatch(event);
+          break;
+        case 'live':
+          this.#begin();
+          this.#dispatch(event);
+          break;
+        case 'closed':
+          this.#dispatch({ type: 'invalidateAll', reason: 'closed', text: event.error?.message ?? 'closed' });
+          this.#dispatch(event);
+          break;
+        case 'restored':
+        case 'skipped':
+          break;
+        default:
+          this.#dispatch(event);
+      }
+    }
+  }
+
+  /** The chain begins: what was published before it, nobody was told of. */
+  #begin(): void {
+    const { state, high, checkpoint } = this.#view ?? {};
+    this.#told = null;
+    this.#before = state === 'live' ? laterVersion(checkpoint ?? null, high ?? null) : null;
+    if (this.#lost !== null) {
+      this.#dispatch({ type: 'invalidateAll', ...this.#lost });
+      this.#lost = null;
+    }
+  }
+
+  #dispatch(event: InvalidationEvent): void {
+    const { onInvalidate, onEvent } = this.#options;
+    const handlers = [...(this.#handlers.get(event.type) ?? [])] as ((event: InvalidationEvent) => void)[];
+    if (onEvent !== undefined) {
+      handlers.unshift(onEvent);
+    }
+    if (onInvalidate !== undefined && (event.type === 'invalidate' || event.type === 'invalidateAll')) {
+      handlers.unshift(onInvalidate as (event: InvalidationEvent) => void);
+    }
+    for (const handler of handlers) {
+      try {
+        handler(event);
+      } catch (error) {
+        // The user's error is the user's: it surfaces, and the chain goes on.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}
+
+/** A message of either channel, as one that has no bodies to apply. @throws as parseMessage */
+function parse(text: string): Message {
+  const message = parseMessage(text);
+  return message.type === 'keys'
+    ? { ...message, type: 'changes', changes: message.changes.map((change) => ({ ...change, changeVersion: change.versionId, patch: [] })) }
+    : message;
+}
