@@ -13,6 +13,8 @@ export class Relay implements AsyncDisposable {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #blocked = false;
+  /** Bytes that came from Redis, over all connections. */
+  received = 0;
 
   constructor(port: number) {
     this.#port = port;
@@ -68,6 +70,7 @@ export class Relay implements AsyncDisposable {
       pair.upstream.write(data);
     });
     pair.upstream.on('data', (data) => {
+      this.received += data.length;
       if (!pair.deaf) {
         client.write(data);
       }

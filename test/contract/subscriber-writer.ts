@@ -22,13 +22,14 @@ export class SectionWriter implements AsyncDisposable {
   /** What the section says of its key from the next load on. */
   key: SourceIdentity['key'];
 
-  constructor(url: string, partition: string, maxReplayBytes: number = 1_000_000) {
+  constructor(url: string, partition: string, maxReplayBytes: number = 1_000_000, invalidations: boolean = true) {
     this.manager = redisDataManager({
       url,
       partition,
       leaseMs: 60_000,
       replay: { maxBytes: maxReplayBytes, maxAgeMs: 3_600_000 },
       commandTimeoutMs: 10_000,
+      invalidations,
       clock: systemClock,
     });
   }

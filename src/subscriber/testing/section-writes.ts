@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import { encodeIndexEntry, type SectionKeys } from '../../wire/keys.ts';
-import { STORE_FORMAT, WHOLE_FORMAT } from '../../wire/messages.ts';
+import { type ChangesMessage, STORE_FORMAT, WHOLE_FORMAT } from '../../wire/messages.ts';
 import { type Facts, type LogEntry, type ScriptedRow, SCRIPTED, type SectionScript } from './section-script.ts';
 
 type Multi = ReturnType<Redis['multi']>;
@@ -41,7 +41,7 @@ export class SectionWrites {
     multi.hset(this.#keys.meta, metaFields(script.facts, script.log));
     for (const text of messages) {
       if (text !== null) {
-        multi.publish(this.#keys.channel, text);
+        this.#tell(multi, text);
       }
     }
     await exec(multi);
@@ -50,7 +50,7 @@ export class SectionWrites {
 
   async tell(texts: readonly string[]): Promise<void> {
     const multi = this.#redis.multi();
-    texts.forEach((text) => multi.publish(this.#keys.channel, text));
+    texts.forEach((text) => this.#tell(multi, text));
     await exec(multi);
   }
 
@@ -62,10 +62,16 @@ export class SectionWrites {
     const documents = Object.entries(entries).map(([identity, entry]) => document + (entry.split(' ')[1] ?? identity));
     multi.unlink(index, meta, changes, quarantine, ...documents);
     if (told !== null) {
-      multi.publish(this.#keys.channel, told);
+      this.#tell(multi, told);
     }
     await exec(multi);
     [this.#rows, this.#quarantine, this.#log] = [new Map(), new Map(), []];
+  }
+
+  /** On both channels: on that of keys without bodies. */
+  #tell(multi: Multi, text: string): void {
+    multi.publish(this.#keys.channel, text);
+    multi.publish(this.#keys.keysChannel, withoutBodies(text));
   }
 
   #writeRows(multi: Multi, rows: ReadonlyMap<string, ScriptedRow>): void {
@@ -106,6 +112,22 @@ export class SectionWrites {
   }
 }
 
+/** A text as it goes on the channel of keys. What is no message goes as it is. */
+function withoutBodies(text: string): string {
+  let message: Partial<ChangesMessage>;
+  try {
+    message = JSON.parse(text) as Partial<ChangesMessage>;
+  } catch {
+    return text;
+  }
+  const { type, changes, state } = message;
+  if (type !== 'changes' || !Array.isArray(changes) || state !== undefined) {
+    return text;
+  }
+  const bare = changes.map(({ patch: _patch, changeVersion: _version, ...change }) => change);
+  return JSON.stringify({ ...message, type: 'keys', changes: bare });
+}
+
 function metaFields(facts: Facts, log: readonly LogEntry[]): Record<string, string> {
   const { epoch, seq, last, tip, checkpoint, upTo, state, digest, pending, incomplete, heartbeatAtMs } = facts;
   return {
@@ -123,6 +145,7 @@ function metaFields(facts: Facts, log: readonly LogEntry[]): Record<string, stri
     sourceReadAt: heartbeatAtMs === null ? '' : new Date(heartbeatAtMs).toISOString(),
     bytes: String(log.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)),
     oldestAt: String(log[0]?.timeMs ?? 0),
+    keys: '1',
     incomplete: incomplete ?? '',
     incompleteSince: incomplete === null ? '' : '0',
   };
