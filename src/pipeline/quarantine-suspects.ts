@@ -44,11 +44,15 @@ export class Suspects {
   readonly #verdicts = new Map<string, Verdict>();
   #groups = 0;
   #grouped = 0;
-  /** The last break is being looked into. */
   #due = false;
 
   constructor(options: { readonly clock: Clock; readonly logger: Logger }) {
     this.#options = options;
+  }
+
+  /** The last break is being looked into: the lead is taken again at once. */
+  get due(): boolean {
+    return this.#due;
   }
 
   /** Whether rows are looked for: nothing else is sent meanwhile until the script before is answered. */

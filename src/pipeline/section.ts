@@ -252,7 +252,7 @@ class Section {
     const handedOver = end === null && failure === HANDED_OVER;
     if (end === null && !stop.aborted && !handedOver) {
       const error = asPatchwireError(failure);
-      if (isFinal(error) || this.#recovery.faulted) {
+      if ((isFinal(error) || this.#recovery.faulted) && !this.#watch.suspects.due) {
         await this.#orKilled(this.#desk.refuse(error).catch(() => {}));
         await this.#orKilled(manager.resign(section));
         this.#turn.over({ released: true });

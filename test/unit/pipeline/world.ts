@@ -63,7 +63,7 @@ export class StrictReplica {
       throw new Error(`${dataKey}: the patch is for version ${prevVersionId}, held is ${held?.version ?? null}`);
     }
     const document = applyPatch(held?.document ?? null, patch);
-    if (op === 'remove') {
+    if (op !== 'upsert') {
       this.documents.delete(dataKey);
     } else {
       this.documents.set(dataKey, { version: versionId, document: document! });
