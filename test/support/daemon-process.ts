@@ -47,6 +47,8 @@ export interface WorldOptions {
   readonly tables: readonly TableEntry[];
   /** What the daemon is given instead of the url of the Redis: a gate before it. */
   readonly redisUrl?: string;
+  /** What stands in manager.redis instead, and what subscribers are given: Sentinels, or a cluster. */
+  readonly redisPlaces?: { readonly sentinels: readonly string[]; readonly name: string } | { readonly cluster: readonly string[] };
   readonly connection?: string;
   /** Keys beside those of the harness. */
   readonly source?: Readonly<Record<string, unknown>>;
@@ -110,7 +112,12 @@ export function daemonWorld(options: WorldOptions): DaemonWorld {
         limits: { timeShare: 1, ...(options.source?.['limits'] as object | undefined) },
       },
     },
-    manager: { redis: { url: options.redisUrl ?? redis.url }, partition, heartbeat: '250ms', lease: options.lease ?? '1s' },
+    manager: {
+      redis: options.redisPlaces ?? { url: options.redisUrl ?? redis.url },
+      partition,
+      heartbeat: '250ms',
+      lease: options.lease ?? '1s',
+    },
     ...(options.batch === undefined ? {} : { batch: options.batch }),
     tables: tables.map(({ shape, entry }) => ({ table: shape.table, section: shape.section, ...entry })),
     http: { port: 0 },
@@ -178,7 +185,7 @@ export function daemonWorld(options: WorldOptions): DaemonWorld {
     command: (...args) => runCli(args, cli),
     follow: (section) => {
       const events: SubscriberEvent[] = [];
-      const replica = subscribe({ redis: redis.url, partition, section, onEvent: (event) => events.push(event) });
+      const replica = subscribe({ redis: options.redisPlaces ?? redis.url, partition, section, onEvent: (event) => events.push(event) });
       const followed = { replica, events };
       replicas.set(section, followed);
       return followed;

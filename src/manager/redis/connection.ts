@@ -5,9 +5,11 @@
  */
 import { createHash } from 'node:crypto';
 import { Redis, type RedisOptions } from 'ioredis';
+import type { HostPort } from '../../lib/host-port.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { type Address, readAddresses, type RedisPlaces, SENTINEL_PORT } from '../../wire/redis-target.ts';
 import { LargeCommand } from './large-command.ts';
+import { watchSentinels } from './sentinel-watch.ts';
 import { mapRedisError, type Purpose, replyCode } from './errors.ts';
 import { ADOPT } from './scripts/adopt.ts';
 import { BATCH } from './scripts/batch.ts';
@@ -93,12 +95,14 @@ class RedisLink implements Link {
   readonly #node: ClusterNode | null;
   publish: Publish = 'PUBLISH';
   #alive = true;
+  #unwatch: (() => void) | null = null;
 
   constructor(client: Redis, node: ClusterNode | null) {
     this.#client = client;
     this.#node = node;
     client.on('close', () => {
       this.#alive = false;
+      this.#unwatch?.();
     });
   }
 
@@ -144,8 +148,17 @@ class RedisLink implements Link {
     }
   }
 
+  /** Ends when Sentinels name another primary: what has no answer by then has an unknown fate. */
+  watch(sentinels: readonly HostPort[], name: string): void {
+    this.#unwatch = watchSentinels(sentinels, name, this.#client.options, () => this.end());
+    if (!this.#alive) {
+      this.#unwatch();
+    }
+  }
+
   end(): void {
     this.#alive = false;
+    this.#unwatch?.();
     this.#client.disconnect();
   }
 }
@@ -214,6 +227,7 @@ export class RedisConnection implements AsyncDisposable {
       await client.connect();
       if (sentinels !== undefined) {
         await demandPrimary(client);
+        link.watch(readAddresses(sentinels, SENTINEL_PORT), name ?? '');
       }
       await link.learnToPublish();
       const { db = 0 } = client.options;
