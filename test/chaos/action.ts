@@ -9,8 +9,8 @@ import type { World } from './world.ts';
 export interface Memory {
   /** A backup of the database, and its version; null: none that may be restored. */
   backup: { readonly name: string; readonly version: bigint } | null;
-  /** A dump of Redis; null: none whose history goes on. */
-  dump: string | null;
+  /** A dump of Redis, and of which history of the database its versions are; null: none that a daemon could tell from the history after. */
+  dump: { readonly file: string; readonly history: number } | null;
   /** Something was done that moves no version: what is claimed is true only once it was noticed. */
   unnumbered: boolean;
   /** Columns that were ever added. */

@@ -29,14 +29,19 @@ export const REDIS_ACTIONS: readonly Action[] = [
   {
     name: 'redis: killed, restarted with an old dump',
     locks,
-    run: async ({ redis }, drawn, memory) => {
+    run: async (world, drawn, memory) => {
+      const { redis } = world;
       const { dump } = memory;
       if (dump === null) {
         return 'skipped';
       }
+      if (dump.history !== world.history) {
+        // What subscribers claim from now on is of versions of the database before, until the daemon has found out.
+        world.forgetMarks();
+      }
       await redis.kill();
       await sleep(lasting(drawn, 0, 1000));
-      await redis.restartFrom(dump);
+      await redis.restartFrom(dump.file);
       return 'done';
     },
   },

@@ -64,7 +64,7 @@ export async function run(world: World, { seed, minutes, say }: RunOptions): Pro
       memory.backup = { name: `chaos-${quiets}`, version };
     }
     if (quiets % 2 === 1 || memory.dump === null) {
-      memory.dump = await world.redis.dump(`quiet-${quiets}`);
+      memory.dump = { file: await world.redis.dump(`quiet-${quiets}`), history: world.history };
     }
     world.writers.resume();
     return true;

@@ -178,6 +178,7 @@ export const SQL_ACTIONS: readonly Action[] = [
       memory.unnumbered = true;
       memory.dump = null;
       await world.writers.pause();
+      world.history += 1;
       world.forgetMarks();
       const before = await checkpoints(world);
       await world.sql.restore(backup.name);
@@ -196,6 +197,7 @@ export const SQL_ACTIONS: readonly Action[] = [
     run: async (world, drawn, memory) => {
       memory.unnumbered = true;
       memory.backup = null;
+      world.history += 1;
       world.forgetMarks();
       await world.sql.rebuild(lasting(drawn, 0, 2000));
       return 'done';

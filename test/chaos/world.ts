@@ -181,6 +181,8 @@ export class World implements AsyncDisposable {
   #ending = false;
   /** Whether what writers committed is told to subscribers: not while versions of an earlier history may still be claimed. */
   marksCount = true;
+  /** Which history of the database: each restore and each rebuild begins another, whose versions say nothing about those of the one before. */
+  history = 0;
   /** Sweeps that an operator let go on. */
   confirmed = 0;
 

@@ -1,10 +1,12 @@
-// The gate's last line, from vitest's report and the mutants' together: "N passed, N failed". A step that failed without either of them saying so counts
-// as one failure.
+// The gate's last line, from vitest's report, the mutants' and that of chaos together (its run counts as one): "N passed, N failed". A step that failed
+// without any of them saying so counts as one failure.
 import { existsSync, readFileSync } from 'node:fs';
 
 const status = Number(process.argv[2] ?? 0);
 const report = new URL('../../coverage/vitest.json', import.meta.url);
-const mutants = new URL('../../coverage/mutants.json', import.meta.url);
+const others = ['mutants', 'chaos']
+  .map((name) => new URL(`../../coverage/${name}.json`, import.meta.url))
+  .filter((file) => existsSync(file));
 let passed = 0;
 let failed = 0;
 if (existsSync(report)) {
@@ -12,8 +14,8 @@ if (existsSync(report)) {
   passed = numPassedTests;
   failed = numFailedTests > 0 ? numFailedTests : numFailedTestSuites > 0 && status !== 0 ? numFailedTestSuites : 0;
 }
-if (existsSync(mutants)) {
-  const judged = JSON.parse(readFileSync(mutants, 'utf8'));
+for (const file of others) {
+  const judged = JSON.parse(readFileSync(file, 'utf8'));
   passed += judged.passed;
   failed += judged.failed;
 }
