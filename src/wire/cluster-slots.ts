@@ -26,8 +26,8 @@ export function readClusterSlots(reply: unknown, asked: HostPort): ClusterSlots 
   for (const range of reply as readonly unknown[]) {
     const [first, last, ...nodes] = range as readonly [number, number, ...(readonly unknown[])[]];
     nodes.forEach(([host, port], i) => {
-      const known = host === null || host === undefined ? asked.host : String(host);
-      if (known === '' || known === '?') {
+      const known = host === null ? asked.host : host;
+      if (typeof known !== 'string' || known === '' || known === '?') {
         return;
       }
       const node = { host: known, port: Number(port) };

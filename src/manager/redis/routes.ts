@@ -209,9 +209,8 @@ class Cluster implements Routes {
 }
 
 function isNoCluster(error: unknown): boolean {
-  return (
-    error instanceof PatchwireError && String(error.details['reply'] ?? '').startsWith('ERR This instance has cluster support disabled')
-  );
+  const reply = error instanceof PatchwireError ? error.details['reply'] : null;
+  return typeof reply === 'string' && reply.startsWith('ERR This instance has cluster support disabled');
 }
 
 function noCluster(address: string, cause: unknown): PatchwireError {
