@@ -29,7 +29,7 @@ export interface Ask {
   readonly config: Config;
   readonly manager: DistributedDataManager;
   readonly table: TableConfig;
-  readonly verb: 'reset' | 'set' | 'purge' | 'poll' | 'pause' | 'resume' | 'resync';
+  readonly verb: 'reset' | 'set' | 'purge' | 'poll' | 'pause' | 'resume' | 'resync' | 'retry' | 'drop';
   readonly args: Readonly<Record<string, string>>;
   /** Told of every new message of the operation, and of what this process does itself. */
   readonly note: (text: string) => void;

@@ -9,6 +9,7 @@ import { addCheckpointCommands } from './commands/checkpoint.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addInitCommand } from './commands/init.ts';
+import { addQuarantineCommands } from './commands/quarantine.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSandboxCommand } from './commands/sandbox.ts';
 import { addTableCommands } from './commands/table.ts';
@@ -100,6 +101,7 @@ ${EXIT_CODE_TABLE.map(({ code, meaning }) => `  ${String(code).padStart(3)}  ${m
   addCheckpointCommands(program, bind);
   addConfigCommands(program, bind);
   addSectionCommands(program, bind);
+  addQuarantineCommands(program, bind);
   addTailCommand(program, bind);
   addSqlCommands(program, bind);
   addExplainCommand(program, bind);
