@@ -106,8 +106,8 @@ function onHeartbeat(course: Course, message: HeartbeatMessage): void {
     }
     ledger.standing.read(message, course.nowMs);
     course.trust('all');
-  } else if (place !== 'late') {
-    course.reportGap(place);
+  } else if (place !== 'late' || !course.pulse.excuseLate()) {
+    course.reportGap(place === 'late' ? 'rewound' : place);
     course.replay();
   }
   course.lag(beyond(course, message));

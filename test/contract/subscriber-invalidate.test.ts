@@ -287,7 +287,7 @@ describe('S2, S3: whatever happens to the messages', () => {
             expect({ key, document }).toEqual({ key, document: publisher.documents[key] ?? null });
           }
         }),
-        { numRuns: 25 },
+        { numRuns: 25, endOnFailure: true },
       );
     },
     120_000,
