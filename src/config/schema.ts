@@ -244,6 +244,8 @@ export const configSchema = z.strictObject({
     partition: name,
     heartbeat: duration({ min: '250ms', max: '5m' }).prefault('5s'),
     lease: duration({ min: '1s', max: '10m' }).prefault('10s'),
+    /** Keys are told on a channel of their own, for subscribers without documents. */
+    invalidations: z.boolean({ error: 'true or false' }).default(false),
     /** Bounds of the change log that subscribers catch up from. */
     replay: z
       .strictObject({

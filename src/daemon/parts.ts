@@ -58,12 +58,13 @@ export function subscriberRedis(config: Config): string | RedisTargetOptions {
 }
 
 export function createManager(config: Config, { clock, log }: Tools): DistributedDataManager {
-  const { partition, lease, replay } = config.manager;
+  const { partition, lease, invalidations, replay } = config.manager;
   return redisDataManager({
     ...redisTarget(config),
     partition,
     leaseMs: lease,
     replay: { maxBytes: replay.maxBytes, maxAgeMs: replay.maxAge },
+    invalidations,
     commandTimeoutMs: Math.round(lease * COMMAND_TIMEOUT_SHARE),
     clock,
     logger: log,
