@@ -14,6 +14,14 @@ export class KeyPages {
   /** seq → the id that pages of that seq have as their last message. */
   readonly #ids = new Map<number, string>();
 
+  /** The seq of the newest page: what is read from now on cannot be older. */
+  newest = 0;
+
+  /** The last message of the pages of this seq; its own if there is none yet. */
+  idAt({ seq, last }: SectionView): string {
+    return this.#ids.get(seq) ?? last;
+  }
+
   /** The key is being read from now on. */
   begin(identity: string, seq: number): void {
     this.#reading.set(identity, seq);
@@ -26,6 +34,7 @@ export class KeyPages {
     }
     this.#reading.delete(identity);
     if (view.seq > chain.seq) {
+      this.newest = Math.max(this.newest, view.seq);
       this.#ahead.set(identity, view.seq);
       this.#ids.set(view.seq, view.last);
     }

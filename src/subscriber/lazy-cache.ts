@@ -42,7 +42,7 @@ export class LazySection<T extends object> extends SectionFollower<T> implements
   async getMany(keys: readonly Key[], { signal, timeoutMs = this.#timeoutMs }: WaitOptions = {}): Promise<(T | undefined)[]> {
     const ask = new KeyAsk(keys.map(dataKeyOf));
     // What has arrived with what is being taken now is taken first, so that nothing older is given out than what is told meanwhile.
-    await null;
+    await Promise.resolve();
     this.#asks.add(ask, this.subscription.reading === null ? null : this.#held);
     this.#hits += ask.slots.length - ask.open;
     this.#schedule();

@@ -136,9 +136,9 @@ export class Ledger {
 
   /** Keys are read one by one from now on. @returns the seq that their page must have reached */
   read(names: readonly KeyName[]): number {
-    const chain = this.#chain;
-    names.forEach(({ identity }) => this.#pages.begin(identity, chain?.seq ?? 0));
-    return chain?.seq ?? 0;
+    const seq = Math.max(this.#chain?.seq ?? 0, this.#pages.newest);
+    names.forEach(({ identity }) => this.#pages.begin(identity, seq));
+    return seq;
   }
 
   /** Takes what a page says of keys that were asked for when the chain stood at `seq`. @returns those to be read again; or why it is no page of this history */
@@ -148,7 +148,7 @@ export class Ledger {
       return 'epoch';
     }
     // What is not remembered lies so far back that every key is read again.
-    const known = view.seq > chain.seq ? view.last : (chain.idAt(view.seq) ?? null);
+    const known = view.seq > chain.seq ? this.#pages.idAt(view) : (chain.idAt(view.seq) ?? null);
     if (view.seq < seq || (known !== null && known !== view.last)) {
       return 'rewound';
     }

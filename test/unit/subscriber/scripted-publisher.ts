@@ -208,7 +208,7 @@ function canonical(entries: Iterable<{ readonly identity: string }>): string {
   );
 }
 
-type Request = Extract<Effect, { request: number }>;
+type Request = Exclude<Extract<Effect, { request: number }>, { type: 'fetch' }>;
 
 export class Rig {
   readonly publisher = new ScriptedPublisher();
@@ -216,6 +216,8 @@ export class Rig {
   readonly #options: MachineOptions;
   readonly events: SubscriberEvent[] = [];
   readonly effects: Effect[] = [];
+  /** Keys that are to be read. */
+  readonly fetches: Extract<Effect, { type: 'fetch' }>[] = [];
   nowMs = 1_000_000;
   /** The request that is not answered yet. */
   open: Request | null = null;
@@ -223,7 +225,7 @@ export class Rig {
   constructor(
     seed: number = 1,
     buffer: { readonly messages: number; readonly bytes: number } = { messages: 100, bytes: 1_000_000 },
-    over: Pick<MachineOptions, 'recovery' | 'maxAgeMs'> = {},
+    over: Pick<MachineOptions, 'recovery' | 'maxAgeMs' | 'mode'> = {},
   ) {
     this.#options = {
       ...over,
@@ -240,6 +242,8 @@ export class Rig {
       this.effects.push(effect);
       if (effect.type === 'emit') {
         this.events.push(effect.event);
+      } else if (effect.type === 'fetch') {
+        this.fetches.push(effect);
       } else if ('request' in effect) {
         this.open = effect;
       }
