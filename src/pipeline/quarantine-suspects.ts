@@ -15,6 +15,8 @@ export const LOSSES_TO_SUSPECT = 3;
 const LOSSES_TO_CONDEMN = 3;
 /** Most rows remembered; the oldest go. */
 const MOST = 20_000;
+/** Each round costs a lead, and perhaps a connection, each part but a script: so not in halves. */
+const PARTS = 8;
 /** Before the lead is taken again. */
 const PAUSE_MS = 100;
 
@@ -119,13 +121,13 @@ export class Suspects {
     return due;
   }
 
-  /** Halves, each to be sent by itself; a row that is the last of its group goes alone. */
+  /** Parts, each to be sent by itself; a row that is the last of its group goes alone. */
   #split(identities: readonly string[]): void {
     this.#due = true;
-    const middle = Math.ceil(identities.length / 2);
-    for (const half of [identities.slice(0, middle), identities.slice(middle)]) {
+    const size = Math.ceil(identities.length / PARTS);
+    for (let at = 0; at < identities.length; at += size) {
       this.#groups += 1;
-      for (const identity of half) {
+      for (const identity of identities.slice(at, at + size)) {
         const suspect = this.#rows.get(identity);
         if (suspect !== undefined) {
           this.#grouped += suspect.group === null ? 1 : 0;
@@ -134,7 +136,7 @@ export class Suspects {
         }
       }
     }
-    this.#options.logger.warn({ rows: identities.length }, 'redis does not take these rows together: they are sent in halves');
+    this.#options.logger.warn({ rows: identities.length }, 'redis does not take these rows together: they are sent in parts');
   }
 
   #alone(error: PatchwireError, { identity, next }: RowWrite, lost: boolean): void {
