@@ -45,7 +45,7 @@ const SQL_SERVER: readonly ErrorCase[] = [
     exit: 69,
     code: 'PW-S201',
     names: ['no-such-host.invalid'],
-    way: /server, port and network/u,
+    way: /host name is not known: check it/u,
   },
   {
     title: 'a port where nothing listens',
@@ -54,7 +54,7 @@ const SQL_SERVER: readonly ErrorCase[] = [
     exit: 69,
     code: 'PW-S201',
     names: ['127.0.0.1', ':1'],
-    way: /server, port and network/u,
+    way: /check host and port/u,
   },
   {
     title: 'a wrong password',
@@ -197,7 +197,15 @@ const SQL_SERVER: readonly ErrorCase[] = [
 const list = ['checkpoint', 'list'];
 
 const REDIS: readonly ErrorCase[] = [
-  { title: 'a Redis that is down', args: list, redis: 'down', exit: 69, code: 'PW-M301', names: ['127.0.0.1:'], way: /url/u },
+  {
+    title: 'a Redis that is down',
+    args: list,
+    redis: 'down',
+    exit: 69,
+    code: 'PW-M301',
+    names: ['127.0.0.1:'],
+    way: /check host and port/u,
+  },
   {
     title: 'a wrong password of Redis',
     args: list,
@@ -216,7 +224,7 @@ const REDIS: readonly ErrorCase[] = [
     exit: 69,
     code: 'PW-M302',
     names: ['password'],
-    way: /username and password/u,
+    way: /wants a password: set it/u,
   },
   {
     title: 'a Redis that is read-only',
