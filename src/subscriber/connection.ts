@@ -9,13 +9,16 @@ import type { Random } from '../lib/random.ts';
 import { mapSubscriberError } from './redis-errors.ts';
 import type { PatchwireError } from '../model/failure.ts';
 import { CREDENTIALS } from '../model/retry-delay.ts';
+import { readAddresses, type RedisPlaces, SENTINEL_PORT } from '../wire/redis-target.ts';
 
-/** ioredis options; those that decide about protocol, re-sending and reconnecting are set here. */
-export type ConnectionOptions = Omit<RedisOptions, 'protocol' | 'replyMapping'>;
+/** ioredis options, with `sentinels` and `name` or a `cluster`; those that decide about protocol, re-sending and reconnecting are set here. */
+export type ConnectionOptions = Omit<RedisOptions, 'protocol' | 'replyMapping' | keyof RedisPlaces> & RedisPlaces;
 
 export interface PairOptions {
   /** A redis:// or rediss:// URL, or ioredis options. */
   readonly redis: string | ConnectionOptions;
+  /** It is a node of a cluster: channels are subscribed in both ways, sharded too. */
+  readonly node?: boolean;
   /** How Redis names it in CLIENT LIST. */
   readonly name: string;
   readonly clock: Clock;
@@ -37,6 +40,25 @@ export interface Listener {
   closed(): void;
 }
 
+/** What one section needs of its connections. */
+export interface SectionConnections {
+  readonly reader: Redis;
+  /** Listens to a channel until the returned function is called; the first one makes it connect. Subscribes also where others listen to it already. */
+  join(listener: Listener): () => void;
+  /** Nothing was heard: drops the subscribing connection and makes a new one. */
+  resubscribe(): void;
+  /** Nothing was answered: drops the reading connection and makes a new one. */
+  reread(): void;
+  /** Redis does not serve the section for the moment, or not there. @returns the error as it is to be told */
+  doubt(error: PatchwireError): PatchwireError;
+}
+
+/** Connections that subscriptions share. */
+export interface Connection extends AsyncDisposable {
+  /** @param key any of the section's: it decides where the section lies */
+  section(key: string): SectionConnections;
+}
+
 type Role = 'subscriber' | 'reader';
 
 interface Seat {
@@ -47,7 +69,7 @@ interface Seat {
   refusals: number;
 }
 
-export class ConnectionPair implements AsyncDisposable {
+export class ConnectionPair implements Connection, SectionConnections {
   readonly #options: PairOptions;
   readonly #subscriber: Redis;
   readonly #reader: Redis;
@@ -55,25 +77,48 @@ export class ConnectionPair implements AsyncDisposable {
   readonly #seats = new Map<Listener, Seat>();
   readonly #over = new AbortController();
   #started = false;
+  /** Sharded subscriptions that are not answered yet. */
+  #sharding = 0;
 
   constructor(options: PairOptions) {
     this.#options = options;
     this.#subscriber = this.#client('subscriber');
     this.#reader = this.#client('reader');
-    this.#subscriber.on('message', (channel: string, text: string) => {
+    const heard = (channel: string, text: string): void => {
       for (const { listener } of this.#seats.values()) {
         if (listener.channel === channel) {
           listener.text(text);
         }
       }
+    };
+    this.#subscriber.on('message', heard);
+    this.#subscriber.on('smessage', heard);
+    this.#subscriber.on('moved', () => {
+      // A node that loses a slot takes its channels' subscriptions away, and names them to nobody's question.
+      if (this.#sharding === 0) {
+        this.resubscribe();
+      }
     });
+  }
+
+  section(): SectionConnections {
+    return this;
+  }
+
+  /** Who listens. */
+  get listeners(): number {
+    return this.#seats.size;
+  }
+
+  /** Redis can be read. */
+  get ready(): boolean {
+    return this.#ready.reader;
   }
 
   get reader(): Redis {
     return this.#reader;
   }
 
-  /** Listens to a channel until the returned function is called; the first one makes it connect. Subscribes also where others listen to it already. */
   join(listener: Listener): () => void {
     const seat: Seat = { listener, subscribed: false, up: false, refusals: 0 };
     this.#seats.set(listener, seat);
@@ -88,14 +133,21 @@ export class ConnectionPair implements AsyncDisposable {
     return () => this.#leave(listener);
   }
 
-  /** Drops the subscribing connection and makes a new one. */
   resubscribe(): void {
     this.#subscriber.disconnect(true);
+    const { redis } = this.#options;
+    if (typeof redis !== 'string' && redis.sentinels !== undefined) {
+      // It may be an old primary that lives on, which nobody writes to any more.
+      this.#reader.disconnect(true);
+    }
   }
 
-  /** Drops the reading connection and makes a new one. */
   reread(): void {
     this.#reader.disconnect(true);
+  }
+
+  doubt(error: PatchwireError): PatchwireError {
+    return error;
   }
 
   /** Closes both connections; whoever listens is told, and hears nothing any more. */
@@ -118,6 +170,9 @@ export class ConnectionPair implements AsyncDisposable {
     if (!others && this.#ready.subscriber) {
       // What comes all the same is heard by nobody.
       this.#subscriber.unsubscribe(channel).catch(() => {});
+      if (this.#options.node === true) {
+        this.#subscriber.sunsubscribe(channel).catch(() => {});
+      }
     }
   }
 
@@ -125,11 +180,19 @@ export class ConnectionPair implements AsyncDisposable {
     const { redis, name, random, reconnect, commandTimeoutMs } = this.#options;
     let failure: unknown = null;
     const refusesUs = (): boolean => failure !== null && mapSubscriberError(failure, 'connecting').code === 'PW-M302';
-    const settings: ConnectionOptions & { readonly protocol: 2 } = {
+    const { sentinels, name: primary = '', cluster: _, ...given }: ConnectionOptions = typeof redis === 'string' ? {} : redis;
+    const settings = {
       connectTimeout: commandTimeoutMs,
-      ...(typeof redis === 'string' ? {} : redis),
+      ...(sentinels === undefined
+        ? {}
+        : {
+            ...{ sentinels: readAddresses(sentinels, SENTINEL_PORT), name: primary, sentinelCommandTimeout: commandTimeoutMs },
+            ...(given.tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: given.tls }),
+            sentinelRetryStrategy: (attempt: number) => backoffDelayMs(attempt, { ...reconnect, random }),
+          }),
+      ...given,
       connectionName: `${name}:${role}`,
-      protocol: 2,
+      protocol: 2 as const,
       lazyConnect: true,
       autoResubscribe: false,
       autoResendUnfulfilledCommands: false,
@@ -139,12 +202,16 @@ export class ConnectionPair implements AsyncDisposable {
       disableClientInfo: true,
       maxRetriesPerRequest: 0,
       commandTimeout: commandTimeoutMs,
-      retryStrategy: (attempt) => backoffDelayMs(attempt, { ...(refusesUs() ? CREDENTIALS : reconnect), random }),
+      retryStrategy: (attempt: number) => backoffDelayMs(attempt, { ...(refusesUs() ? CREDENTIALS : reconnect), random }),
       reconnectOnError: null,
-    };
+    } satisfies RedisOptions;
     const client = typeof redis === 'string' ? new Redis(redis, settings) : new Redis(settings);
     client.on('error', (error: unknown) => {
       failure = error;
+      if (sentinels !== undefined && client.status === 'connecting') {
+        // They are asked again, without a connection that could close.
+        this.#lost(role, error);
+      }
     });
     client.on('close', () => {
       this.#lost(role, failure);
@@ -169,7 +236,8 @@ export class ConnectionPair implements AsyncDisposable {
     const { channel } = seat.listener;
     const connection = this.#subscriber.stream;
     const stands = (): boolean => this.#subscriber.stream === connection && this.#seats.get(seat.listener) === seat;
-    this.#subscriber.subscribe(channel).then(
+    const subscribed = [this.#subscriber.subscribe(channel), ...(this.#options.node === true ? [this.#shard(channel)] : [])];
+    Promise.all(subscribed).then(
       () => {
         if (stands()) {
           seat.subscribed = true;
@@ -184,6 +252,20 @@ export class ConnectionPair implements AsyncDisposable {
         }
       },
     );
+  }
+
+  /** Where the server has no sharded channels its publisher uses none. */
+  async #shard(channel: string): Promise<void> {
+    this.#sharding += 1;
+    try {
+      await this.#subscriber.ssubscribe(channel);
+    } catch (error) {
+      if (!(error instanceof Error && /^ERR unknown command/iu.test(error.message))) {
+        throw error;
+      }
+    } finally {
+      this.#sharding -= 1;
+    }
   }
 
   /** Refused by Redis: the other channels go on, this one is tried again. Anything else: the connection is not what it seems to be. */

@@ -2,11 +2,12 @@
  * The thin Redis end of one subscription: reports what it sees of its section as inputs of the state machine and does what it is told; decides
  * nothing. The connections may be shared with others.
  */
+import type { ErrorCode } from '../model/error-catalogue.ts';
 import { asPatchwireError } from '../model/failure.ts';
 import { parseMessage } from '../wire/codec.ts';
 import type { SectionKeys } from '../wire/keys.ts';
 import type { Message } from '../wire/messages.ts';
-import type { ConnectionPair } from './connection.ts';
+import type { SectionConnections } from './connection.ts';
 import { mapSubscriberError } from './redis-errors.ts';
 import { type PageLimits, readKeys, readPages, readStream, readView } from './section-reader.ts';
 import type { Input, KeyName, SectionView } from './section-view.ts';
@@ -23,7 +24,7 @@ export interface Listening {
 }
 
 export interface FeedOptions {
-  readonly pair: ConnectionPair;
+  readonly pair: SectionConnections;
   readonly keys: SectionKeys;
   readonly pages: PageLimits;
   readonly listening?: Listening | undefined;
@@ -31,6 +32,9 @@ export interface FeedOptions {
   /** The connections were closed by somebody else. */
   readonly closed: () => void;
 }
+
+/** Redis takes nothing for the moment, or the section lies on another node. */
+const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PW-M310', 'PW-M330']);
 
 export class Feed implements AsyncDisposable {
   readonly #options: FeedOptions;
@@ -122,10 +126,12 @@ export class Feed implements AsyncDisposable {
     this.#request = request;
     const running = work()
       .catch((error: unknown) => {
-        const mapped = mapSubscriberError(error, what);
+        let mapped = mapSubscriberError(error, what);
         if (mapped.code === 'PW-W403' && !this.#disposed) {
           // No reply: the connection is lost, or only seems to be there.
           this.#options.pair.reread();
+        } else if (AWAY.has(mapped.code) && !this.#disposed) {
+          mapped = this.#options.pair.doubt(mapped);
         }
         this.#answer(request, { type: 'failed', request, error: mapped });
       })

@@ -5,7 +5,8 @@
 import { systemClock } from '../lib/clock.ts';
 import type { Document } from '../model/document.ts';
 import { sectionKeys } from '../wire/keys.ts';
-import { type ConnectionOptions, ConnectionPair } from './connection.ts';
+import { type Connection, type ConnectionOptions, ConnectionPair } from './connection.ts';
+import { ClusterConnection } from './cluster-connection.ts';
 import { DocumentReplica } from './document-replica.ts';
 import type { Recovery, SubscriberEvent } from './events.ts';
 import type { Mode } from './holding.ts';
@@ -29,7 +30,7 @@ import type { SubscriptionOptions } from './subscription.ts';
 export type { Document, JsonValue, Patch, PatchOperation } from '../model/document.ts';
 export { PatchwireError } from '../model/failure.ts';
 export type { DroppedChanges, FlowItem, FlowLimits, WhenFull } from './change-flow.ts';
-export type { ConnectionOptions } from './connection.ts';
+export type { Connection, ConnectionOptions } from './connection.ts';
 export type {
   ChangeEvent,
   Counters,
@@ -62,11 +63,11 @@ export type Replica<T extends object = Document> = ReplicaOf<T>;
 /** The documents of one section that were asked for, each of them a T. */
 export type LazyCache<T extends object = Document> = LazyCacheOf<T>;
 
-/** A pair of Redis connections that several subscriptions share. */
-export type Connection = ConnectionPair;
-
 export interface ConnectOptions {
-  /** A redis:// or rediss:// URL, or ioredis options (host, port, username, password, tls, …). */
+  /**
+   * A redis:// or rediss:// URL, or ioredis options (host, port, username, password, tls, …); instead of host and port `sentinels` and `name`, or
+   * the nodes of a `cluster`, as host:port.
+   */
   readonly redis: string | ConnectionOptions;
   /** A Redis command without an answer after so many ms counts as failed. Default 10,000. */
   readonly commandTimeoutMs?: number | undefined;
@@ -144,10 +145,11 @@ const MIB = 1024 * 1024;
  */
 export function connect(options: string | ConnectOptions): Connection {
   const { redis, commandTimeoutMs = 10_000, name = 'patchwire' } = typeof options === 'string' ? { redis: options } : options;
-  return new ConnectionPair({
+  const settings = {
     ...{ redis, commandTimeoutMs, name, clock: systemClock, random: Math.random },
     reconnect: { minMs: 50, maxMs: 2000 },
-  });
+  };
+  return typeof redis === 'string' || redis.cluster === undefined ? new ConnectionPair(settings) : new ClusterConnection(settings);
 }
 
 /**
@@ -188,10 +190,19 @@ function settingsOf(
 ): Omit<SubscriptionOptions, 'observe' | 'clock'> {
   const { redis, partition, section, recovery = 'autoReset', maxAgeMs, signal, buffer, commandTimeoutMs, name = null } = options;
   const keys = sectionKeys(partition, section);
-  const shared = redis instanceof ConnectionPair;
-  const pair = shared ? redis : connect({ redis, commandTimeoutMs, name: `patchwire:${partition}:${section}` });
+  const shared = typeof redis === 'object' && 'section' in redis;
+  const connection = shared ? redis : connect({ redis, commandTimeoutMs, name: `patchwire:${partition}:${section}` });
+  const pair = connection.section(keys.meta);
   return {
-    ...{ pair, ownsPair: !shared, of: { partition, section }, keys, pages: { rows: 1000, bytes: pageBytes }, store, signal },
+    ...{
+      pair,
+      owned: shared ? null : connection,
+      of: { partition, section },
+      keys,
+      pages: { rows: 1000, bytes: pageBytes },
+      store,
+      signal,
+    },
     presence: { name, mode: mode.name },
     machine: {
       ...{ mode, random: Math.random, recovery, maxAgeMs, heartbeatMs: 5000, backoff: { minMs: 50, maxMs: 5000 } },

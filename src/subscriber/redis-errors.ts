@@ -16,6 +16,8 @@ export const READER_REPLIES: Readonly<Record<string, ErrorCode>> = {
   TRYAGAIN: 'PW-M310',
   READONLY: 'PW-M310',
   WRONGTYPE: 'PW-M312',
+  MOVED: 'PW-M330',
+  ASK: 'PW-M330',
 };
 
 /** @param what what was being done, for the message: 'loading section orders' */

@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.ts';
 import { PatchwireError } from '../model/failure.ts';
 import { compareVersionTexts, formatVersion, parseVersion } from '../model/version.ts';
 import type { SectionKeys } from '../wire/keys.ts';
-import type { ConnectionPair } from './connection.ts';
+import type { SectionConnections } from './connection.ts';
 import type { MachineOptions } from './course.ts';
 import type { Position, ReplicaState, SubscriberEvent } from './events.ts';
 import { Feed, type Listening } from './feed.ts';
@@ -27,9 +27,9 @@ export interface WaitOptions {
 export interface SubscriptionOptions {
   readonly clock: Clock;
   readonly machine: MachineOptions;
-  readonly pair: ConnectionPair;
-  /** The connections are closed with it. */
-  readonly ownsPair: boolean;
+  readonly pair: SectionConnections;
+  /** Closed with it; null: the connections are others' too. */
+  readonly owned: AsyncDisposable | null;
   readonly of: SnapshotOf;
   readonly keys: SectionKeys;
   readonly pages: PageLimits;
@@ -288,11 +288,11 @@ export class Subscription implements AsyncDisposable {
   }
 
   #stop(): void {
-    const { signal, pair, ownsPair } = this.#options;
+    const { signal, owned } = this.#options;
     signal?.removeEventListener('abort', this.#abort);
     this.#over.abort();
     const left = this.#feed[Symbol.asyncDispose]();
-    this.#stopping = Promise.all([left, ownsPair ? pair[Symbol.asyncDispose]() : null]).then(() => {});
+    this.#stopping = Promise.all([left, owned?.[Symbol.asyncDispose]()]).then(() => {});
     for (const waiter of this.#waiters) {
       waiter.settle(this.#closedError());
     }

@@ -11,7 +11,7 @@ let here: PlacesWorld;
 
 beforeAll(async () => {
   [server, redis] = await Promise.all([startServer(), startCluster({ primaries: 3, replicas: 3 })]);
-  here = await placesWorld(server, { cluster: redis.addresses.slice(0, 2) }, { replicas: false });
+  here = await placesWorld(server, { cluster: redis.addresses.slice(0, 2) });
 });
 afterAll(async () => {
   await here?.[Symbol.asyncDispose]();

@@ -11,7 +11,7 @@ let here: PlacesWorld;
 
 beforeAll(async () => {
   [server, redis] = await Promise.all([startServer(), startSentinels()]);
-  here = await placesWorld(server, { sentinels: redis.addresses, name: redis.name }, { replicas: false });
+  here = await placesWorld(server, { sentinels: redis.addresses, name: redis.name });
 });
 afterAll(async () => {
   await here?.[Symbol.asyncDispose]();
