@@ -60,7 +60,7 @@ const say = (line: string): void => {
 };
 const setting = drawSetting(seededRandom(seed));
 say(
-  `chaos: seed ${seed}, ${minutes} min; profile ${setting.profile}, ${setting.snapshot ? 'SNAPSHOT' : 'READ COMMITTED'}, rows ${setting.gapMs} ms after their version`,
+  `chaos: seed ${seed}, ${minutes} min; profile ${setting.profile}, ${setting.snapshot ? 'SNAPSHOT' : 'READ COMMITTED'}, rows ${setting.gapMs} ms after their version, checkpoints in ${setting.store}`,
 );
 if (!pythonIsThere()) {
   say('no Python subscriber: /usr/bin/python3 cannot import redis (npm run setup -- --tests)');

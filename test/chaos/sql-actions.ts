@@ -84,6 +84,17 @@ export const SQL_ACTIONS: readonly Action[] = [
     },
   },
   {
+    name: 'sql: rows too large for a document',
+    locks,
+    run: async (world, drawn) => {
+      const id = Math.floor(drawn.length * 100);
+      await world.sql.run(`UPDATE dbo.Goods SET Note = REPLICATE(N'large ', 600) WHERE Id BETWEEN ${id} AND ${id + 5}`);
+      await sleep(lasting(drawn, 500, 3000));
+      await world.sql.run(`UPDATE dbo.Goods SET Note = NULL WHERE LEN(Note) > 1000`);
+      return 'done';
+    },
+  },
+  {
     name: 'sql: retention passed while no daemon ran',
     locks: () => ['sql', 'daemon 0', 'daemon 1'],
     run: async (world, drawn) => {
@@ -176,7 +187,9 @@ export const SQL_ACTIONS: readonly Action[] = [
         NOTICE_LIMIT_MS,
       );
       memory.unnumbered = true;
-      memory.dump = null;
+      if (world.setting.store === 'redis') {
+        memory.dump = null;
+      }
       await world.writers.pause();
       world.history += 1;
       world.forgetMarks();
@@ -188,6 +201,29 @@ export const SQL_ACTIONS: readonly Action[] = [
         NOTICE_LIMIT_MS,
       );
       world.writers.resume();
+      return 'done';
+    },
+  },
+  {
+    name: 'sql: database restored, its counter has overtaken',
+    locks: () => ['all'],
+    run: async (world, { toDaemon }, memory) => {
+      const { backup } = memory;
+      if (backup === null || world.setting.store === 'redis') {
+        return 'skipped';
+      }
+      const before = await world.sql.version();
+      memory.unnumbered = true;
+      world.history += 1;
+      world.forgetMarks();
+      if (toDaemon) {
+        await Promise.all(world.daemons.map((daemon) => daemon.kill()));
+      }
+      await world.sql.restore(backup.name);
+      await until('the counter has overtaken', async () => ((await world.sql.version()) > before ? true : null), NOTICE_LIMIT_MS);
+      if (toDaemon) {
+        world.daemons.forEach((daemon) => daemon.start());
+      }
       return 'done';
     },
   },

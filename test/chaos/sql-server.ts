@@ -3,6 +3,7 @@
  * while (what clients see of a restart), killed and built anew from a copy of its rows (a database of another identity, whose versions begin
  * again), taken back to a backup. It keeps nothing on disk: a process that is killed has lost its history.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sql from 'mssql';
 import { Process } from './process.ts';
@@ -11,6 +12,7 @@ import { freePort } from './redis-fleet.ts';
 import { DATABASE, TABLES } from './tables.ts';
 import { sleep, until, within } from './waiting.ts';
 
+const CHECKPOINT_STORE = readFileSync(new URL('../../sql/checkpoint-store.sql', import.meta.url), 'utf8').split(/^GO$/mu);
 const PASSWORD = 'Chaos-1-Pass!';
 
 export interface SqlServerOptions {
@@ -19,6 +21,7 @@ export interface SqlServerOptions {
   readonly profile: string;
   readonly snapshot: boolean;
   readonly gapMs: number;
+  readonly store: 'redis' | 'sqlserver';
 }
 
 export class SqlServer {
@@ -188,12 +191,16 @@ export class SqlServer {
       await this.control(`ALTER DATABASE [${DATABASE}] SET ALLOW_SNAPSHOT_ISOLATION ON`);
     }
     this.#pool = await this.connect(this.#port, 'chaos');
+    if (this.#options.store === 'sqlserver') {
+      // The login is an administrator's: it needs no grant.
+      await this.run(...CHECKPOINT_STORE.filter((batch) => /CREATE (?:SCHEMA|TABLE)/u.test(batch)));
+    }
   }
 
   /** A table's rows as INSERT statements. A column that was added is not copied: the new table has none. */
   async #copy(table: string): Promise<string[]> {
     const names = Object.keys(TABLES.find(({ shape }) => shape.table === table)?.shape.columns ?? {});
-    const select = names.map((name) => `CONVERT(nvarchar(400), ${name}${name === 'At' ? ', 126' : ''}) AS ${name}`);
+    const select = names.map((name) => `CONVERT(nvarchar(4000), ${name}${name === 'At' ? ', 126' : ''}) AS ${name}`);
     const { recordset } = await this.pool.request().query<Record<string, string | null>>(`SELECT ${select.join(', ')} FROM ${table}`);
     const literal = (value: string | null | undefined): string =>
       value === null || value === undefined ? 'NULL' : `N'${value.replaceAll("'", "''")}'`;

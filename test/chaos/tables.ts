@@ -26,7 +26,7 @@ export const TABLES: readonly ChaosTable[] = [
       key: ['Id'],
       columns: { Id: 'plain', Amount: 'decimal2', Note: 'plain', At: 'datetime2', N: 'plain' },
     },
-    create: `CREATE TABLE dbo.Goods (Id int NOT NULL PRIMARY KEY, Amount decimal(10, 2) NULL, Note nvarchar(200) NULL, At datetime2(7) NULL,
+    create: `CREATE TABLE dbo.Goods (Id int NOT NULL PRIMARY KEY, Amount decimal(10, 2) NULL, Note nvarchar(max) NULL, At datetime2(7) NULL,
       N bigint NOT NULL)`,
   },
   {

@@ -24,6 +24,8 @@ const PYTHON = '/usr/bin/python3';
 
 export const LEASE_MS = 3000;
 const SHUTDOWN_MS = 10_000;
+/** Ordinary rows are far below, the action's rows above. */
+const MAX_DOCUMENT = '2KiB';
 
 /** What is drawn from the seed once: how the database answers, and what the daemons may believe of it. */
 export interface Setting {
@@ -31,11 +33,13 @@ export interface Setting {
   readonly snapshot: boolean;
   /** Between a commit's version and its rows: then only what was confirmed may be claimed. */
   readonly gapMs: number;
+  /** sqlserver: every restore is proven, also one that the counter has overtaken. */
+  readonly store: 'redis' | 'sqlserver';
 }
 
 export function drawSetting(random: Random): Setting {
   const profile = (['implied', 'live', 'worst'] as const)[Math.floor(random() * 3)] ?? 'implied';
-  return { profile, snapshot: random() < 0.6, gapMs: random() < 0.5 ? 0 : 20 };
+  return { profile, snapshot: random() < 0.6, gapMs: random() < 0.5 ? 0 : 20, store: random() < 0.5 ? 'redis' : 'sqlserver' };
 }
 
 export class Daemon {
@@ -212,7 +216,7 @@ export class World implements AsyncDisposable {
   /** Starts everything. The writers write from then on. */
   async start(): Promise<void> {
     await Promise.all([this.redis.start(), this.sql.start()]);
-    const { snapshot, gapMs } = this.setting;
+    const { snapshot, gapMs, store } = this.setting;
     const config = {
       sources: {
         shop: {
@@ -223,7 +227,9 @@ export class World implements AsyncDisposable {
         },
       },
       manager: { redis: { url: '${env:PATCHWIRE_REDIS}' }, partition: PARTITION, heartbeat: '500ms', lease: `${LEASE_MS}ms` },
+      checkpoint: { store },
       batch: { rows: 100 },
+      limits: { maxDocument: MAX_DOCUMENT },
       tables: TABLES.map(({ shape, entry }) => ({ table: shape.table, section: shape.section, ...entry })),
       daemon: { shutdown: `${SHUTDOWN_MS}ms` },
       http: { port: 0 },
