@@ -41,7 +41,9 @@ Examples:
         const entry = meta === null ? null : exportedEntry(table, meta);
         if (entry === null) {
           left += 1;
-          output.note(`${table.section} is ${meta?.state ?? 'not there'}: not exported, it is loaded in the other Redis`);
+          const why =
+            meta !== null && meta.quarantined > 0 ? 'has rows in quarantine, which are no documents' : `is ${meta?.state ?? 'not there'}`;
+          output.note(`${table.section} ${why}: not exported, it is loaded in the other Redis`);
           continue;
         }
         if (meta !== null && meta.leader !== '') {
@@ -67,10 +69,10 @@ Examples:
   );
 }
 
-/** What a live section exports; null while it has nothing to go on from. */
+/** What a live section exports; null while it has nothing to go on from. Elsewhere a row in quarantine would be missing without a word. */
 function exportedEntry({ section, table }: TableConfig, meta: SectionMeta): ExportedEntry | null {
-  const { seq, last, checkpoint, upTo, confirmed, high, incomplete, mark, digest, count, source, state, pending } = meta;
-  return source === null || state !== 'live' || pending
+  const { seq, last, checkpoint, upTo, confirmed, high, incomplete, mark, digest, count, source, state, pending, quarantined } = meta;
+  return source === null || state !== 'live' || pending || quarantined > 0
     ? null
     : { section, table, seq, last, checkpoint, upTo, confirmed, high, incomplete, mark, digest, count, source };
 }
