@@ -67,8 +67,14 @@ export async function memoryBench(): Promise<ManagerBench & { readonly store: Me
   };
 }
 
+/** The sections of the contract. */
+const SECTIONS = ['orders', 'other', 'new'];
+
 /** Managers over a partition of its own in a Redis that outlives the bench, connected by `url` where another user is meant. */
-export async function redisBench(redis: TestRedis, { url = redis.url } = {}): Promise<ManagerBench & { readonly partition: string }> {
+export async function redisBench(
+  redis: TestRedis,
+  { url = redis.url, cluster = null }: { url?: string; cluster?: readonly string[] | null } = {},
+): Promise<ManagerBench & { readonly partition: string }> {
   const partition = redis.partition();
   const { raw } = redis;
   const managers: AsyncDisposable[] = [];
@@ -83,6 +89,12 @@ export async function redisBench(redis: TestRedis, { url = redis.url } = {}): Pr
   listener.on('message', (_channel: string, mark: string) => marks.get(mark)?.());
   await listener.psubscribe(`__dataChanged:{${partition}:[^s]*`, `__dataKeys:{${partition}:[^s]*`);
   await listener.subscribe(`mark:${partition}`);
+  if (cluster !== null) {
+    // Sharded channels have no patterns.
+    listener.on('smessage', (channel: string, text: string) => (channel.startsWith('__dataChanged:') ? texts : keyTexts).push(text));
+    const channels = SECTIONS.map((section) => sectionKeys(partition, section)).flatMap((each) => [each.channel, each.keysChannel]);
+    await Promise.all(channels.map((channel) => listener.ssubscribe(channel)));
+  }
   const keys = (section: string): ReturnType<typeof sectionKeys> => sectionKeys(partition, section);
   const arrived = async (): Promise<void> => {
     const mark = String(marks.size);
@@ -94,7 +106,7 @@ export async function redisBench(redis: TestRedis, { url = redis.url } = {}): Pr
     partition,
     manager: (options = {}) => {
       const manager = redisDataManager({
-        url,
+        ...(cluster === null ? { url } : { options: { cluster } }),
         partition,
         leaseMs: 60_000,
         replay: { maxBytes: 1e7, maxAgeMs: 1e9 },
