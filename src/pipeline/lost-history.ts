@@ -57,7 +57,10 @@ export class LostHistory {
     if (this.#error?.code !== error.code) {
       const { code, details, message } = error;
       this.#options.observer.error(code);
-      this.#options.logger.warn({ code, remedy, details, reason: message }, WHAT[code] ?? 'source replaced');
+      this.#options.logger.warn(
+        { code, what: WHAT[code] ?? 'source replaced', remedy, details, reason: message },
+        'documents are made anew',
+      );
     }
     // What was rewound or replaced stays so, whatever is seen of it later.
     if (this.#error === null || remedy === 'replace') {
