@@ -180,11 +180,11 @@ class ComposedDaemon implements Daemon {
       'daemon starts',
     );
     // Where checkpoints stand in Redis alone, nothing in the database proves that it was restored.
-    this.#log.info(
-      this.#config.checkpoint.store === 'sqlserver'
-        ? 'a restored database is noticed by its checkpoint rows, also once its version counter has overtaken the checkpoint'
-        : 'a restored database is noticed while its version counter is below the checkpoint; once it has overtaken, it is not',
-    );
+    if (this.#config.checkpoint.store === 'sqlserver') {
+      this.#log.info('a restored database is noticed by its checkpoint rows, also once its version counter has overtaken the checkpoint');
+    } else {
+      this.#log.info('a restored database is noticed while its version counter is below the checkpoint; once it has overtaken, it is not');
+    }
     const counters = writeCounterLines({
       log: this.#log,
       clock: this.#clock,
