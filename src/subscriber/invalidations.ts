@@ -4,15 +4,15 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { PatchwireError } from '../model/failure.ts';
-import { parseMessage } from '../wire/codec.ts';
 import type { Message } from '../wire/messages.ts';
 import type { ChangeEvent, Position, ReplicaState, ResetReason, SubscriberEvent } from './events.ts';
 import type { Listening } from './feed.ts';
+import { Follower } from './follower.ts';
 import type { Holding, Mode } from './holding.ts';
 import { type Key, KeyFinder } from './keys.ts';
 import type { SectionView } from './section-view.ts';
 import { laterVersion } from './standing.ts';
-import { Subscription, type SubscriptionOptions, type WaitOptions } from './subscription.ts';
+import type { SubscriptionOptions, WaitOptions } from './subscription.ts';
 
 /** A key has changed: what is cached of it is old. A respelled key is two: a remove as it was spelled, an upsert as it is. */
 export type InvalidateEvent = { readonly type: 'invalidate' } & Pick<
@@ -82,11 +82,9 @@ const NOTHING: Holding = {
 
 export const invalidateMode: Mode = { name: 'invalidate', whole: false, empty: () => ({ ...NOTHING }) };
 
-export class KeyInvalidations implements Invalidations {
-  readonly #options: InvalidationsOptions;
-  readonly #subscription: Subscription;
+export class KeyInvalidations extends Follower<InvalidationEvent> implements Invalidations {
+  readonly #onInvalidate: InvalidationsOptions['onInvalidate'];
   readonly #finder = new KeyFinder();
-  readonly #handlers = new Map<string, Set<(event: never) => void>>();
   /** Why everything is told next; null: it is known which keys have changed. */
   #lost: Omit<InvalidateAllEvent, 'type'> | null = { reason: 'start', text: 'nothing was told before' };
   /** What meta said last. */
@@ -97,37 +95,20 @@ export class KeyInvalidations implements Invalidations {
   #told: string | null = null;
 
   constructor(options: InvalidationsOptions) {
-    this.#options = options;
-    const { clock, subscription, onGap } = options;
+    const { clock, subscription, onGap, onInvalidate, onEvent } = options;
     const listening: Listening = {
       channel: ({ keysChannel }) => keysChannel,
-      parse,
+      read,
       look: (view) => this.#look(view),
       replays: onGap === 'replay',
     };
-    this.#subscription = new Subscription({ ...subscription, clock, listening, observe: (events) => this.#observe(events) });
-    this.#subscription.start();
-  }
-
-  on<E extends InvalidationEvent['type']>(type: E, handler: (event: InvalidationOf<E>) => void): () => void {
-    const handlers = this.#handlers.get(type) ?? new Set();
-    this.#handlers.set(type, handlers);
-    handlers.add(handler);
-    return () => {
-      handlers.delete(handler);
-    };
+    super({ ...subscription, clock, listening }, onEvent);
+    this.#onInvalidate = onInvalidate;
+    this.subscription.start();
   }
 
   identityOf(key: Key): string {
-    return this.#finder.identityOf(this.#subscription.key, key);
-  }
-
-  state(): ReplicaState {
-    return this.#subscription.state();
-  }
-
-  position(): Position | null {
-    return this.#subscription.position();
+    return this.#finder.identityOf(this.subscription.key, key);
   }
 
   horizon(): string | null {
@@ -139,22 +120,6 @@ export class KeyInvalidations implements Invalidations {
     return at === null || this.#before === null ? null : laterVersion(this.#before, this.#told);
   }
 
-  waitForVersion(version: bigint | string, options: WaitOptions = {}): Promise<void> {
-    return this.#subscription.waitForVersion(version, options);
-  }
-
-  waitUntilLive(options: WaitOptions = {}): Promise<void> {
-    return this.#subscription.waitUntilLive(options);
-  }
-
-  close(): Promise<void> {
-    return this.#subscription.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
   /** @throws PatchwireError PW-W411 */
   #look(view: SectionView | null): void {
     if (view?.toldKeys === false) {
@@ -163,33 +128,37 @@ export class KeyInvalidations implements Invalidations {
     this.#view = view;
   }
 
-  #observe(events: readonly SubscriberEvent[]): void {
+  protected override observe(events: readonly SubscriberEvent[]): void {
     for (const event of events) {
       switch (event.type) {
         case 'change': {
           const { dataKey, identity, op, versionId, prevVersionId, seq, changeTime } = event;
           this.#told = laterVersion(this.#told, versionId);
-          this.#dispatch({ type: 'invalidate', dataKey, identity, op, versionId, prevVersionId, seq, changeTime });
+          this.dispatch({ type: 'invalidate', dataKey, identity, op, versionId, prevVersionId, seq, changeTime });
           break;
         }
         case 'reset':
           this.#lost = { reason: event.reason, text: event.text };
-          this.#dispatch({ type: 'invalidateAll', ...this.#lost });
-          this.#dispatch(event);
+          this.dispatch({ type: 'invalidateAll', ...this.#lost });
+          this.dispatch(event);
           break;
         case 'live':
           this.#begin();
-          this.#dispatch(event);
+          this.dispatch(event);
           break;
         case 'closed':
-          this.#dispatch({ type: 'invalidateAll', reason: 'closed', text: event.error?.message ?? 'closed' });
-          this.#dispatch(event);
+          this.dispatch({ type: 'invalidateAll', reason: 'closed', text: event.error?.message ?? 'closed' });
+          this.dispatch(event);
           break;
         case 'restored':
         case 'skipped':
           break;
-        default:
-          this.#dispatch(event);
+        case 'gap':
+        case 'recovered':
+        case 'diverged':
+        case 'lag':
+        case 'trouble':
+          this.dispatch(event);
       }
     }
   }
@@ -200,36 +169,18 @@ export class KeyInvalidations implements Invalidations {
     this.#told = null;
     this.#before = state === 'live' ? laterVersion(checkpoint ?? null, high ?? null) : null;
     if (this.#lost !== null) {
-      this.#dispatch({ type: 'invalidateAll', ...this.#lost });
+      this.dispatch({ type: 'invalidateAll', ...this.#lost });
       this.#lost = null;
     }
   }
 
-  #dispatch(event: InvalidationEvent): void {
-    const { onInvalidate, onEvent } = this.#options;
-    const handlers = [...(this.#handlers.get(event.type) ?? [])] as ((event: InvalidationEvent) => void)[];
-    if (onEvent !== undefined) {
-      handlers.unshift(onEvent);
-    }
-    if (onInvalidate !== undefined && (event.type === 'invalidate' || event.type === 'invalidateAll')) {
-      handlers.unshift(onInvalidate as (event: InvalidationEvent) => void);
-    }
-    for (const handler of handlers) {
-      try {
-        handler(event);
-      } catch (error) {
-        // The user's error is the user's: it surfaces, and the chain goes on.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+  protected override dispatch(event: InvalidationEvent): void {
+    super.dispatch(event, event.type === 'invalidate' || event.type === 'invalidateAll' ? this.#onInvalidate : undefined);
   }
 }
 
-/** A message of either channel, as one that has no bodies to apply. @throws as parseMessage */
-function parse(text: string): Message {
-  const message = parseMessage(text);
+/** A message of either channel, as one that has no bodies to apply. */
+function read(message: Message): Message {
   return message.type === 'keys'
     ? { ...message, type: 'changes', changes: message.changes.map((change) => ({ ...change, changeVersion: change.versionId, patch: [] })) }
     : message;
