@@ -1,7 +1,7 @@
 /**
  * When a section's checkpoint row is written: before the first script of every read, before every change of state or epoch, and before what waits
- * idly is claimed by a heartbeat, which waits for it no longer than HEARTBEAT_PATIENCE_MS and goes without it then. Without a store in SQL Server
- * it does nothing. What a row says marks.ts knows; what the scripts are deliver.ts does.
+ * idly is claimed by a heartbeat, which waits for it no longer than HEARTBEAT_PATIENCE_MS and goes without it then. What a row says marks.ts
+ * knows; what the scripts are deliver.ts does.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Advance, SectionMeta, Transition } from '../manager/distributed-data-manager.ts';
@@ -16,27 +16,27 @@ export interface Claimable {
 }
 
 export class Covering {
-  readonly #marks: Marks | null;
+  readonly #marks: Marks;
   readonly #clock: Clock;
   /** The read that was covered last. */
   #read: object | null = null;
   #covered: Advance | null = null;
   #beside: Promise<void> | null = null;
 
-  constructor(marks: Marks | null, clock: Clock) {
+  constructor(marks: Marks, clock: Clock) {
     this.#marks = marks;
     this.#clock = clock;
   }
 
   /** Rides on every script: the last mark that the store acknowledged. */
   get mark(): Pick<Advance, 'mark'> {
-    const mark = this.#marks?.mark ?? null;
+    const { mark } = this.#marks;
     return mark === null ? {} : { mark };
   }
 
   /** Before a batch of what a read found; the row is written once for each read. @throws what it meets */
   async read(read: object, position: MarkedPosition): Promise<void> {
-    if (this.#marks !== null && this.#read !== read) {
+    if (this.#read !== read) {
       await this.#marks.cover(position);
       this.#read = read;
     }
@@ -44,13 +44,10 @@ export class Covering {
 
   /**
    * Before a heartbeat. @param moves whether what waits would claim anything
-   * @returns what it may claim; null: whatever waits when it is sent, since there is no store
+   * @returns what it may claim
    */
-  async claimable(waiting: Advance | null, position: MarkedPosition, moves: boolean): Promise<Claimable | null> {
+  async claimable(waiting: Advance | null, position: MarkedPosition, moves: boolean): Promise<Claimable> {
     const marks = this.#marks;
-    if (marks === null) {
-      return null;
-    }
     if (this.#beside === null && marks.isKept && (moves || marks.owes)) {
       const beside = marks.coverBeside(position).then((mark) => {
         this.#covered = mark === null ? null : waiting;
@@ -72,9 +69,6 @@ export class Covering {
   /** Before a transition. @returns whether what waits may ride on it. @throws what it meets, where the transition tells of the source */
   async transition({ source, advance, newEpoch }: Transition, position: MarkedPosition): Promise<boolean> {
     const marks = this.#marks;
-    if (marks === null) {
-      return true;
-    }
     if (source !== undefined) {
       await marks.coverBeginning(position);
     } else if (newEpoch || Object.keys(advance).length > 0) {
@@ -88,7 +82,7 @@ export class Covering {
 
   /** After it. */
   stored({ epoch }: Pick<SectionMeta, 'epoch'>, { source }: Transition): void {
-    this.#marks?.stored(epoch, { begins: source !== undefined });
+    this.#marks.stored(epoch, { begins: source !== undefined });
   }
 
   /** What was read and never sent is forgotten. */

@@ -24,7 +24,7 @@ export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #overlay = new BaseOverlay();
   readonly #sending: Sending;
-  readonly #covering: Covering;
+  readonly #covering: Covering | null;
   readonly #watch: QuarantineWatch;
   /** What is set aside, by what has been composed. */
   readonly quarantine: Quarantine;
@@ -56,7 +56,7 @@ export class Delivery {
         options.onRefusal(error);
       },
     });
-    this.#covering = new Covering(options.marks ?? null, options.clock);
+    this.#covering = options.marks === undefined ? null : new Covering(options.marks, options.clock);
     this.#stored = options.meta;
     this.#count = options.meta.count;
     this.#current = options.meta.checkpoint;
@@ -205,10 +205,10 @@ export class Delivery {
    */
   async transition(asked: Transition): Promise<SectionMeta> {
     const { manager, section, observer } = this.#options;
-    const claims = await this.#covering.transition(asked, { ...this.#after({}), ...asked.advance });
+    const claims = this.#covering === null || (await this.#covering.transition(asked, { ...this.#after({}), ...asked.advance }));
     const { answer } = await this.#sending.send(() => {
       const stays = asked.reset === null && Object.keys(asked.advance).length === 0 && claims;
-      const transition: Transition = { ...asked, advance: stays ? this.#take({}) : { ...asked.advance, ...this.#covering.mark } };
+      const transition: Transition = { ...asked, advance: stays ? this.#take({}) : { ...asked.advance, ...this.#covering?.mark } };
       this.#idle = null;
       this.#incomplete = transition.incomplete === undefined ? this.#incomplete : transition.incomplete !== null;
       const cleared = transition.newEpoch || transition.state === 'loading' || this.#incomplete;
@@ -217,7 +217,7 @@ export class Delivery {
       return manager.transition(section, transition);
     });
     const meta = await answer;
-    this.#covering.stored(meta, asked);
+    this.#covering?.stored(meta, asked);
     const { reset, newEpoch } = asked;
     if (reset !== null && (newEpoch || reset.phase === 'end')) {
       observer.reset(reset.reason);
@@ -232,7 +232,9 @@ export class Delivery {
     }
     const { manager, section, heartbeatMs, observer } = this.#options;
     const waiting = this.#idle;
-    const claimable = await this.#covering.claimable(waiting, this.#after({}), waiting !== null && moves(this.#stored, waiting));
+    // Without a store nothing is waited for: what is asked for first is sent first.
+    const moving = waiting !== null && moves(this.#stored, waiting);
+    const claimable = this.#covering === null ? null : await this.#covering.claimable(waiting, this.#after({}), moving);
     const { answer } = await this.#sending.send(() => {
       const believed = { checkpoint: this.#stored.checkpoint, confirmed: this.#stored.confirmed };
       const advance = claimable === null ? this.#take({}) : this.#take({}, claimable.idle);
@@ -259,7 +261,7 @@ export class Delivery {
   dropUnsent(): void {
     this.#overlay.clear();
     this.quarantine.forget();
-    this.#covering.forget();
+    this.#covering?.forget();
     this.#idle = null;
   }
 
@@ -315,7 +317,9 @@ export class Delivery {
   ): Promise<void> {
     const { manager, section, clock, observer, logger } = this.#options;
     const rows = batch.items.flatMap(({ writes }) => writes);
-    await this.#covering.read(read, this.#after(read.advance ?? advance));
+    if (this.#covering !== null) {
+      await this.#covering.read(read, this.#after(read.advance ?? advance));
+    }
     const flight: Flight = { rows, alone: (batch.items[0]?.group ?? null) !== null };
     if (flight.alone) {
       await this.#prove(read.mode);
@@ -365,7 +369,7 @@ export class Delivery {
 
   /** What rides on the script that is being sent: what waited idly, and `advance` over it. */
   #take(advance: Advance, idle: Advance | null = this.#idle): Advance {
-    const whole = { ...forward(this.#stored, { ...idle, ...advance }), ...this.#covering.mark };
+    const whole = { ...forward(this.#stored, { ...idle, ...advance }), ...this.#covering?.mark };
     // What came to wait meanwhile goes on waiting.
     this.#idle = this.#idle === idle ? null : this.#idle;
     this.#stored = moved(this.#stored, whole);
