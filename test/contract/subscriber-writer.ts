@@ -3,6 +3,7 @@ import type { Document } from '../../src/model/document.ts';
 import type { SourceIdentity } from '../../src/model/table.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { RowWrite } from '../../src/manager/distributed-data-manager.ts';
+import type { RedisTargetOptions } from '../../src/manager/redis/connection.ts';
 import { type RedisDataManager, redisDataManager } from '../../src/manager/redis/redis-data-manager.ts';
 import { diff } from '../../src/wire/json-patch.ts';
 import type { WireChange } from '../../src/wire/messages.ts';
@@ -22,9 +23,10 @@ export class SectionWriter implements AsyncDisposable {
   /** What the section says of its key from the next load on. */
   key: SourceIdentity['key'];
 
-  constructor(url: string, partition: string, maxReplayBytes: number = 1_000_000, invalidations: boolean = true) {
+  /** @param redis a url, or options with a cluster */
+  constructor(redis: string | RedisTargetOptions, partition: string, maxReplayBytes: number = 1_000_000, invalidations: boolean = true) {
     this.manager = redisDataManager({
-      url,
+      ...(typeof redis === 'string' ? { url: redis } : { options: redis }),
       partition,
       leaseMs: 60_000,
       replay: { maxBytes: maxReplayBytes, maxAgeMs: 3_600_000 },

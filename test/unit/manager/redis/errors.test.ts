@@ -84,3 +84,19 @@ it.each([
   });
   expect(mapRedisError(lost, 'write', 'x')).toMatchObject({ code: 'PW-M311', retry: 'reconnect' });
 });
+
+it('what a node of a cluster says of its slots is trouble of a moment, and names the node', () => {
+  for (const text of [
+    'MOVED 3999 127.0.0.1:6381',
+    'ASK 3999 127.0.0.1:6381',
+    'TRYAGAIN Multiple keys',
+    'CLUSTERDOWN Hash slot not served',
+  ]) {
+    const error = mapRedisError(reply(text), 'write', 'publish', '127.0.0.1:7000');
+    expect(error).toMatchObject({ code: 'PW-M310', retry: 'backoff', details: { node: '127.0.0.1:7000' } });
+  }
+  expect(mapRedisError(new Error('lost'), 'write', 'publish', '127.0.0.1:7000')).toMatchObject({
+    code: 'PW-M311',
+    details: { node: '127.0.0.1:7000' },
+  });
+});
