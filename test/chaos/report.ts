@@ -11,7 +11,8 @@ Two daemons, three subscribers, a redis-server and the SQL Server stand-in as pr
 stopped, cut off, restarted empty or with old data, restored, truncated. Whenever it is quiet, every document and every replica that says
 "equal" is compared with the tables.
 
-  --minutes N   how long; it ends with the first quiet moment after that (default: 10)
+  --minutes N   how long (default: 10); it ends with the first quiet moment after that, and goes on for up to half as long again until every
+                action has happened once
   --seed S      what happens in which order (default: a random one, printed)
   --keep        keep the folder of logs; with a difference it is kept anyway
 

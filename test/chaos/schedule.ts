@@ -17,7 +17,7 @@ export interface Scheduled {
 }
 
 /** Of a round, from 1 to so many. */
-const MOST = 6;
+const MOST = 7;
 
 function shuffled<T>(random: Random, items: readonly T[]): T[] {
   const left = [...items];
@@ -34,7 +34,7 @@ export function* schedule(seed: number): Generator<readonly Scheduled[], never> 
   let position = 0;
   const first = shuffled(random, ACTIONS);
   for (;;) {
-    const count = first.length > 0 ? 4 + Math.floor(random() * (MOST - 3)) : 1 + Math.floor(random() * MOST);
+    const count = first.length > 0 ? 5 + Math.floor(random() * (MOST - 4)) : 1 + Math.floor(random() * MOST);
     // Close together, or one after another.
     const spreadMs = random() < 0.5 ? 500 : 4000;
     const round: Scheduled[] = [];
