@@ -21,6 +21,9 @@ export function onMessage(course: Course, { message }: InputOf<'message'>): void
     case 'reset':
       course.counters.messages++;
       take(course, message);
+      return;
+    case 'keys':
+    // Of the other channel: whoever put it here, the chain does not need it.
   }
 }
 
@@ -139,6 +142,8 @@ export function onMessageLater(course: Course, { message, bytes }: InputOf<'mess
     case 'reset':
       course.counters.messages++;
       course.backlog.keep(message, bytes);
+      return;
+    case 'keys':
   }
 }
 
@@ -159,19 +164,6 @@ export function onMessageWaiting(course: Course, { message }: InputOf<'message'>
   }
 }
 
-function changeEvent(message: ChangesMessage, { change, identity, before, after }: AppliedChange): SubscriberEvent {
-  return {
-    type: 'change',
-    dataKey: change.dataKey,
-    identity,
-    op: change.op,
-    before,
-    after,
-    patch: change.patch,
-    versionId: change.versionId,
-    prevVersionId: change.prevVersionId,
-    changeVersion: change.changeVersion,
-    seq: message.seq,
-    changeTime: message.changeTime,
-  };
+function changeEvent({ seq, changeTime }: ChangesMessage, { change, ...documents }: AppliedChange): SubscriberEvent {
+  return { ...change, type: 'change', ...documents, seq, changeTime };
 }

@@ -31,7 +31,7 @@ function generated(): Readonly<Record<string, unknown>> {
   >;
 }
 
-function files(folder: 'accepted' | 'refused'): readonly (readonly [string, string])[] {
+function files(folder: 'accepted' | 'refused' | 'keys'): readonly (readonly [string, string])[] {
   return readdirSync(`${wire}golden/${folder}`).map((name) => [name, readFileSync(`${wire}golden/${folder}/${name}`, 'utf8')]);
 }
 
@@ -64,7 +64,7 @@ describe('the JSON Schema of messages', () => {
 
   const validate = new Ajv2020({ strict: false }).compile(generated());
 
-  it.each(files('accepted'))('accepts %s, as the codec does', (_name, text) => {
+  it.each([...files('accepted'), ...files('keys')])('accepts %s, as the codec does', (_name, text) => {
     const value: unknown = JSON.parse(text);
     expect({ valid: validate(value), errors: validate.errors }).toEqual({ valid: true, errors: null });
     expect(message.safeParse(value).success).toBe(true);
@@ -101,15 +101,16 @@ describe('the specification', () => {
   it('calls exactly those optional that are', () => {
     const optional = kinds.flatMap(({ properties, required }) => Object.keys(properties).filter((name) => !required.includes(name)));
     const said = wireReadme.split('\n').filter((line) => /^\| `\w+` +\|[^|]*optional/u.test(line));
-    expect(said.map((line) => line.split('`')[1] ?? '').toSorted()).toEqual([...optional, 'identity'].toSorted());
+    expect(said.map((line) => line.split('`')[1] ?? '').toSorted()).toEqual([...optional, 'identity', 'identity'].toSorted());
   });
 
   it('lists every key', () => {
-    const { document, channel, ...keys } = sectionKeys('p', 's');
+    const { document, channel, keysChannel, ...keys } = sectionKeys('p', 's');
     const [listed = []] = namesUnder('## Keys');
     const expected = [`${document}<dataKey>`, ...Object.values(keys), ...Object.values(partitionKeys('p'))];
     expect(listed.flat().toSorted()).toEqual(expected.toSorted());
     expect(wireReadme).toContain(channel);
+    expect(wireReadme).toContain(keysChannel);
   });
 
   it('gives a digest that is one', () => {
