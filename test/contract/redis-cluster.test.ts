@@ -1,9 +1,16 @@
 /** Daemon and subscribers over a Redis Cluster: sections on different nodes, and under load a switch, a killed node, and a slot that moves. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import type { PatchwireError } from '../../src/model/errors.ts';
+import { readAudience } from '../../src/subscriber/audience.ts';
+import { connect, subscribe } from '../../src/subscriber/index.ts';
 import { sectionKeys } from '../../src/wire/keys.ts';
-import { startCluster, type TestCluster } from '../support/redis-topologies.ts';
+import { keySlot } from '../../src/wire/slot.ts';
+import { until } from '../support/daemon-process.ts';
+import { startCluster, type TestCluster, type TestNode } from '../support/redis-topologies.ts';
 import { startServer, type TestServer } from '../support/sandbox.ts';
 import { type PlacesWorld, placesWorld } from './redis-places-world.ts';
+import { SectionWriter } from './subscriber-writer.ts';
 
 let server: TestServer;
 let redis: TestCluster;
@@ -21,6 +28,55 @@ afterAll(async () => {
 const metaOf = (i: number): string => sectionKeys(here.world.partition, here.shapes[i]!.section).meta;
 
 describe('a Redis Cluster', () => {
+  it('agrees with us on the slots of keys', async () => {
+    const keys = ['{shop:orders}:1', 'a{b}c', 'é{', '{}x', '{shop}/daemons', '}{x}', randomUUID()];
+    const slots = await Promise.all(keys.map((key) => redis.nodes[0]!.raw.call('CLUSTER', 'KEYSLOT', key)));
+    expect(slots).toEqual(keys.map(keySlot));
+  });
+
+  it('C2: scripts in flight to a node that has lost the slot are refused, once each, and never sent again', async () => {
+    const partition = 'inflight';
+    await using writer = new SectionWriter({ cluster: redis.addresses }, partition);
+    await writer.lead();
+    await writer.load([['1', { n: 1 }]]);
+    const { meta, document } = sectionKeys(partition, writer.section);
+    const from = await redis.primaryOf(meta);
+    const to = redis.nodes.slice(0, 3).find((node) => node !== from)!;
+    await redis.moveSlot(meta, to);
+    const counts = async (node: TestNode): Promise<readonly number[]> => {
+      const line = /^cmdstat_evalsha:.*$/m.exec(await node.raw.info('commandstats'))?.[0] ?? '';
+      return ['calls', 'rejected_calls'].map((name) => Number(new RegExp(`[:,]${name}=(\\d+)`).exec(line)?.[1] ?? 0));
+    };
+    // The daemon's own scripts are not refused meanwhile.
+    const [, refusedBefore] = await counts(from);
+    const sent = ['2', '3', '4', '5'].map((key) => writer.write([[key, { n: Number(key) }]]));
+    const outcomes = await Promise.allSettled(sent);
+    expect(outcomes.map((outcome) => outcome.status === 'rejected' && (outcome.reason as PatchwireError).code)).toEqual([
+      'PW-M310',
+      ...Array<string>(3).fill('PW-M310'),
+    ]);
+    const [, refused] = await counts(from);
+    expect(refused! - refusedBefore!).toBe(4);
+
+    const { kind } = await writer.manager.lead(writer.section);
+    expect(kind).toBe('leading');
+    expect(await to.raw.mget(...['1', '2', '3', '4', '5'].map((key) => document + key))).toEqual(['{"n":1}', null, null, null, null]);
+  });
+
+  it('has one connection for sections on different nodes, and says who listens to each', async () => {
+    const { partition } = here.world;
+    await using connection = connect({ redis: { cluster: redis.addresses } });
+    const replicas = here.shapes.map(({ section }) => subscribe({ redis: connection, partition, section, name: 'several' }));
+    await Promise.all(replicas.map((replica) => replica.waitUntilLive({ timeoutMs: 30_000 })));
+    const sections = here.shapes.map(({ section }) => section);
+    await until('lines of all three', async () => {
+      const listening = await readAudience({ redis: { cluster: redis.addresses }, partition, sections });
+      return listening.filter(({ name }) => name === 'several').length === 3;
+    });
+    await connection[Symbol.asyncDispose]();
+    expect(replicas.map((replica) => replica.state().status)).toEqual(['closed', 'closed', 'closed']);
+  });
+
   it('has the sections on different nodes, each published by SPUBLISH, as its meta says', async () => {
     const nodes = await Promise.all(here.shapes.map((_, i) => redis.primaryOf(metaOf(i))));
     expect(new Set(nodes).size).toBeGreaterThan(1);
