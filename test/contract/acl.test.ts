@@ -42,13 +42,14 @@ distributedDataManagerContract('redis, as the user patchwire of docker/users.acl
   redisBench(redis, { url: await urlFor('patchwire') }),
 );
 
-async function open(url: string): Promise<readonly string[]> {
+async function open(url: string, invalidations: boolean = false): Promise<readonly string[]> {
   await using manager = redisDataManager({
     url,
     partition: redis.partition(),
     leaseMs: 60_000,
     replay: { maxBytes: 1e6, maxAgeMs: 1e6 },
     commandTimeoutMs: 10_000,
+    invalidations,
     clock: systemClock,
   });
   return (await manager.open({ signal: AbortSignal.timeout(30_000) })).warnings;
@@ -73,6 +74,20 @@ describe('C5: the self-test names what the daemon may not do', () => {
   it('without +info it warns of what it cannot know', async () => {
     const warnings = await open(await urlFor('patchwire', 'info'));
     expect(warnings).toEqual([expect.stringContaining('version'), expect.stringContaining('eviction policy')]);
+  });
+
+  it('without the channel of keys it refuses to start where it is to tell keys, and only there', async () => {
+    await redis.raw.call(
+      'ACL',
+      'SETUSER',
+      'patchwire',
+      'reset',
+      ...rights('patchwire').filter((right) => !right.startsWith('&__dataKeys:')),
+    );
+    const url = redis.url.replace('redis://', 'redis://patchwire:Try-It-0nly!@');
+    expect(await open(url)).toEqual([]);
+    await expect(open(url, true)).rejects.toMatchObject({ code: 'PW-M303', message: expect.stringMatching(/publish/iu) });
+    expect(await open(await urlFor('patchwire'), true)).toEqual([]);
   });
 
   it('refuses another partition and another channel', async () => {
@@ -162,6 +177,20 @@ describe('a reader', () => {
     await redis.raw.call('ACL', 'SETUSER', 'reader', 'reset', ...rights('reader').filter((right) => right !== word));
     await using world = await followed(redis.url.replace('redis://', 'redis://reader:Try-It-0nly!@'));
     await expect.poll(() => world.replica.state().error?.code, { timeout: 20_000 }).toBe(code);
+  });
+
+  it('hears keys, by a right of its own', async () => {
+    const partition = redis.partition();
+    await using writer = new SectionWriter(redis.url, partition);
+    await writer.lead();
+    await writer.load([['1', { n: 1 }]]);
+    const options = { partition, section: 'orders', mode: 'invalidate' } as const;
+    await using orders = subscribe({ redis: await urlFor('reader'), ...options });
+    await orders.waitUntilLive({ timeoutMs: 30_000 });
+    await orders.waitForVersion(await writer.write([['1', { n: 2 }]]), { timeoutMs: 30_000 });
+    await redis.raw.call('ACL', 'SETUSER', 'reader', 'reset', ...rights('reader').filter((right) => !right.startsWith('&__dataKeys:')));
+    await using deaf = subscribe({ redis: redis.url.replace('redis://', 'redis://reader:Try-It-0nly!@'), ...options });
+    await expect.poll(() => deaf.state().error?.code, { timeout: 20_000 }).toBe('PW-M303');
   });
 
   it('has every right that it has for a reason: each command of its line is one that a subscriber sends', () => {
