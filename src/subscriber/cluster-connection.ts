@@ -36,7 +36,9 @@ export class ClusterConnection implements Connection {
     });
     const join = (listener: Listener): (() => void) => {
       void this.#nodes.then((nodes) => {
-        if (!left && !this.#closed) {
+        if (this.#closed && !left) {
+          listener.closed();
+        } else if (!left) {
           place = nodes.place(key, listener);
         }
       });

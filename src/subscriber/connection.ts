@@ -120,6 +120,10 @@ export class ConnectionPair implements Connection, SectionConnections {
   }
 
   join(listener: Listener): () => void {
+    if (this.#over.signal.aborted) {
+      listener.closed();
+      return () => {};
+    }
     const seat: Seat = { listener, subscribed: false, up: false, refusals: 0 };
     this.#seats.set(listener, seat);
     if (!this.#started) {

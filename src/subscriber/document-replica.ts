@@ -26,7 +26,7 @@ export class DocumentReplica<T extends object> extends SectionFollower<T> implem
 
   get(key: Key): T | undefined {
     const entry = this.#find(key);
-    return entry === undefined ? undefined : this.valueOf(entry);
+    return entry === undefined ? undefined : this.documentOf(entry);
   }
 
   has(key: Key): boolean {
@@ -43,7 +43,7 @@ export class DocumentReplica<T extends object> extends SectionFollower<T> implem
 
   *entries(): IterableIterator<readonly [string, T]> {
     for (const entry of this.subscription.documents.entries()) {
-      const value = this.valueOf(entry);
+      const value = this.documentOf(entry);
       if (value !== undefined) {
         yield [entry.dataKey, value];
       }
@@ -84,7 +84,7 @@ export class DocumentReplica<T extends object> extends SectionFollower<T> implem
   index<K>(keyOf: KeyOf<T, K>, { unique = false }: { readonly unique?: boolean } = {}): Index<K, T> | UniqueIndex<K, T> {
     const index = new DocumentIndex(keyOf);
     for (const entry of this.subscription.documents.entries()) {
-      index.put(entry.identity, entry.dataKey, this.valueOf(entry));
+      index.put(entry.identity, entry.dataKey, this.documentOf(entry));
     }
     const kept = index as unknown as DocumentIndex<unknown, T>;
     this.#indexes.add(kept);
@@ -125,7 +125,7 @@ export class DocumentReplica<T extends object> extends SectionFollower<T> implem
 
   #refresh(identity: string): void {
     const entry = this.#known.find(identity);
-    const value = entry === undefined ? undefined : this.valueOf(entry);
+    const value = entry === undefined ? undefined : this.documentOf(entry);
     if (entry !== undefined && value === undefined) {
       this.#refused.add(identity);
     } else {

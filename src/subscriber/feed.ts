@@ -10,18 +10,21 @@ import type { Message } from '../wire/messages.ts';
 import type { SectionConnections } from './connection.ts';
 import { mapSubscriberError } from './redis-errors.ts';
 import { type PageLimits, readKeys, readPages, readStream, readView } from './section-reader.ts';
-import type { Input, KeyName, SectionView } from './section-view.ts';
+import type { Effect, Input, KeyName, SectionView } from './section-view.ts';
 
 /** What a mode hears and reads instead of documents. */
 export interface Listening {
   readonly channel: (keys: SectionKeys) => string;
-  /** @throws as parseMessage */
-  readonly parse: (text: string) => Message;
+  /** What it takes a message for. */
+  readonly read: (message: Message) => Message;
   /** Looks at what meta says when a load begins or a replay is asked for. @throws PatchwireError when this section cannot be listened to */
   readonly look: (view: SectionView | null) => void;
   /** Whether a replay reads the stream; else it reads meta alone, and finds that nothing was missed, or that history is lost. */
   readonly replays: boolean;
 }
+
+/** What is asked of Redis. */
+export type ReadEffect = Exclude<Effect, { type: 'filled' | 'stop' | 'emit' }>;
 
 export interface FeedOptions {
   readonly pair: SectionConnections;
@@ -60,7 +63,27 @@ export class Feed implements AsyncDisposable {
     });
   }
 
-  load(request: number): void {
+  /** Does what the machine asks for. */
+  perform(effect: ReadEffect): void {
+    switch (effect.type) {
+      case 'load':
+        this.#load(effect.request);
+        break;
+      case 'scan':
+        this.#scan(effect.request);
+        break;
+      case 'fetch':
+        this.#fetch(effect.request, effect.seq, effect.names);
+        break;
+      case 'replay':
+        this.#replay(effect.request, effect.seq);
+        break;
+      case 'resubscribe':
+        this.#options.pair.resubscribe();
+    }
+  }
+
+  #load(request: number): void {
     const { pair, keys, listening } = this.#options;
     this.#run(request, 'reading meta', async () => {
       const view = await readView(pair.reader, keys);
@@ -69,7 +92,7 @@ export class Feed implements AsyncDisposable {
     });
   }
 
-  scan(request: number): void {
+  #scan(request: number): void {
     const { pair, keys, pages } = this.#options;
     this.#run(request, 'loading documents', async () => {
       for await (const page of readPages(pair.reader, keys, pages)) {
@@ -81,7 +104,7 @@ export class Feed implements AsyncDisposable {
     });
   }
 
-  fetch(request: number, seq: number, names: readonly KeyName[]): void {
+  #fetch(request: number, seq: number, names: readonly KeyName[]): void {
     const { pair, keys, pages } = this.#options;
     this.#run(request, 'reading keys', async () => {
       for await (const page of readKeys(pair.reader, keys, names, pages)) {
@@ -90,7 +113,7 @@ export class Feed implements AsyncDisposable {
     });
   }
 
-  replay(request: number, seq: number): void {
+  #replay(request: number, seq: number): void {
     const { pair, keys, listening } = this.#options;
     this.#run(request, 'reading the replay stream', async () => {
       const reads = listening?.replays ?? true;
@@ -98,11 +121,6 @@ export class Feed implements AsyncDisposable {
       listening?.look(history.view);
       this.#answer(request, { type: 'replayed', request, ...history });
     });
-  }
-
-  /** Drops the subscribing connection and makes a new one, for all who share it. */
-  resubscribe(): void {
-    this.#options.pair.resubscribe();
   }
 
   /** Leaves the connections; no input follows. What is being read is waited for: it ends with its command, or its time-out. */
@@ -115,7 +133,8 @@ export class Feed implements AsyncDisposable {
   #onText(text: string): void {
     let input: Input;
     try {
-      input = { type: 'message', message: (this.#options.listening?.parse ?? parseMessage)(text), bytes: text.length };
+      const message = parseMessage(text);
+      input = { type: 'message', message: this.#options.listening?.read(message) ?? message, bytes: text.length };
     } catch (error) {
       input = { type: 'invalid', error: asPatchwireError(error) };
     }

@@ -5,8 +5,7 @@
 import { systemClock } from '../lib/clock.ts';
 import type { Document } from '../model/document.ts';
 import { sectionKeys } from '../wire/keys.ts';
-import { type Connection, type ConnectionOptions, ConnectionPair } from './connection.ts';
-import { ClusterConnection } from './cluster-connection.ts';
+import type { ConnectionOptions } from './connection.ts';
 import { DocumentReplica } from './document-replica.ts';
 import type { Recovery, SubscriberEvent } from './events.ts';
 import type { Mode } from './holding.ts';
@@ -25,12 +24,13 @@ import type { OnInvalid, Parser } from './parsing.ts';
 import { replicaMode } from './replica.ts';
 import type { Replica as ReplicaOf } from './replica-interface.ts';
 import type { ReplicaStore } from './keeping.ts';
+import { SharedConnections } from './shared-connections.ts';
 import type { SubscriptionOptions } from './subscription.ts';
 
 export type { Document, JsonValue, Patch, PatchOperation } from '../model/document.ts';
 export { PatchwireError } from '../model/failure.ts';
 export type { DroppedChanges, FlowItem, FlowLimits, WhenFull } from './change-flow.ts';
-export type { Connection, ConnectionOptions } from './connection.ts';
+export type { ConnectionOptions } from './connection.ts';
 export type {
   ChangeEvent,
   Counters,
@@ -62,6 +62,9 @@ export type Replica<T extends object = Document> = ReplicaOf<T>;
 
 /** The documents of one section that were asked for, each of them a T. */
 export type LazyCache<T extends object = Document> = LazyCacheOf<T>;
+
+/** Redis connections that several subscriptions share. */
+export type Connection = SharedConnections;
 
 export interface ConnectOptions {
   /**
@@ -149,7 +152,7 @@ export function connect(options: string | ConnectOptions): Connection {
     ...{ redis, commandTimeoutMs, name, clock: systemClock, random: Math.random },
     reconnect: { minMs: 50, maxMs: 2000 },
   };
-  return typeof redis === 'string' || redis.cluster === undefined ? new ConnectionPair(settings) : new ClusterConnection(settings);
+  return new SharedConnections(settings);
 }
 
 /**
@@ -190,19 +193,11 @@ function settingsOf(
 ): Omit<SubscriptionOptions, 'observe' | 'clock'> {
   const { redis, partition, section, recovery = 'autoReset', maxAgeMs, signal, buffer, commandTimeoutMs, name = null } = options;
   const keys = sectionKeys(partition, section);
-  const shared = typeof redis === 'object' && 'section' in redis;
-  const connection = shared ? redis : connect({ redis, commandTimeoutMs, name: `patchwire:${partition}:${section}` });
-  const pair = connection.section(keys.meta);
+  const shared = redis instanceof SharedConnections;
+  const connections = shared ? redis : connect({ redis, commandTimeoutMs, name: `patchwire:${partition}:${section}` });
   return {
-    ...{
-      pair,
-      owned: shared ? null : connection,
-      of: { partition, section },
-      keys,
-      pages: { rows: 1000, bytes: pageBytes },
-      store,
-      signal,
-    },
+    ...{ connections, owned: shared ? null : connections, of: { partition, section }, keys, store, signal },
+    pages: { rows: 1000, bytes: pageBytes },
     presence: { name, mode: mode.name },
     machine: {
       ...{ mode, random: Math.random, recovery, maxAgeMs, heartbeatMs: 5000, backoff: { minMs: 50, maxMs: 5000 } },

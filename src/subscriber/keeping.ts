@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { asPatchwireError, PatchwireError } from '../model/failure.ts';
+import type { Position } from './events.ts';
 import type { StoredReplica } from './section-view.ts';
 import { decodeSnapshot, encodeSnapshot, type SnapshotOf } from './snapshot.ts';
 
@@ -25,8 +26,8 @@ export interface KeepingParts {
   readonly signal: AbortSignal;
   /** What is held now; null: it does not count, or is not whole. */
   readonly held: () => StoredReplica | null;
-  /** What names the place of what is held; null: it does not count. */
-  readonly place: () => string | null;
+  /** Where what is held stands; null: it does not count. */
+  readonly position: () => Position | null;
   readonly restore: (stored: StoredReplica) => void;
   readonly tell: (error: PatchwireError) => void;
 }
@@ -71,8 +72,8 @@ export class Keeping {
 
   /** @returns whether there was something whole to be stored. @throws what the store throws */
   async save(): Promise<boolean> {
-    const { of, store, held, place } = this.#parts;
-    const [stored, at] = [held(), place()];
+    const { of, store, held } = this.#parts;
+    const [stored, at] = [held(), this.#place()];
     if (stored === null) {
       return false;
     }
@@ -90,10 +91,16 @@ export class Keeping {
 
   /** Saves what was not saved yet. */
   async saveOrTell(): Promise<void> {
-    const at = this.#parts.place();
+    const at = this.#place();
     if (at !== null && at !== this.#saved) {
       await this.save().catch((error: unknown) => this.#tell(error));
     }
+  }
+
+  /** What names the place of what is held; null: it does not count. */
+  #place(): string | null {
+    const at = this.#parts.position();
+    return at === null ? null : `${at.epoch}/${at.last}`;
   }
 
   #tell(error: unknown): void {

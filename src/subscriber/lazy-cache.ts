@@ -52,7 +52,7 @@ export class LazySection<T extends object> extends SectionFollower<T> implements
         if (row?.error !== undefined) {
           throw row.error;
         }
-        return row?.entry ? this.valueOf(row.entry) : undefined;
+        return row?.entry ? this.documentOf(row.entry) : undefined;
       });
     } finally {
       this.#asks.drop(ask);
@@ -61,12 +61,12 @@ export class LazySection<T extends object> extends SectionFollower<T> implements
 
   peek(key: Key): T | undefined {
     const entry = this.#known(key);
-    return entry ? this.valueOf(entry) : undefined;
+    return entry ? this.documentOf(entry) : undefined;
   }
 
   has(key: Key): boolean | undefined {
     const entry = this.#known(key);
-    return entry && this.valueOf(entry) === undefined ? false : entry === undefined ? undefined : entry !== null;
+    return entry && this.documentOf(entry) === undefined ? false : entry === undefined ? undefined : entry !== null;
   }
 
   get size(): number {

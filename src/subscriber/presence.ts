@@ -6,17 +6,16 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../lib/clock.ts';
 import type { PresenceEntry } from '../wire/presence.ts';
+import type { Position, ReplicaState } from './events.ts';
 import { replyCode } from './redis-errors.ts';
-
-/** How it stands, as far as the line tells. */
-export type PresenceFacts = Pick<PresenceEntry, 'mode' | 'status' | 'equal' | 'reasons' | 'epoch' | 'seq' | 'upTo'>;
 
 export interface PresenceOptions {
   readonly redis: Pick<Redis, 'pipeline' | 'hscan' | 'hdel'>;
   readonly key: string;
   readonly name: string | null;
   readonly clock: Clock;
-  readonly facts: () => PresenceFacts;
+  readonly mode: string;
+  readonly standing: () => readonly [ReplicaState, Position | null];
   /** Ends it: nothing is written after. */
   readonly signal: AbortSignal;
 }
@@ -30,7 +29,7 @@ const EXPIRES_MS = 3 * PRESENCE_EVERY_MS;
 const FORGOTTEN_MS = 3_600_000;
 
 /** Writes until the signal fires or Redis says that it may not; its line goes when the signal fires. Never rejects. */
-export async function keepPresence({ redis, key, name, clock, facts, signal }: PresenceOptions): Promise<void> {
+export async function keepPresence({ redis, key, name, mode, clock, standing, signal }: PresenceOptions): Promise<void> {
   const id = randomUUID();
   const sinceMs = clock.now();
   let wrote = false;
@@ -42,7 +41,10 @@ export async function keepPresence({ redis, key, name, clock, facts, signal }: P
   };
   signal.addEventListener('abort', leave, { once: true });
   while (!signal.aborted) {
-    const entry = { name, ...facts(), sinceMs, atMs: clock.now(), everyMs: PRESENCE_EVERY_MS } satisfies PresenceEntry;
+    const [{ status, equal, reasons }, at] = standing();
+    const { epoch = null, seq = null, upTo = null } = at ?? {};
+    const facts = { mode, status, equal, reasons: [...reasons], epoch, seq, upTo };
+    const entry = { name, ...facts, sinceMs, atMs: clock.now(), everyMs: PRESENCE_EVERY_MS } satisfies PresenceEntry;
     const written = await write(redis, key, id, entry);
     if (written === 'refused') {
       return;

@@ -7,13 +7,13 @@ import type { Random } from '../lib/random.ts';
 import type { Document } from '../model/document.ts';
 import type { PatchwireError } from '../model/failure.ts';
 import { ChangeFlow, type FlowItem, type FlowLimits, type WhenFull } from './change-flow.ts';
-import type { ChangeEvent, EventOf, Position, ReplicaState, SubscriberEvent } from './events.ts';
+import type { ChangeEvent, SubscriberEvent } from './events.ts';
+import { Follower } from './follower.ts';
 import type { ChangesOptions, Following } from './following.ts';
 import type { HandleOptions, Handling } from './handling.ts';
 import type { HeldEntry } from './holding.ts';
 import { type OnInvalid, type Parser, Parsing } from './parsing.ts';
-import type { LoadedRow } from './section-view.ts';
-import { Subscription, type SubscriptionOptions, type WaitOptions } from './subscription.ts';
+import type { SubscriptionOptions } from './subscription.ts';
 
 export interface FollowerOptions<T> {
   readonly clock: Clock;
@@ -24,16 +24,18 @@ export interface FollowerOptions<T> {
   readonly onEvent?: ((event: SubscriberEvent<T>) => void) | undefined;
 }
 
+interface OpenFlow<T> {
+  readonly flow: ChangeFlow<T>;
+  readonly end: () => void;
+}
+
 const MIB = 1024 * 1024;
 const CHANGES_LIMITS: FlowLimits = { items: 10_000, bytes: 16 * MIB };
 const HANDLE_LIMITS: FlowLimits = { items: 1000, bytes: 16 * MIB };
 
-/** Whoever extends it starts its subscription at the end of its constructor. */
-export abstract class SectionFollower<T extends object> implements Following<T> {
-  protected readonly subscription: Subscription;
+export abstract class SectionFollower<T extends object> extends Follower<SubscriberEvent<T>> implements Following<T> {
   protected readonly parsing: Parsing<T>;
   readonly #options: FollowerOptions<T>;
-  readonly #handlers = new Map<SubscriberEvent['type'], Set<(event: never) => void>>();
   readonly #flows = new Set<ChangeFlow<T>>();
   /** Flows that have no room. */
   readonly #full = new Set<ChangeFlow<T>>();
@@ -43,50 +45,23 @@ export abstract class SectionFollower<T extends object> implements Following<T> 
   #failure: PatchwireError | null = null;
 
   constructor(options: FollowerOptions<T>) {
+    const { clock, subscription, parse, onInvalid = 'stop', onEvent } = options;
+    super({ ...subscription, clock }, onEvent);
     this.#options = options;
-    const { clock, subscription, parse, onInvalid = 'stop' } = options;
     this.parsing = new Parsing(parse, onInvalid);
-    this.subscription = new Subscription({
-      ...{ ...subscription, clock },
-      observe: (events) => this.observe(events),
-      filled: (rows) => this.filled(rows),
-      taken: () => this.taken(),
-    });
-  }
-
-  on<E extends SubscriberEvent['type']>(type: E, handler: (event: EventOf<E, T>) => void): () => void {
-    const handlers = this.#handlers.get(type) ?? new Set();
-    this.#handlers.set(type, handlers);
-    handlers.add(handler);
-    return () => {
-      handlers.delete(handler);
-    };
   }
 
   changes({ limits, whenFull = 'drop', signal }: ChangesOptions = {}): AsyncIterableIterator<FlowItem<T>> {
-    const flow = this.#open({ ...CHANGES_LIMITS, ...limits }, whenFull);
-    const abort = (): void => flow.discard(signal?.reason);
-    const end = (): void => {
-      this.#flows.delete(flow);
-      signal?.removeEventListener('abort', abort);
-      flow.discard();
-    };
-    signal?.addEventListener('abort', abort, { once: true });
-    if (signal?.aborted === true) {
-      abort();
-    }
+    const { flow, end } = this.#open({ ...CHANGES_LIMITS, ...limits }, whenFull, signal, () => flow.discard(signal?.reason));
+    const ended = { done: true, value: undefined } as const;
     const iterator: AsyncIterableIterator<FlowItem<T>> = {
       next: async () => {
-        const item = await flow.next();
-        if (item === null) {
-          end();
-          return { done: true, value: undefined };
-        }
-        return { done: false, value: item };
+        const value = await flow.next();
+        return value === null ? (iterator.return?.() ?? ended) : { done: false, value };
       },
       return: async () => {
         end();
-        return { done: true, value: undefined };
+        return ended;
       },
       [Symbol.asyncIterator]: () => iterator,
     };
@@ -98,74 +73,35 @@ export abstract class SectionFollower<T extends object> implements Following<T> 
     options: HandleOptions = {},
   ): Handling {
     const { clock, random } = this.#options;
-    const flow = this.#open({ ...HANDLE_LIMITS, ...options.limits }, 'wait');
     const stopped = new AbortController();
     const stop = (): void => {
       stopped.abort();
       flow.discard();
     };
-    options.signal?.addEventListener('abort', stop, { once: true });
-    if (options.signal?.aborted === true) {
-      stop();
-    }
+    const { flow, end } = this.#open({ ...HANDLE_LIMITS, ...options.limits }, 'wait', options.signal, () => stop());
     const trouble = (error: PatchwireError): void => this.dispatch({ type: 'trouble', error });
-    const run = async (): Promise<void> => {
-      const { handleChanges } = await import('./handling.ts');
-      await handleChanges({ flow, handler, options, clock, random, trouble }, stopped);
-    };
-    const done = run().finally(() => {
-      this.#flows.delete(flow);
-      options.signal?.removeEventListener('abort', stop);
-      flow.discard();
-    });
-    const end = async (): Promise<void> => {
+    // Loaded where it is needed.
+    const done = import('./handling.ts')
+      .then(({ handleChanges }) => handleChanges({ flow, handler, options, clock, random, trouble }, stopped))
+      .finally(end);
+    const leave = async (): Promise<void> => {
       stop();
       // Whoever waits for `done` hears of it.
       await done.catch(() => {});
     };
-    return { done, stop: end, [Symbol.asyncDispose]: end };
-  }
-
-  state(): ReplicaState {
-    return this.subscription.state();
-  }
-
-  position(): Position | null {
-    return this.subscription.position();
-  }
-
-  waitForVersion(version: bigint | string, options: WaitOptions = {}): Promise<void> {
-    return this.subscription.waitForVersion(version, options);
-  }
-
-  waitUntilLive(options: WaitOptions = {}): Promise<void> {
-    return this.subscription.waitUntilLive(options);
+    return { done, stop: leave, [Symbol.asyncDispose]: leave };
   }
 
   reload(): void {
     this.subscription.take({ type: 'reload' });
   }
 
-  close(): Promise<void> {
-    return this.subscription.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  /** Keys were read one by one, and are in step from now on. */
-  protected filled(_rows: readonly LoadedRow[]): void {}
-
-  /** All that was to be taken has been taken. */
-  protected taken(): void {}
-
   /** Tells of what has happened: all events of one input, in order. */
-  protected observe(events: readonly SubscriberEvent[]): void {
+  protected override observe(events: readonly SubscriberEvent[]): void {
     events.forEach((event) => this.dispatch(event.type === 'change' ? this.#typed(event) : event));
   }
 
-  protected valueOf({ dataKey, document }: Pick<HeldEntry, 'dataKey' | 'document'>): T | undefined {
+  protected documentOf({ dataKey, document }: Pick<HeldEntry, 'dataKey' | 'document'>): T | undefined {
     const parsed = this.parsing.of(dataKey, document, (error) => this.#refuse(error));
     return parsed.ok ? parsed.value : undefined;
   }
@@ -181,14 +117,24 @@ export abstract class SectionFollower<T extends object> implements Following<T> 
     }
   }
 
-  #open(limits: FlowLimits, whenFull: WhenFull): ChangeFlow<T> {
+  /** A queue of changes from now on. `aborted` is called when the signal fires, `end` when nobody takes any more. */
+  #open(limits: FlowLimits, whenFull: WhenFull, signal: AbortSignal | undefined, aborted: () => void): OpenFlow<T> {
     const flow: ChangeFlow<T> = new ChangeFlow({ limits, whenFull, full: (full) => this.#hold(flow, full) });
     if (this.subscription.closed) {
       flow.finish(this.#failure);
     } else {
       this.#flows.add(flow);
     }
-    return flow;
+    signal?.addEventListener('abort', aborted, { once: true });
+    if (signal?.aborted === true) {
+      queueMicrotask(aborted);
+    }
+    const end = (): void => {
+      this.#flows.delete(flow);
+      signal?.removeEventListener('abort', aborted);
+      flow.discard();
+    };
+    return { flow, end };
   }
 
   /** While one flow has no room, the replica is held. */
@@ -211,11 +157,11 @@ export abstract class SectionFollower<T extends object> implements Following<T> 
       return event as ChangeEvent<unknown> as ChangeEvent<T>;
     }
     const value = (document: Document | null): T | null =>
-      document === null ? null : (this.valueOf({ dataKey: event.dataKey, document }) ?? null);
+      document === null ? null : (this.documentOf({ dataKey: event.dataKey, document }) ?? null);
     return { ...event, before: value(event.before), after: value(event.after) };
   }
 
-  protected dispatch(event: SubscriberEvent<T>): void {
+  protected override dispatch(event: SubscriberEvent<T>): void {
     for (const flow of [...this.#flows]) {
       if (event.type === 'change' || event.type === 'live' || event.type === 'reset' || event.type === 'skipped') {
         flow.push(event);
@@ -224,17 +170,6 @@ export abstract class SectionFollower<T extends object> implements Following<T> 
         flow.finish(event.error);
       }
     }
-    const handlers = [...(this.#handlers.get(event.type) ?? [])] as ((event: SubscriberEvent<T>) => void)[];
-    const { onEvent } = this.#options;
-    for (const handler of onEvent === undefined ? handlers : [onEvent, ...handlers]) {
-      try {
-        handler(event);
-      } catch (error) {
-        // The user's error is the user's: it surfaces, and the replica stays whole.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+    super.dispatch(event);
   }
 }

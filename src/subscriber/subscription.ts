@@ -3,19 +3,19 @@
  * taken one after another, also those that a user's handler causes. Owns one timer; closing releases it, and the connections that are its own.
  */
 import type { Clock } from '../lib/clock.ts';
-import { PatchwireError } from '../model/failure.ts';
+import { asPatchwireError, PatchwireError } from '../model/failure.ts';
 import { compareVersionTexts, formatVersion, parseVersion } from '../model/version.ts';
 import type { SectionKeys } from '../wire/keys.ts';
 import type { SectionConnections } from './connection.ts';
+import type { SharedConnections } from './shared-connections.ts';
 import type { MachineOptions } from './course.ts';
 import type { Position, ReplicaState, SubscriberEvent } from './events.ts';
-import { Feed, type Listening } from './feed.ts';
+import type { Feed, Listening } from './feed.ts';
 import type { Holding } from './holding.ts';
 import type { PageLimits } from './section-reader.ts';
 import type { Effect, Input, LoadedRow, SectionView } from './section-view.ts';
-import type { PresenceFacts } from './presence.ts';
 import type { SnapshotOf } from './snapshot.ts';
-import type { Keeping, KeepingParts, ReplicaStore } from './keeping.ts';
+import type { Keeping, ReplicaStore } from './keeping.ts';
 import { SubscriberMachine } from './state.ts';
 
 export interface WaitOptions {
@@ -27,7 +27,7 @@ export interface WaitOptions {
 export interface SubscriptionOptions {
   readonly clock: Clock;
   readonly machine: MachineOptions;
-  readonly pair: SectionConnections;
+  readonly connections: SharedConnections;
   /** Closed with it; null: the connections are others' too. */
   readonly owned: AsyncDisposable | null;
   readonly of: SnapshotOf;
@@ -55,7 +55,8 @@ export class Subscription implements AsyncDisposable {
   readonly #options: SubscriptionOptions;
   readonly #clock: Clock;
   readonly #machine: SubscriberMachine;
-  readonly #feed: Feed;
+  /** Null until what speaks to Redis is loaded. */
+  #feed: Feed | null = null;
   readonly #waiters = new Set<Waiter>();
   readonly #inputs: Input[] = [];
   #busy = false;
@@ -72,12 +73,6 @@ export class Subscription implements AsyncDisposable {
     this.#options = options;
     this.#clock = options.clock;
     this.#machine = new SubscriberMachine(options.machine);
-    const { pair, keys, pages, listening } = options;
-    this.#feed = new Feed({
-      ...{ pair, keys, pages, listening },
-      input: (input) => this.take(input),
-      closed: () => this.take({ type: 'close', error: null }),
-    });
   }
 
   /** Takes up what is stored, and connects. */
@@ -88,12 +83,10 @@ export class Subscription implements AsyncDisposable {
       return;
     }
     signal?.addEventListener('abort', this.#abort, { once: true });
-    this.#beSeen();
-    if (store === undefined) {
-      this.#feed.start();
-    } else {
-      void this.#keep(store);
+    if (store !== undefined) {
+      this.#keeping = this.#keep(store);
     }
+    this.#open().catch((error: unknown) => this.take({ type: 'close', error: asPatchwireError(error) }));
   }
 
   get documents(): Holding {
@@ -175,22 +168,30 @@ export class Subscription implements AsyncDisposable {
     }
   }
 
-  #beSeen(): void {
-    const { presence, pair, keys, clock } = this.#options;
+  /** Takes up what is stored, connects, and saves from then on. What speaks to Redis, and what few programs need, is loaded here. */
+  async #open(): Promise<void> {
+    const { connections, keys, pages, listening } = this.#options;
+    const [connection, { Feed: RedisFeed }, keeping] = await Promise.all([connections.open(), import('./feed.ts'), this.#keeping]);
+    await keeping?.restore();
+    if (this.closed) {
+      return;
+    }
+    const pair = connection.section(keys.meta);
+    this.#feed = new RedisFeed({
+      ...{ pair, keys, pages, listening },
+      input: (input) => this.take(input),
+      closed: () => this.take({ type: 'close', error: null }),
+    });
+    this.#beSeen(pair.reader);
+    this.#feed.start();
+    await keeping?.keepSaving();
+  }
+
+  #beSeen(redis: SectionConnections['reader']): void {
+    const { presence, keys } = this.#options;
     if (presence !== undefined) {
-      const facts = (): PresenceFacts => {
-        const [{ status, equal, reasons }, at] = [this.state(), this.position()];
-        return {
-          mode: presence.mode,
-          status,
-          equal,
-          reasons: [...reasons],
-          epoch: at?.epoch ?? null,
-          seq: at?.seq ?? null,
-          upTo: at?.upTo ?? null,
-        };
-      };
-      const options = { redis: pair.reader, key: keys.subscribers, name: presence.name, clock, facts, signal: this.#over.signal };
+      const standing = (): [ReplicaState, Position | null] => [this.state(), this.position()];
+      const options = { ...presence, redis, key: keys.subscribers, clock: this.#clock, standing, signal: this.#over.signal };
       // Only a hint for people: nothing waits for it, or misses it.
       import('./presence.ts').then(({ keepPresence }) => keepPresence(options)).catch(() => {});
     }
@@ -200,26 +201,15 @@ export class Subscription implements AsyncDisposable {
     return this.#machine.state().status === 'live';
   }
 
-  /** Takes up what is stored, connects, and saves from then on. */
-  async #keep(store: ReplicaStore): Promise<void> {
-    const parts: KeepingParts = {
+  async #keep(store: ReplicaStore): Promise<Keeping> {
+    const { Keeping: Keeper } = await import('./keeping.ts');
+    return new Keeper({
       ...{ store, of: this.#options.of, clock: this.#clock, signal: this.#over.signal },
       held: () => this.#machine.store(),
-      place: () => {
-        const at = this.position();
-        return at === null ? null : `${at.epoch}/${at.last}`;
-      },
+      position: () => this.position(),
       restore: (stored) => this.take({ type: 'restore', stored }),
       tell: (error) => this.#options.observe([{ type: 'trouble', error }]),
-    };
-    // Loaded where it is needed, as what few programs need.
-    this.#keeping = import('./keeping.ts').then(({ Keeping: Keeper }) => new Keeper(parts));
-    const keeping = await this.#keeping;
-    await keeping.restore();
-    if (!this.closed) {
-      this.#feed.start();
-      await keeping.keepSaving();
-    }
+    });
   }
 
   /** Resolves when it is ready, which is looked at whenever something was taken. @throws as waitForVersion of a replica */
@@ -256,30 +246,14 @@ export class Subscription implements AsyncDisposable {
   #perform(effects: readonly Effect[]): void {
     const events: SubscriberEvent[] = [];
     for (const effect of effects) {
-      switch (effect.type) {
-        case 'load':
-          this.#feed.load(effect.request);
-          break;
-        case 'scan':
-          this.#feed.scan(effect.request);
-          break;
-        case 'fetch':
-          this.#feed.fetch(effect.request, effect.seq, effect.names);
-          break;
-        case 'filled':
-          this.#options.filled?.(effect.rows);
-          break;
-        case 'replay':
-          this.#feed.replay(effect.request, effect.seq);
-          break;
-        case 'resubscribe':
-          this.#feed.resubscribe();
-          break;
-        case 'stop':
-          this.#stop();
-          break;
-        case 'emit':
-          events.push(effect.event);
+      if (effect.type === 'emit') {
+        events.push(effect.event);
+      } else if (effect.type === 'filled') {
+        this.#options.filled?.(effect.rows);
+      } else if (effect.type === 'stop') {
+        this.#stop();
+      } else {
+        this.#feed?.perform(effect);
       }
     }
     if (events.length > 0) {
@@ -291,7 +265,7 @@ export class Subscription implements AsyncDisposable {
     const { signal, owned } = this.#options;
     signal?.removeEventListener('abort', this.#abort);
     this.#over.abort();
-    const left = this.#feed[Symbol.asyncDispose]();
+    const left = this.#feed?.[Symbol.asyncDispose]();
     this.#stopping = Promise.all([left, owned?.[Symbol.asyncDispose]()]).then(() => {});
     for (const waiter of this.#waiters) {
       waiter.settle(this.#closedError());

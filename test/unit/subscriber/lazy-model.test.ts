@@ -11,7 +11,10 @@ import { step, type Step, World } from './model-world.ts';
 type LazyStep =
   | Step
   | { readonly do: 'ask'; readonly keys: readonly number[] }
-  | { readonly do: 'read' | 'found' | 'unread' | 'rewindOpen' };
+  | { readonly do: 'read' }
+  | { readonly do: 'found' }
+  | { readonly do: 'unread' }
+  | { readonly do: 'rewindOpen' };
 
 const lazyStep: fc.Arbitrary<LazyStep> = fc.oneof(
   { weight: 12, arbitrary: step.filter(({ do: name }) => name !== 'save' && name !== 'restart') },
