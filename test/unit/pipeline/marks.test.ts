@@ -1,7 +1,9 @@
 /** The checkpoint row beside the table: what it proves after a crash, a restore, both, and what it must not be taken for. */
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { Document } from '../../../src/model/document.ts';
 import { PatchwireError } from '../../../src/model/errors.ts';
+import { Marks } from '../../../src/pipeline/marks.ts';
 import type { SectionOptions } from '../../../src/pipeline/section.ts';
 import type { CheckpointRow } from '../../../src/source/checkpoint-store.ts';
 import { MemoryCheckpointStore } from '../../support/memory-checkpoint-store.ts';
@@ -519,5 +521,51 @@ describe('a store in trouble', () => {
     expect(stale.ended).toBe(false);
     await expectEqual(database);
     expect(database.noticed).toBe(false);
+  });
+
+  it('that refuses stops a section too whose own rows do not change: a heartbeat may not claim, and the lane ends by it', async () => {
+    const database = new Database();
+    await follow(database);
+    await database.world.clock.advance(10_000);
+    database.checkpoints.before = () => {
+      throw new PatchwireError('PW-S233', 'no rights');
+    };
+    database.world.tracker.elsewhere();
+    await database.world.until(() => database.world.phases.at(-1) === 'stopped PW-S233');
+    expect(database.world.stored.meta?.upTo).toBeLessThan(database.world.tracker.version);
+    database.checkpoints.before = null;
+    await expectEqual(database);
+  });
+
+  it('that was off for a while: the lower of both checkpoints counts, so that nothing of the database as it is now is missed', async () => {
+    const database = new Database();
+    await follow(database);
+    await database.world.stop(database.world.running[0]!);
+    const before = database.state();
+    const without = database.start({ checkpoints: undefined });
+    for (const v of [7, 8, 9]) {
+      database.world.tracker.commit(row('a', v));
+      await database.caughtUp();
+    }
+    await database.world.stop(without);
+    // Restored while nobody marked, and under versions that Redis takes for read: its row proves nothing.
+    database.restore(before);
+    database.world.tracker.commit(row('d', 5));
+    database.overtake();
+    database.start();
+    await database.caughtUp();
+    expect(database.noticed).toBe(false);
+    expect(database.world.documents.get('d')).toBe(JSON.stringify({ k: 'd', v: 5 }));
+    await database.world[Symbol.asyncDispose]();
+  });
+
+  it('is neither read nor written for somebody who does not lead any more', async () => {
+    const checkpoints = new MemoryCheckpointStore();
+    const { signal } = new AbortController();
+    const marks = new Marks({ section: SECTION, checkpoints, logger: pino({ level: 'silent' }), kill: signal });
+    const meta = { epoch: 'e', leader: 'other', mark: 3n, source: null, checkpoint: 1n, confirmed: 1n };
+    await expect(marks.examine(meta, 'mine', signal)).rejects.toMatchObject({ code: 'PW-M305' });
+    await expect(marks.cover({ checkpoint: 1n, confirmed: 1n })).rejects.toMatchObject({ code: 'PW-S235' });
+    expect(checkpoints.calls).toEqual([]);
   });
 });
