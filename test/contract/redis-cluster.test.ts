@@ -87,33 +87,33 @@ describe('a Redis Cluster', () => {
 
   it('is switched under load by CLUSTER FAILOVER: the next primary is led, and all ends equal', async () => {
     here.write();
-    await here.more(20);
+    await here.more(5);
     const old = await redis.primaryOf(metaOf(0));
     const next = await redis.replicaOf(old);
     await next.raw.call('CLUSTER', 'FAILOVER');
     await redis.whole();
     expect(await redis.primaryOf(metaOf(0))).toBe(next);
-    await here.more(20);
+    await here.more(5);
     await here.endsEqual();
   });
 
   it('moves a slot under load, key by key: nothing is written meanwhile that is lost, and all ends equal', async () => {
     here.write();
-    await here.more(10);
+    await here.more(5);
     const from = await redis.primaryOf(metaOf(1));
     const to = await redis.primaryOf(metaOf(from === (await redis.primaryOf(metaOf(0))) ? 2 : 0));
     await redis.moveSlot(metaOf(1), to, { betweenMs: 50 });
     expect(await redis.primaryOf(metaOf(1))).toBe(to);
-    await here.more(20);
+    await here.more(5);
     await here.endsEqual();
   });
 
   it('C2, C4: loses a node under load: its replica is led, the sections of the others go on, and all ends equal', async () => {
     here.write();
-    await here.more(20);
+    await here.more(5);
     const killed = await redis.primaryOf(metaOf(0));
     await killed.server.kill();
-    await here.more(20);
+    await here.more(5);
     await redis.whole();
     await here.endsEqual();
     await killed.server.start();
