@@ -7,25 +7,29 @@ import type { PatchwireError } from '../model/failure.ts';
 import { Course, type MachineOptions } from './course.ts';
 import type { Position, ReplicaState, Status } from './events.ts';
 import type { Holding } from './holding.ts';
-import { onLoadFailed, onMeta, onPage, onScanned } from './on-load.ts';
-import { onFetchFailed, onFound, onWant } from './on-keys.ts';
-import { onMessage, onMessageBehind, onMessageLater, onMessageWaiting } from './on-messages.ts';
-import { onReplayed, onReplayFailed } from './on-replay.ts';
+import type { Reactions } from './reactions.ts';
 import type { Effect, Input, InputOf, InputType, SectionView, StoredReplica } from './section-view.ts';
 import { unequalReasons } from './standing.ts';
 
 export class SubscriberMachine {
   readonly #course: Course;
+  #verbs: Readonly<Partial<Record<Verb, unknown>>> = VERBS;
 
   constructor(options: MachineOptions) {
     this.#course = new Course(options);
+  }
+
+  /** What it does with what Redis says: nothing of that comes before. */
+  learn(reactions: Reactions): this {
+    this.#verbs = { ...VERBS, ...reactions };
+    return this;
   }
 
   /** Takes one input and says what to do next, in this order. */
   handle(input: Input, nowMs: number): readonly Effect[] {
     const effects = this.#course.open(nowMs);
     if (!('request' in input) || input.request === this.#course.request) {
-      const verb = VERBS[TABLE[this.#course.status][input.type]] as (course: Course, input: Input) => void;
+      const verb = this.#verbs[TABLE[this.#course.status][input.type]] as (course: Course, input: Input) => void;
       verb(this.#course, input);
     }
     return effects;
@@ -117,7 +121,7 @@ function noteInvalid(course: Course, error: PatchwireError): void {
   course.note(error);
 }
 
-/** What can be done with an input. An answer to a request is awaited only where the request was made: elsewhere it is late, and ignored. */
+/** What is done without Redis, or before anything of it was read; the rest are reactions (reactions.ts). */
 const VERBS = {
   ignore: () => {},
   connect: onConnected,
@@ -125,28 +129,16 @@ const VERBS = {
   restore: (course: Course, { stored }: InputOf<'restore'>) => course.restore(stored),
   note: (course: Course, { error }: InputOf<'invalid'>) => noteInvalid(course, error),
   mistrust: onInvalid,
-  apply: onMessage,
-  keep: onMessageLater,
-  look: onMessageWaiting,
-  skim: onMessageBehind,
   wake: (course: Course) => course.wake(),
   watch: onSilence,
-  begin: onMeta,
-  add: onPage,
-  settle: onScanned,
   reload: (course: Course) => course.reload(),
-  retryLoad: onLoadFailed,
-  fetch: onWant,
-  fill: onFound,
-  retryFetch: onFetchFailed,
-  catchUp: onReplayed,
-  retryReplay: onReplayFailed,
   hold: (course: Course) => course.hold(),
   release: (course: Course) => course.release(),
   close: (course: Course, { error }: InputOf<'close'>) => course.close(error),
 };
 
-export type Verb = keyof typeof VERBS;
+/** What can be done with an input. An answer to a request is awaited only where the request was made: elsewhere it is late, and ignored. */
+export type Verb = keyof typeof VERBS | keyof Reactions;
 
 type Row = Readonly<Record<InputType, Verb>>;
 

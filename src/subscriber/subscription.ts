@@ -171,7 +171,13 @@ export class Subscription implements AsyncDisposable {
   /** Takes up what is stored, connects, and saves from then on. What speaks to Redis, and what few programs need, is loaded here. */
   async #open(): Promise<void> {
     const { connections, keys, pages, listening } = this.#options;
-    const [connection, { Feed: RedisFeed }, keeping] = await Promise.all([connections.open(), import('./feed.ts'), this.#keeping]);
+    const [connection, { Feed: RedisFeed }, { REACTIONS }, keeping] = await Promise.all([
+      connections.open(),
+      import('./feed.ts'),
+      import('./reactions.ts'),
+      this.#keeping,
+    ]);
+    this.#machine.learn(REACTIONS);
     await keeping?.restore();
     if (this.closed) {
       return;

@@ -7,6 +7,7 @@ import type { Random } from '../../src/lib/random.ts';
 import type { StoredSection } from '../../src/manager/memory/memory-store.ts';
 import { asPatchwireError, PatchwireError } from '../../src/model/errors.ts';
 import { readPages, readStream, readView, type SectionRedis } from '../../src/subscriber/section-reader.ts';
+import { REACTIONS } from '../../src/subscriber/reactions.ts';
 import { SubscriberMachine } from '../../src/subscriber/state.ts';
 import type { Effect, Input } from '../../src/subscriber/section-view.ts';
 import { parseMessage } from '../../src/wire/codec.ts';
@@ -49,7 +50,7 @@ export class SimReplica implements ManagedReplica {
       heartbeatMs: HEARTBEAT_MS,
       backoff: { minMs: 50, maxMs: 2000 },
       buffer: { messages: 6, bytes: 100_000 },
-    });
+    }).learn(REACTIONS);
     this.#unlisten = redis.listen((channel, text) => {
       if (channel === this.#keys.channel) {
         this.#hear(text);

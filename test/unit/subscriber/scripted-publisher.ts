@@ -6,6 +6,7 @@ import type { Document } from '../../../src/model/document.ts';
 import type { MachineOptions } from '../../../src/subscriber/course.ts';
 import type { SubscriberEvent } from '../../../src/subscriber/events.ts';
 import type { Effect, Input, LinkedMessage, LoadedRow, SectionView, StoredReplica } from '../../../src/subscriber/section-view.ts';
+import { REACTIONS } from '../../../src/subscriber/reactions.ts';
 import { SubscriberMachine } from '../../../src/subscriber/state.ts';
 import { seededRandom } from '../../../src/lib/random.ts';
 import { Digest } from '../../../src/wire/digest.ts';
@@ -234,7 +235,7 @@ export class Rig {
       backoff: { minMs: 50, maxMs: 5000 },
       buffer,
     };
-    this.machine = new SubscriberMachine(this.#options);
+    this.machine = new SubscriberMachine(this.#options).learn(REACTIONS);
   }
 
   input(input: Input): void {
@@ -261,7 +262,7 @@ export class Rig {
   /** The process ends, and another begins with what was stored. */
   restart(stored: StoredReplica | null): void {
     this.open = null;
-    this.machine = new SubscriberMachine(this.#options);
+    this.machine = new SubscriberMachine(this.#options).learn(REACTIONS);
     if (stored !== null) {
       this.input({ type: 'restore', stored });
     }
