@@ -206,10 +206,10 @@ describe('crashes and restores', () => {
     const whole = await run(true, null, null);
     await whole.database.world[Symbol.asyncDispose]();
     let proven = 0;
-    for (let at = 12; at <= whole.states.length; at += 7) {
+    for (let at = 12; at <= whole.states.length; at += 11) {
       const { database: before, states } = await run(true, at, null);
       await before.world[Symbol.asyncDispose]();
-      for (let to = 6 + (at % 5); to < states.length; to += 5) {
+      for (let to = 6 + (at % 5); to < states.length; to += 6) {
         const { database } = await run(true, at, states[to]!);
         await expectEqual(database).catch((error: unknown) => {
           throw new Error(`crash at ${at}, restored to ${to}: ${String(error)}`, { cause: error });
@@ -217,7 +217,7 @@ describe('crashes and restores', () => {
         proven += database.noticed ? 1 : 0;
       }
     }
-    expect(proven).toBeGreaterThan(20);
+    expect(proven).toBeGreaterThan(10);
   });
 
   it('without the row such a restore is not noticed, and documents differ for good', async () => {
@@ -547,6 +547,7 @@ describe('a store in trouble', () => {
       database.world.tracker.commit(row('a', v));
       await database.caughtUp();
     }
+    await database.world.clock.advance(10_000);
     await database.world.stop(without);
     // Restored while nobody marked, and under versions that Redis takes for read: its row proves nothing.
     database.restore(before);
