@@ -223,7 +223,7 @@ const VERSION = 'SELECT CONVERT(nvarchar(20), CHANGE_TRACKING_CURRENT_VERSION())
 
 function created({ name, columns, keyColumns }: ModelTable): string {
   const defined = columns.map((column) => {
-    const type = column.type === 'int' ? 'int' : 'nvarchar(40) COLLATE Latin1_General_100_CI_AS';
+    const type = column.type === 'int' ? 'int' : 'nvarchar(400) COLLATE Latin1_General_100_CI_AS';
     return `[${column.name}] ${type} ${keyColumns.includes(column.name) ? 'NOT NULL' : 'NULL'}`;
   });
   return `CREATE TABLE dbo.[${name}] (${defined.join(', ')}, PRIMARY KEY (${keyColumns.join(', ')}))`;

@@ -14,6 +14,14 @@ export interface SectionSetting {
 /** The names of the tables of a history, in their order. */
 export const TABLE_NAMES = ['Items', 'Lines', 'Notes'];
 
+/** A greater document goes into quarantine. */
+export const MAX_DOCUMENT_BYTES = 300;
+
+/** Now and then a row that cannot be published. */
+function textOf(drawn: number): string {
+  return drawn < 0.5 ? 'a' : drawn < 0.97 ? 'b' : 'z'.repeat(350);
+}
+
 export class SimSection {
   /** The section's name. */
   readonly name: string;
@@ -64,7 +72,7 @@ export class SimSection {
     return {
       ...Object.fromEntries(keyColumns.map((name, i) => [name, key[i] ?? null])),
       N: random() < 0.7 ? this.#database.nextRevision() : Math.floor(random() * 2),
-      S: random() < 0.5 ? 'a' : 'b',
+      S: textOf(random()),
       State: state,
       ...Object.fromEntries(extra),
     };

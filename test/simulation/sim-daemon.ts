@@ -11,7 +11,7 @@ import { silentObserver } from '../../src/observe/section-observer.ts';
 import { runSection, type SectionEnd } from '../../src/pipeline/section.ts';
 import type { ChangeTracker } from '../../src/source/change-tracker.ts';
 import { trackChanges } from '../../src/source/track-changes.ts';
-import type { SimSection } from './section.ts';
+import { MAX_DOCUMENT_BYTES, type SimSection } from './section.ts';
 
 export const PARTITION = 'p';
 export const LEASE_MS = 3000;
@@ -115,6 +115,7 @@ export class SimDaemon {
       },
       confirmMs,
       batch: { rows: limits.batchRows, bytes: 1 << 20, inFlight: limits.inFlight },
+      maxDocumentBytes: MAX_DOCUMENT_BYTES,
       heartbeatMs,
       leaseMs,
       faultedRetryMs: 3000,

@@ -33,7 +33,7 @@ export class Tally {
       ['lost history', ['resync', 'stop']],
       ['mended', ['resync', 'replace', 'held']],
       ['crash', CRASHES],
-      ['check', ['documents', 'claims', 'equalReplicas', 'replicaClaims']],
+      ['check', ['documents', 'claims', 'equalReplicas', 'replicaClaims', 'rowsAside']],
     ];
     for (const [section, names] of sections) {
       this.#counts.set(section, new Map(names.map((name) => [name, 0])));

@@ -88,7 +88,7 @@ export type CrashPoint = { readonly n: number; readonly side: 'before' | 'after'
 const LOST_CODES: ReadonlySet<string> = new Set(['PW-S211', 'PW-S212', 'PW-S213', 'PW-S220']);
 
 /** Never right, whatever was done. */
-const WRONG_CODES: ReadonlySet<string> = new Set(['PW-I901', 'PW-M308', 'PW-S218', 'PW-S219', 'PW-S224', 'PW-S225', 'PW-M316']);
+const WRONG_CODES: ReadonlySet<string> = new Set(['PW-I901', 'PW-M308', 'PW-S218', 'PW-S219', 'PW-S224', 'PW-M316']);
 
 export const KEYS = 24;
 
