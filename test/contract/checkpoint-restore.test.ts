@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { until } from '../support/daemon-process.ts';
 import { testRedis, type TestRedis } from '../support/redis.ts';
 import { type ControlledServer, startControlled } from '../support/sandbox.ts';
-import { troubled, TroubledWorld } from './redis-troubles-world.ts';
+import { troubled, type TroubledWorld } from './redis-troubles-world.ts';
 
 let redis: TestRedis;
 let server: ControlledServer;
