@@ -21,7 +21,7 @@ export const IMPORT_TABLE: Readonly<Record<string, FolderRule>> = {
   source: { folders: [...foundation, 'observe'], packages: { sqlserver: ['mssql'] } },
   manager: { folders: [...foundation, 'wire', 'observe'], packages: { redis: ['ioredis'] } },
   pipeline: { folders: [...foundation, 'wire', 'observe', ...ports], packages: {} },
-  subscriber: { folders: [...foundation, 'wire'], packages: { '': ['ioredis'] } },
+  subscriber: { folders: [...foundation, 'wire'], packages: { '': ['ioredis', 'lru-cache'] } },
   observe: { folders: [...foundation, ...ports], packages: { '': ['pino', 'pino-pretty', 'prom-client'] } },
   config: { folders: foundation, packages: { '': ['zod', 'yaml'] } },
   http: { folders: [...foundation, 'observe'], packages: { '': ['fastify'] } },
