@@ -33,6 +33,7 @@ describe('the package', () => {
       'sql/enable.sql',
       'docker/Dockerfile',
       'docker/patchwire.service',
+      'src/subscriber/examples/lru-cache.mjs',
       'src/wire/README.md',
       'src/wire/messages.schema.json',
       'src/wire/python/patchwire_subscriber.py',
@@ -48,14 +49,17 @@ describe('the package', () => {
     expect((await inFolder('npx', '--no-install', 'patchwire', '--version')).trim()).toBe(version);
   });
 
-  it('has four entries with their types', async () => {
-    const names = 'console.log([typeof a.createDaemon, typeof b.subscribe, typeof c.startSandbox, typeof d.scriptedPublisher].join())';
+  it('has five entries with their types', async () => {
+    const names =
+      'console.log([typeof a.createDaemon, typeof b.subscribe, typeof c.startSandbox, typeof d.scriptedPublisher, typeof e.freshCache].join())';
     const imports =
-      "import * as a from 'patchwire'; import * as b from 'patchwire/subscriber'; import * as c from 'patchwire/sandbox'; import * as d from 'patchwire/subscriber/testing';";
-    expect((await inFolder('node', '--input-type=module', '-e', `${imports} ${names}`)).trim()).toBe('function,function,function,function');
+      "import * as a from 'patchwire'; import * as b from 'patchwire/subscriber'; import * as c from 'patchwire/sandbox'; import * as d from 'patchwire/subscriber/testing'; import * as e from 'patchwire/subscriber/adapters';";
+    expect((await inFolder('node', '--input-type=module', '-e', `${imports} ${names}`)).trim()).toBe(
+      'function,function,function,function,function',
+    );
     writeFileSync(
       join(folder, 'use.ts'),
-      `${imports}\nexport const all: readonly unknown[] = [a.createDaemon, b.subscribe, c.startSandbox, d.scriptedPublisher];\n`,
+      `${imports}\nexport const all: readonly unknown[] = [a.createDaemon, b.subscribe, c.startSandbox, d.scriptedPublisher, e.freshCache];\n`,
     );
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023,esnext.disposable'];
     await inFolder(
