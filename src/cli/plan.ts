@@ -63,6 +63,9 @@ function meaningOf(path: ConfigPath): string {
   if (top === 'manager' && second === 'redis') {
     return 'restart; in a Redis that does not have the sections they are loaded';
   }
+  if (top === 'checkpoint') {
+    return 'restart; sqlserver needs the table of `patchwire sql checkpoint-store` in every source';
+  }
   return 'restart';
 }
 

@@ -74,7 +74,7 @@ export class Covering {
     } else if (newEpoch || Object.keys(advance).length > 0) {
       await marks.cover(position);
     } else {
-      // An operator's pause or resumption: it needs no source, so nothing is claimed with it.
+      // An operator's pause or resumption: it needs no source, so nothing is claimed with it; the next heartbeat may.
       return false;
     }
     return true;

@@ -209,7 +209,7 @@ export class Delivery {
     const { answer } = await this.#sending.send(() => {
       const stays = asked.reset === null && Object.keys(asked.advance).length === 0 && claims;
       const transition: Transition = { ...asked, advance: stays ? this.#take({}) : { ...asked.advance, ...this.#covering?.mark } };
-      this.#idle = null;
+      this.#idle = claims ? null : this.#idle;
       this.#incomplete = transition.incomplete === undefined ? this.#incomplete : transition.incomplete !== null;
       const cleared = transition.newEpoch || transition.state === 'loading' || this.#incomplete;
       this.#stored = moved(cleared ? { ...this.#stored, upTo: null } : this.#stored, transition.advance);

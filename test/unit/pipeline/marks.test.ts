@@ -569,4 +569,23 @@ describe('a store in trouble', () => {
     await expect(marks.cover({ checkpoint: 1n, confirmed: 1n })).rejects.toMatchObject({ code: 'PW-S235' });
     expect(checkpoints.calls).toEqual([]);
   });
+
+  it('does not hold up a pause, which needs no source; what was to be claimed is claimed once the row can be written', async () => {
+    const database = new Database();
+    await follow(database);
+    await database.world.clock.advance(10_000);
+    let release = (): void => {};
+    database.checkpoints.before = () => new Promise<void>((resolve) => (release = resolve));
+    const version = database.world.tracker.version + 1n;
+    database.world.tracker.elsewhere();
+    await database.world.clock.advance(1000);
+    await database.world.ask('pause');
+    await database.world.until(() => database.world.stored.meta?.paused?.what === 'all');
+    expect(database.world.stored.meta?.upTo).toBeLessThan(version);
+    database.checkpoints.before = null;
+    release();
+    await database.world.ask('resume');
+    await expectEqual(database);
+    expect(database.noticed).toBe(false);
+  });
 });
