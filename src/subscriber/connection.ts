@@ -6,7 +6,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { backoffDelayMs } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
-import { mapSubscriberError } from './redis-errors.ts';
+import { isUnknownCommand, mapSubscriberError } from './redis-errors.ts';
 import type { PatchwireError } from '../model/failure.ts';
 import { CREDENTIALS } from '../model/retry-delay.ts';
 import { readAddresses, type RedisPlaces, SENTINEL_PORT } from '../wire/redis-target.ts';
@@ -264,7 +264,7 @@ export class ConnectionPair implements Connection, SectionConnections {
     try {
       await this.#subscriber.ssubscribe(channel);
     } catch (error) {
-      if (!(error instanceof Error && /^ERR unknown command/iu.test(error.message))) {
+      if (!isUnknownCommand(error)) {
         throw error;
       }
     } finally {

@@ -35,6 +35,11 @@ export function replyCode(error: unknown): string | null {
   return error instanceof Error && error.name === 'ReplyError' ? (/^[A-Z]+/.exec(error.message)?.[0] ?? '') : null;
 }
 
+/** Whether a server is too old for a command, or was built without it. */
+export function isUnknownCommand(error: unknown): boolean {
+  return replyCode(error) === 'ERR' && (error as Error).message.startsWith('ERR unknown command');
+}
+
 function mapped(error: unknown, what: string): PatchwireError {
   const text = error instanceof Error ? error.message : String(error);
   if (replyCode(error) === null) {

@@ -68,6 +68,16 @@ export function replyCode(error: unknown): string | null {
   return /^[A-Z][A-Z0-9_]*/.exec(error.message)?.[0] ?? '';
 }
 
+/** Whether a server is too old for a command, or was built without it. */
+export function isUnknownCommand(error: unknown): boolean {
+  return replyCode(error) === 'ERR' && (error as Error).message.startsWith('ERR unknown command');
+}
+
+/** Whether a server that was asked about its cluster is in none. */
+export function isNoCluster(reply: unknown): boolean {
+  return typeof reply === 'string' && reply.startsWith('ERR This instance has cluster support disabled');
+}
+
 /** What an error reply means; null: nobody knows it. */
 export function classifyReply(text: string): Classified | null {
   const code = /^[A-Z][A-Z0-9_]*/.exec(text)?.[0] ?? '';

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { HostPort } from '../../lib/host-port.ts';
 import { PatchwireError } from '../../model/errors.ts';
+import { isUnknownCommand } from '../../wire/redis-replies.ts';
 import { type Address, readAddresses, type RedisPlaces, SENTINEL_PORT } from '../../wire/redis-target.ts';
 import { LargeCommand } from './large-command.ts';
 import { watchSentinels } from './sentinel-watch.ts';
@@ -141,7 +142,7 @@ class RedisLink implements Link {
           if (replyCode(error) === null) {
             throw error;
           }
-          return /^ERR unknown command/iu.test((error as Error).message);
+          return isUnknownCommand(error);
         },
       );
       this.publish = unknown ? 'PUBLISH' : 'SPUBLISH';

@@ -6,6 +6,7 @@ import { formatHostPort, type HostPort, parseHostPort } from '../../lib/host-por
 import { PatchwireError } from '../../model/errors.ts';
 import { type ClusterSlots, readClusterSlots } from '../../wire/cluster-slots.ts';
 import { readAddresses, REDIS_PORT } from '../../wire/redis-target.ts';
+import { isNoCluster } from '../../wire/redis-replies.ts';
 import { keySlot } from '../../wire/slot.ts';
 import { type ConnectionOptions, type Link, RedisConnection } from './connection.ts';
 
@@ -155,7 +156,7 @@ class Cluster implements Routes {
         }
         failure = new PatchwireError('PW-M310', `node ${address} knows of no slots`);
       } catch (error) {
-        failure = isNoCluster(error) ? noCluster(address, error) : error;
+        failure = error instanceof PatchwireError && isNoCluster(error.details['reply']) ? noCluster(address, error) : error;
       }
     }
     // All of them: it is the cluster's trouble, not one node's.
@@ -206,11 +207,6 @@ class Cluster implements Routes {
       this.#hint = { host: host === '' ? (parseHostPort(address, REDIS_PORT)?.host ?? '') : host, port: Number(port) };
     }
   }
-}
-
-function isNoCluster(error: unknown): boolean {
-  const reply = error instanceof PatchwireError ? error.details['reply'] : null;
-  return typeof reply === 'string' && reply.startsWith('ERR This instance has cluster support disabled');
 }
 
 function noCluster(address: string, cause: unknown): PatchwireError {
