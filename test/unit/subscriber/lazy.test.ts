@@ -124,6 +124,19 @@ describe('S1: keys on demand', () => {
     expect(held(torn, 'a')).toBeUndefined();
   });
 
+  it('S1: a page of another epoch is not taken, whatever its number is', () => {
+    const rig = lazyRig();
+    want(rig, 'a');
+    rig.publisher.transition('live', 'end', true);
+    rig.publisher.store('a', { n: 2 });
+    rig.input(read(rig));
+    expect(held(rig, 'a')).toBeUndefined();
+    rig.settle();
+    expect(rig.told).toEqual(['live', 'gap: epoch', 'reset: epoch', 'live']);
+    load(rig, 'a');
+    expect(held(rig, 'a')).toBe(2);
+  });
+
   it('S1: after a section was made anew with lower numbers, its pages are taken', () => {
     const rig = lazyRig();
     rig.publisher.publish([['a', { n: 2 }]]);
