@@ -107,7 +107,7 @@ export async function run(world: World, { seed, minutes, say }: RunOptions): Pro
     }
     for (const round of schedule(seed)) {
       const gone = (Date.now() - began) / (minutes * 60_000);
-      if (gone > 1.5 || (gone > 1 && round.every(({ position }) => position > ACTIONS.length))) {
+      if (quiets > 1 && (gone > 1.5 || (gone > 1 && round.every(({ position }) => position > ACTIONS.length)))) {
         break;
       }
       await sleep(500);
