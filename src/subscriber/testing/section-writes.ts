@@ -145,6 +145,7 @@ function metaFields(facts: Facts, log: readonly LogEntry[]): Record<string, stri
     sourceReadAt: heartbeatAtMs === null ? '' : new Date(heartbeatAtMs).toISOString(),
     bytes: String(log.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)),
     oldestAt: String(log[0]?.timeMs ?? 0),
+    publish: 'PUBLISH',
     keys: '1',
     incomplete: incomplete ?? '',
     incompleteSince: incomplete === null ? '' : '0',
