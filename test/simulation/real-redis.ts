@@ -17,7 +17,7 @@ import type { RedisSide, ScriptFault } from './world.ts';
 const LOOK = `
 local names = redis.call('KEYS', ARGV[1])
 local documents = #names > 0 and redis.call('MGET', unpack(names)) or {}
-return {redis.call('HGETALL', KEYS[1]), redis.call('HLEN', KEYS[2]), redis.call('HLEN', KEYS[3]), redis.call('HGETALL', KEYS[2]), names, documents}
+return {redis.call('HGETALL', KEYS[1]), redis.call('HLEN', KEYS[2]), redis.call('HLEN', KEYS[3]), redis.call('HGETALL', KEYS[2]), names, documents, redis.call('HGETALL', KEYS[3])}
 `;
 
 const DUMP = `
@@ -89,6 +89,7 @@ export class RealRedis implements RedisSide {
   async look(): Promise<void> {
     await this.#tail;
     for (const section of this.#options.sections()) {
+      section.oracle.sampled = true;
       const generation = this.#generation;
       const keys = sectionKeys(this.#options.partition, section.name);
       const reply = (await this.#raw.eval(LOOK, 3, keys.meta, keys.index, keys.quarantine, `${keys.document}*`)) as readonly [
@@ -96,12 +97,14 @@ export class RealRedis implements RedisSide {
         readonly string[],
         readonly string[],
         readonly (string | null)[],
+        readonly string[],
       ];
       const requests = await this.admin.pendingRequests(section.name).catch(() => null);
       if (generation !== this.#generation) {
         continue;
       }
-      const [flat, names, texts] = reply.slice(3) as [string[], string[], (string | null)[]];
+      const [flat, names, texts, entries] = reply.slice(3) as [string[], string[], (string | null)[], string[]];
+      const quarantine = new Map(entries.flatMap((entry, i) => (i % 2 === 0 ? [[entry, entries[i + 1] ?? ''] as const] : [])));
       const meta = decodeDescription(reply.slice(0, 3), section.name);
       const index = new Map<string, { version: string; dataKey: string }>();
       for (let i = 0; i + 1 < flat.length; i += 2) {
@@ -113,6 +116,7 @@ export class RealRedis implements RedisSide {
         meta: meta === null ? null : ({ ...meta, pending: meta.pending ? 'torn' : '' } as unknown as StoredMeta),
         index,
         documents,
+        quarantine,
         requests: requests === null ? [...this.storedOf(section.name).requests] : [...requests],
       };
       this.#stored.set(section.name, stored);
