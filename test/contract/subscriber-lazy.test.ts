@@ -1,8 +1,9 @@
 /** A lazy cache against a real Redis: what is read when, what is kept, and what it never answers. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Disposer } from '../../src/lib/disposer.ts';
-import { type LazyCache, type LazyOptions, subscribe, type SubscriberEvent } from '../../src/subscriber/index.ts';
+import { connect, type LazyCache, type LazyOptions, subscribe, type SubscriberEvent } from '../../src/subscriber/index.ts';
 import { scriptedPublisher, type ScriptedPublisher } from '../../src/subscriber/testing/index.ts';
+import { sectionKeys } from '../../src/wire/keys.ts';
 import { type PrivateTestRedis, privateTestRedis } from '../support/redis.ts';
 
 const LIMIT = { timeout: 20_000, interval: 10 };
@@ -165,5 +166,25 @@ describe('a lazy cache', () => {
     }
     expect(item.value).toMatchObject({ before: { twice: 4 }, after: { twice: 10 } });
     expect(cache.peek('2')).toEqual({ twice: 10 });
+  });
+
+  it('is told of by its mode among those who listen', async () => {
+    const cache = follow({ name: 'cache' });
+    await cache.waitUntilLive();
+    await vi.waitFor(async () => {
+      const entries = Object.values(await redis.raw.hgetall(sectionKeys(partition, section).subscribers));
+      expect(entries.map((text) => JSON.parse(text) as unknown)).toEqual([
+        expect.objectContaining({ name: 'cache', mode: 'lazy', status: 'live', equal: false, reasons: ['not compared'] }),
+      ]);
+    }, LIMIT);
+  });
+
+  it('ends when the connections that it shares are closed, also before they were made', async () => {
+    const connection = connect(redis.url);
+    const early = subscribe({ redis: connection, partition, section, mode: 'lazy' });
+    await connection[Symbol.asyncDispose]();
+    await vi.waitFor(() => expect(early.state().status).toBe('closed'), LIMIT);
+    const late = subscribe({ redis: connection, partition, section, mode: 'lazy' });
+    await expect(late.get('1')).rejects.toMatchObject({ code: 'PW-W410' });
   });
 });
