@@ -65,6 +65,8 @@ export async function setStage(disposer: Disposer, { random, note, onEvent, sign
         // A quiet table is asked less and less often; somebody who watches wants to see it at once.
         { origin: 'demo', path: ['sources', 'shop', 'polling', 'ladder'], value: ['50ms'] },
         { origin: 'demo', path: ['manager', 'heartbeat'], value: '500ms' },
+        // For who tries the examples of the subscriber library beside it.
+        { origin: 'demo', path: ['manager', 'invalidations'], value: true },
       ],
     }),
   );

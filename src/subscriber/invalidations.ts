@@ -41,7 +41,10 @@ export type InvalidationOf<E extends InvalidationEvent['type']> = Extract<Invali
 export interface Invalidations extends AsyncDisposable {
   /** Calls `handler` for every event of a type, at once and in order, until the returned function is called. */
   on<E extends InvalidationEvent['type']>(type: E, handler: (event: InvalidationOf<E>) => void): () => void;
-  /** The key by which every spelling is told that its collation calls equal: `identity` of the events. Before the first `live` it may be another. */
+  /**
+   * The key by which every spelling is told that its collation calls equal: `identity` of the events. Before the first `live`, and of a section that
+   * was loaded before the collations of its key were stored with it, it is the key as it is spelled.
+   */
   identityOf(key: Key): string;
   /** What it is doing. It is never `equal`: there is nothing to compare (`not compared`). */
   state(): ReplicaState;
