@@ -79,4 +79,17 @@ describe('silence', () => {
     rig.input({ type: 'tick' });
     expect(rig.machine.wakeAtMs! - rig.nowMs).toBeLessThanOrEqual(5000);
   });
+
+  it('S3: a section that went back to an earlier message of mine and has published nothing since is found by its second heartbeat', () => {
+    const rig = liveRig();
+    const back = rig.publisher.snapshot();
+    rig.message(rig.publisher.publish([['1', { a: 10 }]]));
+    back();
+    rig.message(rig.publisher.heartbeat());
+    expect(rig.state.status).toBe('live');
+    rig.message(rig.publisher.heartbeat());
+    rig.settle();
+    expectEqual(rig);
+    expect(rig.told).toEqual(['live', 'change', 'gap: rewound', 'reset: rewound', 'live']);
+  });
 });
