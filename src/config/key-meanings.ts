@@ -48,7 +48,8 @@ export const KEY_MEANINGS: Readonly<Record<string, string>> = {
   'manager.partition': 'The first half of every key and channel: {shop:orders}.',
   'manager.heartbeat': 'How often every section says where it stands.',
   'manager.lease': 'A leader that is silent for so long may be replaced; at least twice the heartbeat.',
-  'manager.invalidations': 'Keys and versions are told on a channel of their own, too: for subscribers that keep a cache of their own fresh.',
+  'manager.invalidations':
+    'Keys and versions are told on a channel of their own, too: for subscribers that keep a cache of their own fresh.',
   'manager.replay': 'The change log of a section, from which subscribers catch up without loading anew.',
   'manager.replay.maxBytes': 'How large the change log of a section may be.',
   'manager.replay.maxAge': 'How old a message of the change log may be.',

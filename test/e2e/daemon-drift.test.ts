@@ -141,14 +141,14 @@ it(
     await writer;
     expect(writing.failed).toBeNull();
     // Under another key every document of the old one would go: that waits for an operator.
-  await until('/ready names the sweep that waits', async () => (await daemon.get('/ready')).body.includes('PW-S231'));
-  expect(await world.command('resync', 'wide', '--confirm')).toMatchObject({ code: 0 });
-  await equal('Wide', (row) => row, ['Id', 'Extra']);
+    await until('/ready names the sweep that waits', async () => (await daemon.get('/ready')).body.includes('PW-S231'));
+    expect(await world.command('resync', 'wide', '--confirm')).toMatchObject({ code: 0 });
+    await equal('Wide', (row) => row, ['Id', 'Extra']);
     await equal('Shaped', masked);
 
     // It is there again: the table goes on with its next try, which comes by itself within a minute, or now when it is asked for.
     await world.sql(rename('Named', 'Gone', 'B'), "UPDATE dbo.Named SET B = N'back' WHERE Id = 2");
-  await world.command('poll', 'named');
+    await world.command('poll', 'named');
     await equal('Named', named);
   },
 );

@@ -164,6 +164,9 @@ export class SimReplica implements ManagedReplica {
         return;
       case 'stop':
       case 'emit':
+      // Of modes that hold a part, which this one is not.
+      case 'fetch':
+      case 'filled':
     }
   }
 

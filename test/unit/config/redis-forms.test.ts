@@ -4,7 +4,7 @@ import { parseConfig } from '../../../src/config/load.ts';
 import { secretsOf } from '../../../src/config/print.ts';
 import type { Config } from '../../../src/config/schema.ts';
 import { describeManager, redisTarget, subscriberRedis } from '../../../src/daemon/parts.ts';
-import { PatchwireError } from '../../../src/model/errors.ts';
+import type { PatchwireError } from '../../../src/model/errors.ts';
 
 const parse = (redis: object, env: Record<string, string> = {}): Config =>
   parseConfig(JSON.stringify({ sources: { s: { connection: 'Server=x' } }, manager: { redis, partition: 'p' } }), {

@@ -72,9 +72,7 @@ describe('addresses', () => {
     ['user@h', null],
   ])('%j is %j', (text, address) => {
     expect(parseHostPort(text, 1)).toEqual(address);
-    if (address !== null) {
-      expect(parseHostPort(formatHostPort(address), 2)).toEqual(address);
-    }
+    expect(address === null ? null : parseHostPort(formatHostPort(address), 2)).toEqual(address);
   });
 
   it('are texts or parts, at least one, and none that is none', () => {
