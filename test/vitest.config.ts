@@ -5,7 +5,7 @@ const conformance = ['test/sandbox/change-tracking/**/!(*.control).test.ts', 'te
 
 /**
  * One project a kind of test; what each needs stands in test/README.md. Files run beside each other; those that start processes of their own
- * come last, two at a time.
+ * come last.
  */
 export default defineConfig({
   test: {
@@ -38,7 +38,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
