@@ -31,20 +31,23 @@ export interface ChangesBody {
   readonly state?: SectionState;
 }
 
+const sender = ({ partition, section, managerId, epoch }: Envelope) => ({ partitionKey: partition, section, managerId, epoch });
+
+const place = ({ seq, id, prevId }: ChainLink) => ({ seq, id, prevId });
+
+const moment = ({ checkpoint, upTo, changeTimeMs }: ChangesBody) => ({
+  checkpoint,
+  upTo,
+  changeTime: new Date(changeTimeMs).toISOString(),
+});
+
 export function changesText(envelope: Envelope, link: ChainLink, body: ChangesBody): string {
   return JSON.stringify({
     v: MESSAGE_VERSION,
     type: 'changes',
-    partitionKey: envelope.partition,
-    section: envelope.section,
-    managerId: envelope.managerId,
-    epoch: envelope.epoch,
-    seq: link.seq,
-    id: link.id,
-    prevId: link.prevId,
-    checkpoint: body.checkpoint,
-    upTo: body.upTo,
-    changeTime: new Date(body.changeTimeMs).toISOString(),
+    ...sender(envelope),
+    ...place(link),
+    ...moment(body),
     changes: body.changes as WireChange[],
     ...(body.state === undefined ? {} : { state: body.state }),
   } satisfies ChangesMessage);
@@ -55,16 +58,9 @@ export function keysText(envelope: Envelope, link: ChainLink, body: ChangesBody)
   return JSON.stringify({
     v: MESSAGE_VERSION,
     type: 'keys',
-    partitionKey: envelope.partition,
-    section: envelope.section,
-    managerId: envelope.managerId,
-    epoch: envelope.epoch,
-    seq: link.seq,
-    id: link.id,
-    prevId: link.prevId,
-    checkpoint: body.checkpoint,
-    upTo: body.upTo,
-    changeTime: new Date(body.changeTimeMs).toISOString(),
+    ...sender(envelope),
+    ...place(link),
+    ...moment(body),
     changes: body.changes.map(({ dataKey, identity, op, versionId, prevVersionId }) => ({
       dataKey,
       ...(identity === undefined ? {} : { identity }),
@@ -88,13 +84,8 @@ export function resetText(
   return JSON.stringify({
     v: MESSAGE_VERSION,
     type: 'reset',
-    partitionKey: envelope.partition,
-    section: envelope.section,
-    managerId: envelope.managerId,
-    epoch: envelope.epoch,
-    seq: link.seq,
-    id: link.id,
-    prevId: link.prevId,
+    ...sender(envelope),
+    ...place(link),
     phase: body.phase,
     reason: body.reason,
     state: body.state,
@@ -106,10 +97,7 @@ export function removedText(envelope: Envelope, reason: string): string {
   return JSON.stringify({
     v: MESSAGE_VERSION,
     type: 'removed',
-    partitionKey: envelope.partition,
-    section: envelope.section,
-    managerId: envelope.managerId,
-    epoch: envelope.epoch,
+    ...sender(envelope),
     reason,
   } satisfies RemovedMessage);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { step, World } from './model-world.ts';
+import { type Step, step, World } from './model-world.ts';
 
 /** What the replica claims to be, and what was published at the place that it names; null while it claims nothing. */
 function claim({ rig }: World): { readonly documents: string; readonly published: string | undefined } | null {
@@ -15,58 +15,55 @@ function checkHonest(world: World): void {
   expect(made?.documents).toBe(made?.published);
 }
 
+/** A world after these steps, healed; honest after each of them. */
+function played(steps: readonly Step[], ...setting: ConstructorParameters<typeof World>): World {
+  const world = new World(...setting);
+  world.run({ do: 'publish', keys: [1, 2, 3], value: 1, sideways: false });
+  world.run({ do: 'connect' });
+  for (const next of steps) {
+    world.run(next);
+    checkHonest(world);
+  }
+  world.heal();
+  return world;
+}
+
+const runs = (count: number): fc.Parameters<unknown> => ({
+  numRuns: Number(process.env['FC_RUNS'] ?? count),
+  ...(process.env['FC_SEED'] ? { seed: Number(process.env['FC_SEED']) } : {}),
+});
+
 describe('S1 to S4 under any schedule', () => {
   it('S1, S2, S3, S4: whatever is dropped, duplicated, reordered, rewound or cut, a replica is what was published or says that it is not', () => {
     fc.assert(
       fc.property(fc.integer(), fc.array(step, { maxLength: 80 }), (seed, steps) => {
-        const world = new World(seed);
-        world.run({ do: 'publish', keys: [1, 2, 3], value: 1, sideways: false });
-        world.run({ do: 'connect' });
-        for (const next of steps) {
-          world.run(next);
-          checkHonest(world);
-        }
-        world.heal();
+        const world = played(steps, seed);
         checkHonest(world);
         expect(world.rig.state).toMatchObject({ status: 'live', equal: true });
         expect(world.rig.documents).toBe(world.rig.publisher.documents());
       }),
-      { numRuns: Number(process.env['FC_RUNS'] ?? 1500), ...(process.env['FC_SEED'] ? { seed: Number(process.env['FC_SEED']) } : {}) },
+      runs(1500),
     );
   });
 
   it('S3: a strict replica ends equal, or closed because history was lost; it never tells a reset that nobody asked for', () => {
     fc.assert(
       fc.property(fc.integer(), fc.array(step, { maxLength: 60 }), (seed, steps) => {
-        const world = new World(seed, { recovery: 'strict' });
-        world.run({ do: 'publish', keys: [1, 2, 3], value: 1, sideways: false });
-        world.run({ do: 'connect' });
-        for (const next of steps) {
-          world.run(next);
-          checkHonest(world);
-        }
-        world.heal();
+        const world = played(steps, seed, { recovery: 'strict' });
         const { rig } = world;
         const closed = rig.status === 'closed';
         expect(rig.state).toMatchObject(closed ? { equal: false, error: { code: 'PW-W406' } } : { status: 'live', equal: true });
         expect(closed || rig.documents === rig.publisher.documents()).toBe(true);
         expect(rig.told.filter((text) => text.startsWith('reset')).every((text) => text === 'reset: asked')).toBe(true);
       }),
-      { numRuns: Number(process.env['FC_RUNS'] ?? 500), ...(process.env['FC_SEED'] ? { seed: Number(process.env['FC_SEED']) } : {}) },
+      runs(500),
     );
   });
 
   it('S3, S4: a replica that skips gaps is equal, or says that it has skipped one; a reload makes it equal', () => {
     fc.assert(
       fc.property(fc.integer(), fc.array(step, { maxLength: 60 }), (seed, steps) => {
-        const world = new World(seed, { recovery: 'skipGap' });
-        world.run({ do: 'publish', keys: [1, 2, 3], value: 1, sideways: false });
-        world.run({ do: 'connect' });
-        for (const next of steps) {
-          world.run(next);
-          checkHonest(world);
-        }
-        world.heal();
+        const world = played(steps, seed, { recovery: 'skipGap' });
         const { rig } = world;
         const { equal, reasons } = rig.state;
         const upTo = rig.machine.position(rig.nowMs)?.upTo;
@@ -76,7 +73,7 @@ describe('S1 to S4 under any schedule', () => {
         expect(rig.state).toMatchObject({ status: 'live', equal: true });
         expect(rig.documents).toBe(rig.publisher.documents());
       }),
-      { numRuns: Number(process.env['FC_RUNS'] ?? 500), ...(process.env['FC_SEED'] ? { seed: Number(process.env['FC_SEED']) } : {}) },
+      runs(500),
     );
   });
 
@@ -91,7 +88,7 @@ describe('S1 to S4 under any schedule', () => {
         world.heal();
         expect(world.rig.state.counters).toMatchObject({ reloads: 0, diverged: 0 });
       }),
-      { numRuns: Number(process.env['FC_RUNS'] ?? 500), ...(process.env['FC_SEED'] ? { seed: Number(process.env['FC_SEED']) } : {}) },
+      runs(500),
     );
   });
 });
