@@ -246,8 +246,8 @@ export class Ledger {
     return detail;
   }
 
-  /** Where a heartbeat stands to the chain: at my last message, before it, or beyond what I know. */
-  place(message: HeartbeatMessage): 'mine' | 'late' | GapReason {
+  /** Where a heartbeat stands to the chain: at my last message, not above it (`rewound`, unless it is late), or beyond it. */
+  place(message: HeartbeatMessage): 'mine' | GapReason {
     const chain = this.#chain;
     if (chain === null || message.epoch !== chain.epoch) {
       return 'epoch';
@@ -255,7 +255,7 @@ export class Ledger {
     if (message.last === chain.last) {
       return 'mine';
     }
-    return chain.idAt(message.seq) === message.last ? 'late' : 'heartbeat';
+    return message.seq > chain.seq ? 'heartbeat' : 'rewound';
   }
 }
 

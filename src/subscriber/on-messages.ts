@@ -97,6 +97,7 @@ function onRemoved(course: Course, { epoch, reason }: RemovedMessage): void {
 
 function onHeartbeat(course: Course, message: HeartbeatMessage): void {
   const { ledger } = course;
+  const known = course.pulse.knows(message);
   course.hear(message);
   const place = ledger.place(message);
   if (place === 'mine') {
@@ -109,8 +110,8 @@ function onHeartbeat(course: Course, message: HeartbeatMessage): void {
     }
     ledger.standing.read(message, course.nowMs);
     course.trust('all');
-  } else if (place !== 'late' || !course.pulse.excuseLate()) {
-    course.reportGap(place === 'late' ? 'rewound' : place);
+  } else if (place !== 'rewound' || !known) {
+    course.reportGap(place);
     course.replay();
   }
   course.lag(beyond(course, message));

@@ -19,8 +19,6 @@ export class Pulse {
   /** How often in a row silence was found to be the publisher's own. */
   #silences = 0;
   #intervalMs: number;
-  /** A heartbeat at an earlier message has been heard since the load or the replay that ended last. */
-  #heardLate = false;
 
   /** @param intervalMs until the first heartbeat names its own */
   constructor(intervalMs: number) {
@@ -47,17 +45,14 @@ export class Pulse {
   /** From now on silence counts. */
   listen(nowMs: number): void {
     this.#heardAtMs = nowMs;
-    this.#heardLate = false;
   }
 
   /**
-   * Whether a heartbeat at an earlier message of mine may be one that was under way while a load or a replay ran. After the first one it may be a
-   * section that went back in time, and has published nothing since.
+   * Whether a heartbeat was beaten before the one that is known: it was under way while meta was read. A later one that stands at an earlier message
+   * of mine is of a section that went back in time, and has published nothing since.
    */
-  excuseLate(): boolean {
-    const first = !this.#heardLate;
-    this.#heardLate = true;
-    return first;
+  knows({ time }: HeartbeatMessage): boolean {
+    return this.#beatAtMs !== null && Date.parse(time) <= this.#beatAtMs;
   }
 
   hear(message: HeartbeatMessage, nowMs: number): void {

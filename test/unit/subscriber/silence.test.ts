@@ -80,16 +80,33 @@ describe('silence', () => {
     expect(rig.machine.wakeAtMs! - rig.nowMs).toBeLessThanOrEqual(5000);
   });
 
-  it('S3: a section that went back to an earlier message of mine and has published nothing since is found by its second heartbeat', () => {
+  it('S3: a section that went back to an earlier message of mine and has published nothing since is found by its first heartbeat', () => {
     const rig = liveRig();
     const back = rig.publisher.snapshot();
     rig.message(rig.publisher.publish([['1', { a: 10 }]]));
     back();
     rig.message(rig.publisher.heartbeat());
-    expect(rig.state.status).toBe('live');
-    rig.message(rig.publisher.heartbeat());
+    expect(rig.state.status).toBe('replaying');
     rig.settle();
     expectEqual(rig);
     expect(rig.told).toEqual(['live', 'change', 'gap: rewound', 'reset: rewound', 'live']);
+  });
+
+  it('S3: a heartbeat that was on its way while a load or a replay ran is not a gap', () => {
+    const rig = new Rig();
+    const early = rig.publisher.heartbeat();
+    rig.publisher.publish([['1', { a: 1 }]]);
+    const loaded = rig.publisher.heartbeat();
+    rig.live();
+    rig.message(early, loaded);
+    expect(rig.state.counters).toMatchObject({ gaps: 0, replays: 0 });
+
+    rig.publisher.publish([['1', { a: 10 }]]);
+    const late = rig.publisher.heartbeat();
+    rig.message(rig.publisher.publish([['1', { a: 11 }]]));
+    rig.settle();
+    rig.message(late);
+    expectEqual(rig);
+    expect(rig.state.counters).toMatchObject({ gaps: 1, replays: 1 });
   });
 });
