@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { WritingCall } from '../../../src/manager/memory/memory-store.ts';
 import type { Document } from '../../../src/model/document.ts';
-import { PatchwireError } from '../../../src/model/errors.ts';
 import { seededRandom } from '../../../src/lib/random.ts';
 import type { SectionOptions } from '../../../src/pipeline/section.ts';
+import { faultyWorld } from './faulty-world.ts';
 import { SECTION, slowLine, World } from './world.ts';
 
 type Fault = (call: WritingCall, world: World, options: Partial<SectionOptions>) => 'before' | 'after' | null;
@@ -187,27 +187,7 @@ describe('crashes while operators ask', () => {
     await fc.assert(
       fc.asyncProperty(fc.integer(), async (seed) => {
         const random = seededRandom(seed);
-        const world = new World({ pageRows: 4, loadRows: 3, caseInsensitive: true, claims: random() < 0.5 ? 'implied' : 'confirmed' });
-        world.wrap = (manager) => slowLine(manager, world.clock, () => random() * 80);
-        let faults = 30;
-        const faulty = (share: number): boolean => random() < share && faults-- > 0;
-        world.store.intercept = () => (faulty(0.04) ? (random() < 0.5 ? 'before' : 'after') : null);
-        world.tracker.after = async () => {
-          if (random() < 0.3) {
-            await world.clock.sleep(random() * 200);
-          }
-          if (faulty(0.01)) {
-            throw new PatchwireError('PW-S201', 'connection lost');
-          }
-        };
-        const write = (): void => {
-          const values: Record<string, Document | null> = {};
-          for (let i = 0; i < 1 + random() * 6; i += 1) {
-            const k = key(Math.floor(random() * 15)) + 'k';
-            values[random() < 0.1 ? k.toUpperCase() : k] = random() < 0.25 ? null : { k, v: Math.floor(random() * 3) };
-          }
-          world.tracker.commit(values);
-        };
+        const { world, write, calm } = faultyWorld(random);
         const shapes = [BATCH, NONE, { ...BATCH, load: { rowsPerSecond: 5 } }];
         const start = (): unknown => world.start(shapes[Math.floor(random() * shapes.length)]);
         const verbs: readonly (() => Promise<string>)[] = [
@@ -232,7 +212,7 @@ describe('crashes while operators ask', () => {
             await verbs[Math.floor(random() * verbs.length)]!();
           }
         }
-        faults = 0;
+        calm();
         await world.ask('resume');
         await world.clock.advance(30_000);
         expect(world.stored.meta?.paused).toBeNull();

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { WritingCall } from '../../../src/manager/memory/memory-store.ts';
 import type { Document } from '../../../src/model/document.ts';
-import { PatchwireError } from '../../../src/model/errors.ts';
 import { seededRandom } from '../../../src/lib/random.ts';
+import { faultyWorld } from './faulty-world.ts';
 import { slowLine, World } from './world.ts';
 
 const key = (n: number): string => String(n).padStart(2, '0');
@@ -92,28 +92,7 @@ describe('crashes', () => {
     await fc.assert(
       fc.asyncProperty(fc.integer(), async (seed) => {
         const random = seededRandom(seed);
-        const claims = random() < 0.5 ? 'implied' : 'confirmed';
-        const world = new World({ pageRows: 4, loadRows: 3, caseInsensitive: true, claims });
-        world.wrap = (manager) => slowLine(manager, world.clock, () => random() * 80);
-        let faults = 30;
-        const faulty = (share: number): boolean => random() < share && faults-- > 0;
-        world.store.intercept = () => (faulty(0.04) ? (random() < 0.5 ? 'before' : 'after') : null);
-        world.tracker.after = async () => {
-          if (random() < 0.3) {
-            await world.clock.sleep(random() * 200);
-          }
-          if (faulty(0.01)) {
-            throw new PatchwireError('PW-S201', 'connection lost');
-          }
-        };
-        const write = (): void => {
-          const values: Record<string, Document | null> = {};
-          for (let i = 0; i < 1 + random() * 6; i += 1) {
-            const k = key(Math.floor(random() * 15)) + 'k';
-            values[random() < 0.1 ? k.toUpperCase() : k] = random() < 0.25 ? null : { k, v: Math.floor(random() * 3) };
-          }
-          world.tracker.commit(values);
-        };
+        const { world, write, calm } = faultyWorld(random);
         const options = { batch: { rows: 3, bytes: 1 << 20, inFlight: 3 } };
         write();
         world.start(options);
@@ -127,7 +106,7 @@ describe('crashes', () => {
             await world.ask('reset');
           }
         }
-        faults = 0;
+        calm();
         await expectEqual(world);
       }),
       { numRuns: Number(process.env['FC_RUNS'] ?? 25), ...(process.env['FC_SEED'] ? { seed: Number(process.env['FC_SEED']) } : {}) },

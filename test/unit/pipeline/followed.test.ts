@@ -1,19 +1,6 @@
 /** Sections that lack rows: `initial: none`, and checkpoints that were moved forward over changes. */
 import { describe, expect, it } from 'vitest';
-import type { OperationProgress } from '../../../src/manager/distributed-data-manager.ts';
-import { SECTION, World } from './world.ts';
-
-const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
-
-async function answer(world: World, id: string): Promise<OperationProgress> {
-  const manager = world.manager();
-  let found: OperationProgress | null = null;
-  await world.until(async () => {
-    found = await manager.operation(SECTION, id);
-    return found !== null && (found as OperationProgress).state !== 'running';
-  });
-  return found!;
-}
+import { doc, liveWorld, World } from './world.ts';
 
 /** Followed from now: three rows were there before. */
 async function followed(): Promise<World> {
@@ -136,7 +123,7 @@ describe('initial: none', () => {
     await read(world);
     expect(world.documents.size).toBe(2);
     const { epoch } = world.stored.meta!;
-    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'done' });
+    expect(await world.answer(await world.ask('reset'))).toMatchObject({ state: 'done' });
     await world.untilLive();
     expect(world.stored.meta!.epoch).not.toBe(epoch);
     expect(world.documents.size).toBe(0);
@@ -148,22 +135,14 @@ describe('initial: none', () => {
 });
 
 describe('set', () => {
-  async function live(): Promise<World> {
-    const world = new World();
-    world.tracker.commit({ a: doc(1), b: doc(2) });
-    world.start();
-    await world.untilCaughtUp();
-    return world;
-  }
-
   it('backwards reads again, and what is equal makes no patch', async () => {
-    await using world = await live();
+    await using world = await liveWorld();
     for (let i = 0; i < 5; i += 1) {
       world.tracker.commit({ a: doc(1, i) });
     }
     await world.untilCaughtUp();
     const told = world.replica.changes.length;
-    const result = await answer(world, await world.ask('set', { to: '2' }));
+    const result = await world.answer(await world.ask('set', { to: '2' }));
     expect(result).toMatchObject({ state: 'done', message: 'Reading again from version 2.' });
     await world.clock.advance(10_000);
     expect(world.replica.changes.length).toBe(told);
@@ -172,7 +151,7 @@ describe('set', () => {
   });
 
   it('forwards is refused unless changes may be skipped', async () => {
-    await using world = await live();
+    await using world = await liveWorld();
     await world.stop(world.running[0]!);
     world.tracker.commit({ a: doc(1, 'skipped') });
     world.tracker.commit({ b: doc(2, 'kept') });
@@ -180,25 +159,25 @@ describe('set', () => {
     const refused = await world.ask('set', { to: '3' });
     const id = await world.ask('set', { to: '2', skipChanges: 'true' });
     world.start();
-    expect(await answer(world, refused)).toMatchObject({
+    expect(await world.answer(refused)).toMatchObject({
       state: 'failed',
       code: 'PW-C109',
       message: expect.stringContaining('would skip changes') as string,
     });
-    expect(await answer(world, id)).toMatchObject({ state: 'done' });
+    expect(await world.answer(id)).toMatchObject({ state: 'done' });
     await read(world);
     expect(Object.fromEntries(world.documents)).toEqual({ a: JSON.stringify(doc(1)), b: JSON.stringify(doc(2, 'kept')) });
     expect(world.stored.meta).toMatchObject({ upTo: null, incomplete: { reason: 'skipped', since: 2n } });
   });
 
   it('a skip ends the claim until the table is loaded anew, over restarts', async () => {
-    await using world = await live();
+    await using world = await liveWorld();
     await world.stop(world.running[0]!);
     world.tracker.commit({ a: doc(1, 'skipped') });
     const id = await world.ask('set', { to: '2', skipChanges: 'true' });
     const before = world.replica.messages.length;
     const running = world.start();
-    await answer(world, id);
+    await world.answer(id);
     await world.clock.advance(30_000);
     await world.stop(running);
     world.start();
@@ -207,7 +186,7 @@ describe('set', () => {
     expect(after.length).toBeGreaterThan(5);
     expect(after.filter(({ incomplete }) => incomplete === 'skipped').every(({ upTo }) => upTo === null)).toBe(true);
     expect(after.at(-1)).toMatchObject({ incomplete: 'skipped', upTo: null });
-    await answer(world, await world.ask('reset'));
+    await world.answer(await world.ask('reset'));
     await world.untilCaughtUp();
     expect(world.documents).toEqual(world.expected);
     expect(world.stored.meta).toMatchObject({ incomplete: null });
@@ -216,13 +195,13 @@ describe('set', () => {
   });
 
   it('is a way on for a table whose history is lost, without a load', async () => {
-    await using world = await live();
+    await using world = await liveWorld();
     await world.stop(world.running[0]!);
     world.tracker.commit({ a: doc(1, 'lost') });
     world.tracker.minValid = 2n;
     world.start();
     await world.until(() => world.phases.includes('stopped PW-S211'));
-    expect(await answer(world, await world.ask('set', { to: '2', skipChanges: 'true' }))).toMatchObject({ state: 'done' });
+    expect(await world.answer(await world.ask('set', { to: '2', skipChanges: 'true' }))).toMatchObject({ state: 'done' });
     world.tracker.commit({ b: doc(2, 'on') });
     await read(world);
     expect(Object.fromEntries(world.documents)).toEqual({ a: JSON.stringify(doc(1)), b: JSON.stringify(doc(2, 'on')) });
@@ -231,8 +210,8 @@ describe('set', () => {
   });
 
   it('never beyond the current version', async () => {
-    await using world = await live();
-    const result = await answer(world, await world.ask('set', { to: '99', skipChanges: 'true' }));
+    await using world = await liveWorld();
+    const result = await world.answer(await world.ask('set', { to: '99', skipChanges: 'true' }));
     expect(result).toMatchObject({ state: 'failed', code: 'PW-C109' });
     expect(world.stored.meta).toMatchObject({ checkpoint: 1n, incomplete: null });
     world.tracker.commit({ a: doc(1, 'on') });

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { PatchwireError } from '../../../src/model/errors.ts';
-import { SECTION, slowLine, World } from './world.ts';
+import { doc, SECTION, slowLine, World } from './world.ts';
 
 const key = (n: number): string => String(n).padStart(3, '0');
-const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
 
 async function live(options: ConstructorParameters<typeof World>[0] = {}, rows = 10): Promise<World> {
   const world = new World(options);

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { slowLine, World } from './world.ts';
+import { doc, slowLine, World } from './world.ts';
 
-const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
 const key = (n: number): string => String(n).padStart(3, '0');
 
 function fill(world: World, count: number, value: number | string = 0): void {

@@ -1,25 +1,13 @@
 /** Loads at a pace and within Redis's room, and sections that operators pause. */
 import { describe, expect, it } from 'vitest';
-import type { OperationProgress } from '../../../src/manager/distributed-data-manager.ts';
 import { PatchwireError } from '../../../src/model/errors.ts';
 import { LoadPace, progressOf } from '../../../src/pipeline/load-pace.ts';
-import { SECTION, World } from './world.ts';
+import { doc, World } from './world.ts';
 
-const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
 const key = (n: number): string => String(n).padStart(4, '0');
 
 function fill(world: World, count: number): void {
   world.tracker.commit(Object.fromEntries(Array.from({ length: count }, (_, n) => [key(n), doc(n)])));
-}
-
-async function answer(world: World, id: string): Promise<OperationProgress> {
-  const manager = world.manager();
-  let found: OperationProgress | null = null;
-  await world.until(async () => {
-    found = await manager.operation(SECTION, id);
-    return found !== null && (found as OperationProgress).state !== 'running';
-  });
-  return found!;
 }
 
 const loadPages = (world: World): number => world.tracker.calls.filter((call) => call === 'readLoadPage').length;
@@ -105,11 +93,11 @@ describe('room in Redis', () => {
     await world.untilCaughtUp();
     world.store.room = 10;
     // Documents that are there are replaced: only what comes on top needs room.
-    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'done' });
+    expect(await world.answer(await world.ask('reset'))).toMatchObject({ state: 'done' });
     await world.untilCaughtUp();
     const { epoch } = world.stored.meta!;
     world.tracker.uncommittedRows = 60;
-    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'failed', code: 'PW-M318' });
+    expect(await world.answer(await world.ask('reset'))).toMatchObject({ state: 'failed', code: 'PW-M318' });
     expect(world.stored.meta!.epoch).toBe(epoch);
     world.tracker.commit({ [key(49)]: doc(49, 'on') });
     await world.until(() => world.documents.get(key(49)) === JSON.stringify(doc(49, 'on')));
@@ -129,9 +117,9 @@ describe('room for larger documents', () => {
     world.store.room = 20_000;
     world.start({ faultedRetryMs: 10_000 });
     await world.until(() => world.phases.includes('stopped PW-S220'));
-    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'failed', code: 'PW-M318' });
+    expect(await world.answer(await world.ask('reset'))).toMatchObject({ state: 'failed', code: 'PW-M318' });
     world.store.room = 60_000;
-    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'done' });
+    expect(await world.answer(await world.ask('reset'))).toMatchObject({ state: 'done' });
     await world.untilCaughtUp();
     expect(world.documents).toEqual(world.expected);
   });
@@ -148,7 +136,7 @@ describe('pause and resume', () => {
 
   it('a paused section reads nothing, beats on, and says so; resumed it catches up', async () => {
     await using world = await live();
-    expect(await answer(world, await world.ask('pause'))).toMatchObject({ state: 'done' });
+    expect(await world.answer(await world.ask('pause'))).toMatchObject({ state: 'done' });
     const reads = world.tracker.calls.length;
     const beats = world.replica.of('heartbeat').length;
     world.tracker.commit({ [key(1)]: doc(1, 'paused') });
@@ -157,7 +145,7 @@ describe('pause and resume', () => {
     expect(world.replica.of('heartbeat').length).toBeGreaterThan(beats + 5);
     expect(world.replica.of('heartbeat').at(-1)).toMatchObject({ paused: 'all', state: 'live', upTo: '1' });
     expect(world.phases.at(-1)).toBe('paused');
-    expect(await answer(world, await world.ask('resume'))).toMatchObject({ state: 'done' });
+    expect(await world.answer(await world.ask('resume'))).toMatchObject({ state: 'done' });
     await world.untilCaughtUp();
     expect(world.replicated).toEqual(world.expected);
     expect(world.phases.at(-1)).toBe('live');
@@ -166,7 +154,7 @@ describe('pause and resume', () => {
 
   it('stays paused over a restart, and under another leader', async () => {
     await using world = await live();
-    await answer(world, await world.ask('pause'));
+    await world.answer(await world.ask('pause'));
     await world.kill(world.running[0]!);
     const calls = world.tracker.calls.length;
     world.start();
@@ -174,18 +162,18 @@ describe('pause and resume', () => {
     await world.clock.advance(60_000);
     expect(world.phases.at(-1)).toBe('paused');
     expect(world.tracker.calls.slice(calls)).toEqual([]);
-    await answer(world, await world.ask('resume'));
+    await world.answer(await world.ask('resume'));
     await world.untilCaughtUp();
     expect(world.replicated).toEqual(world.expected);
   });
 
   it('what else is asked of a paused section is refused, but purging it is not', async () => {
     await using world = await live();
-    await answer(world, await world.ask('pause'));
+    await world.answer(await world.ask('pause'));
     for (const verb of ['poll', 'reset', 'set']) {
-      expect(await answer(world, await world.ask(verb, { to: '1' }))).toMatchObject({ state: 'failed', code: 'PW-M319' });
+      expect(await world.answer(await world.ask(verb, { to: '1' }))).toMatchObject({ state: 'failed', code: 'PW-M319' });
     }
-    expect(await answer(world, await world.ask('nonsense'))).toMatchObject({ state: 'failed', code: 'PW-M317' });
+    expect(await world.answer(await world.ask('nonsense'))).toMatchObject({ state: 'failed', code: 'PW-M317' });
     expect(world.phases.at(-1)).toBe('paused');
     await world.ask('purge');
     await world.until(() => world.running[0]!.ended);
@@ -200,9 +188,9 @@ describe('pause and resume', () => {
       world.tracker.fail('readWindow', down);
     }
     await world.until(() => world.phases.at(-1) === 'retrying PW-S201');
-    expect(await answer(world, await world.ask('pause'))).toMatchObject({ state: 'done' });
+    expect(await world.answer(await world.ask('pause'))).toMatchObject({ state: 'done' });
     await world.until(() => world.phases.at(-1) === 'paused');
-    expect(await answer(world, await world.ask('resume'))).toMatchObject({ state: 'done' });
+    expect(await world.answer(await world.ask('resume'))).toMatchObject({ state: 'done' });
     world.tracker.commit({ [key(1)]: doc(1, 'after') });
     await world.until(() => world.stored.meta?.upTo === 2n, 7_200_000);
   });
@@ -212,7 +200,7 @@ describe('pause and resume', () => {
     fill(world, 100);
     world.start({ load: { rowsPerSecond: 5 } });
     await world.until(() => loaded(world) >= 20);
-    expect(await answer(world, await world.ask('pause', { what: 'load' }))).toMatchObject({ state: 'done' });
+    expect(await world.answer(await world.ask('pause', { what: 'load' }))).toMatchObject({ state: 'done' });
     const rows = loaded(world);
     const pages = loadPages(world);
     world.tracker.commit({ zz: doc(999) });
@@ -225,7 +213,7 @@ describe('pause and resume', () => {
     expect(loadPages(world)).toBe(pages);
     expect(world.stored.meta).toMatchObject({ state: 'loading', paused: { what: 'load', who: 'tester' } });
     expect(world.replica.of('heartbeat').at(-1)).toMatchObject({ paused: 'load', state: 'loading' });
-    await answer(world, await world.ask('resume'));
+    await world.answer(await world.ask('resume'));
     await world.untilCaughtUp();
     expect(world.documents).toEqual(world.expected);
     // It went on where it was: 100 rows and the two new ones, five a page, from the cursor on.
@@ -234,7 +222,7 @@ describe('pause and resume', () => {
 
   it('`once` does not wait for an operator', async () => {
     await using world = await live();
-    await answer(world, await world.ask('pause'));
+    await world.answer(await world.ask('pause'));
     await world.stop(world.running[0]!);
     const running = world.start({ once: true });
     await world.until(() => running.ended);

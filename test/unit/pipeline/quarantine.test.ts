@@ -4,7 +4,7 @@ import type { Batch, DistributedDataManager } from '../../../src/manager/distrib
 import { PatchwireError } from '../../../src/model/errors.ts';
 import type { QuarantineEntry } from '../../../src/wire/quarantine-entry.ts';
 import { digestOf } from '../../../src/manager/memory/adopt.ts';
-import { SECTION, World } from './world.ts';
+import { World } from './world.ts';
 
 type Doc = { readonly Id: number; readonly v: string };
 const key = (n: number): string => String(n).padStart(3, '0');
@@ -77,13 +77,7 @@ function expectAllBut(world: World, ...missing: number[]): void {
 }
 
 async function answered(world: World, verb: string, args: Record<string, string> = {}) {
-  const id = await world.ask(verb, args);
-  let operation = await world.manager().operation(SECTION, id);
-  await world.until(async () => {
-    operation = await world.manager().operation(SECTION, id);
-    return operation !== null && operation.state !== 'running';
-  });
-  return operation!;
+  return await world.answer(await world.ask(verb, args));
 }
 
 describe('quarantine', () => {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/manager/memory/adopt.ts';
-import { World } from './world.ts';
+import { doc, World } from './world.ts';
 
-const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
 const key = (n: number): string => String(n).padStart(5, '0');
 const rows = (count: number): Record<string, ReturnType<typeof doc>> =>
   Object.fromEntries(Array.from({ length: count }, (_, n) => [key(n), doc(n)]));

@@ -1,32 +1,11 @@
 /** What operators ask while something is under way: nothing that was read, cleared or asked for is lost or done twice by it. */
 import { describe, expect, it } from 'vitest';
-import type { OperationProgress } from '../../../src/manager/distributed-data-manager.ts';
 import { PatchwireError } from '../../../src/model/errors.ts';
-import { SECTION, World } from './world.ts';
-
-const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
-
-async function answer(world: World, id: string): Promise<OperationProgress> {
-  const manager = world.manager();
-  let found: OperationProgress | null = null;
-  await world.until(async () => {
-    found = await manager.operation(SECTION, id);
-    return found !== null && (found as OperationProgress).state !== 'running';
-  });
-  return found!;
-}
-
-async function live(): Promise<World> {
-  const world = new World();
-  world.tracker.commit({ a: doc(1), b: doc(2) });
-  world.start();
-  await world.untilCaughtUp();
-  return world;
-}
+import { doc, liveWorld, World } from './world.ts';
 
 describe('requests on the way', () => {
   it('a pause of the load of a live section takes no claim away that waits for a heartbeat', async () => {
-    await using world = await live();
+    await using world = await liveWorld();
     // Read, proved, and waiting: nothing was written by it.
     const heartbeats = world.replica.of('heartbeat').length;
     await world.until(() => world.replica.of('heartbeat').length > heartbeats);
@@ -41,7 +20,7 @@ describe('requests on the way', () => {
   });
 
   it('a request that is refused does not take reading back to where the lead began', async () => {
-    await using world = await live();
+    await using world = await liveWorld();
     for (let i = 0; i < 5; i += 1) {
       world.tracker.commit({ a: doc(1, i) });
       await world.untilCaughtUp();
@@ -49,13 +28,13 @@ describe('requests on the way', () => {
     }
     // Retention has passed what was current when the lead was taken.
     world.tracker.minValid = world.stored.meta!.confirmed;
-    expect(await answer(world, await world.ask('set', { to: 'nonsense' }))).toMatchObject({ state: 'failed', code: 'PW-C109' });
+    expect(await world.answer(await world.ask('set', { to: 'nonsense' }))).toMatchObject({ state: 'failed', code: 'PW-C109' });
     world.tracker.commit({ a: doc(1, 'on') });
     await world.untilCaughtUp();
     world.store.room = 0;
     world.tracker.uncommittedRows = 60;
     world.tracker.minValid = world.stored.meta!.confirmed;
-    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'failed', code: 'PW-M318' });
+    expect(await world.answer(await world.ask('reset'))).toMatchObject({ state: 'failed', code: 'PW-M318' });
     world.tracker.uncommittedRows = 0;
     world.tracker.commit({ a: doc(1, 'and on') });
     await world.untilCaughtUp();
@@ -69,7 +48,7 @@ describe('requests on the way', () => {
     world.start({ load: { rowsPerSecond: 1 } });
     await world.until(() => (world.stored.meta?.cursor?.rows ?? 0) >= 8);
     world.tracker.fail('describe', new PatchwireError('PW-S208', 'the column is gone'));
-    expect(await answer(world, await world.ask('reset'))).toMatchObject({ state: 'failed', code: 'PW-S208' });
+    expect(await world.answer(await world.ask('reset'))).toMatchObject({ state: 'failed', code: 'PW-S208' });
     await world.clock.advance(1500);
     expect(world.stored.meta!.cursor!.rows).toBeGreaterThanOrEqual(8);
     await world.untilCaughtUp();
@@ -78,7 +57,7 @@ describe('requests on the way', () => {
   });
 
   it('a purge that is followed at once by a pause is done', async () => {
-    await using world = await live();
+    await using world = await liveWorld();
     await world.ask('purge');
     await world.ask('pause');
     await world.until(() => world.running[0]!.ended, 60_000);
@@ -86,8 +65,8 @@ describe('requests on the way', () => {
   });
 
   it('C5: a section that was torn while it was paused is repaired, stays paused, and is equal only when it was resumed', async () => {
-    await using world = await live();
-    await answer(world, await world.ask('pause'));
+    await using world = await liveWorld();
+    await world.answer(await world.ask('pause'));
     await world.kill(world.running[0]!);
     const { epoch } = world.stored.meta!;
     world.stored.meta!.pending = 'publish';
@@ -96,7 +75,7 @@ describe('requests on the way', () => {
     await world.until(() => world.phases.at(-1) === 'paused' && world.stored.meta!.pending === '');
     expect(world.stored.meta).toMatchObject({ paused: { what: 'all' }, state: 'resyncing', upTo: null });
     expect(world.stored.meta!.epoch).not.toBe(epoch);
-    await answer(world, await world.ask('resume'));
+    await world.answer(await world.ask('resume'));
     await world.untilCaughtUp();
     expect(world.documents).toEqual(world.expected);
   });

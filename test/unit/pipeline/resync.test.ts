@@ -2,10 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { PatchwireError } from '../../../src/model/errors.ts';
 import type { SectionOptions } from '../../../src/pipeline/section.ts';
 import { RECOUNT_MS } from '../../../src/pipeline/sweep-guard.ts';
-import { SECTION, World } from './world.ts';
+import { doc, SECTION, World } from './world.ts';
 
 const key = (n: number): string => String(n).padStart(4, '0');
-const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
 const rows = (count: number, value: number | string = 0): Record<string, ReturnType<typeof doc>> =>
   Object.fromEntries(Array.from({ length: count }, (_, n) => [key(n), doc(n, value)]));
 

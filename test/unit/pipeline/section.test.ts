@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/manager/memory/adopt.ts';
 import { PatchwireError } from '../../../src/model/errors.ts';
-import { LEASE_MS, slowLine, World } from './world.ts';
+import { doc, LEASE_MS, slowLine, World } from './world.ts';
 
-const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
 const key = (n: number): string => String(n).padStart(3, '0');
 const rows = (count: number, value: number | string): Record<string, ReturnType<typeof doc>> =>
   Object.fromEntries(Array.from({ length: count }, (_, n) => [key(n), doc(n, value)]));

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { seededRandom } from '../../../src/lib/random.ts';
 import { memoryDataManager } from '../../../src/manager/memory/memory-data-manager.ts';
 import { MemoryStore } from '../../../src/manager/memory/memory-store.ts';
-import type { DistributedDataManager, OperatorRequest } from '../../../src/manager/distributed-data-manager.ts';
+import type { DistributedDataManager, OperationProgress, OperatorRequest } from '../../../src/manager/distributed-data-manager.ts';
 import type { Document } from '../../../src/model/document.ts';
 import { silentObserver, type SectionObserver } from '../../../src/observe/section-observer.ts';
 import { DEFAULT_LADDER } from '../../../src/pipeline/polling.ts';
@@ -16,6 +16,9 @@ import { ScriptedTracker, SELECTION, type ScriptedTrackerOptions } from '../../s
 export const PARTITION = 'p';
 export const SECTION = 'items';
 export const LEASE_MS = 10_000;
+
+/** A row of the scripted table. */
+export const doc = (n: number, value: number | string = 0): { Id: number; v: number | string } => ({ Id: n, v: value });
 
 /** Follows the messages strictly: a patch whose base is not what it holds is a failure, not something to reload over. */
 export class StrictReplica {
@@ -226,6 +229,17 @@ export class World {
     return request.id;
   }
 
+  /** What came of a request, once it has been answered. */
+  async answer(id: string): Promise<OperationProgress> {
+    const manager = this.manager();
+    let found: OperationProgress | null = null;
+    await this.until(async () => {
+      found = await manager.operation(SECTION, id);
+      return found !== null && found.state !== 'running';
+    });
+    return found as unknown as OperationProgress;
+  }
+
   async stop(running: Running): Promise<SectionEnd> {
     running.stop.abort(new Error('stop'));
     await this.until(() => running.ended);
@@ -245,6 +259,15 @@ export class World {
       await this.kill(running);
     }
   }
+}
+
+/** A section of two rows, `a` and `b`, that has read everything. */
+export async function liveWorld(): Promise<World> {
+  const world = new World();
+  world.tracker.commit({ a: doc(1), b: doc(2) });
+  world.start();
+  await world.untilCaughtUp();
+  return world;
 }
 
 /**
