@@ -3,9 +3,8 @@ import { Redis } from 'ioredis';
 import { systemClock } from '../lib/clock.ts';
 import { sectionKeys } from '../wire/keys.ts';
 import { decodePresence, type PresenceEntry } from '../wire/presence.ts';
-import { readAddresses, SENTINEL_PORT } from '../wire/redis-target.ts';
 import { ClusterNodes } from './cluster.ts';
-import type { ConnectionOptions } from './connection.ts';
+import { type ConnectionOptions, sentinelSettings } from './connection.ts';
 import { mapSubscriberError } from './redis-errors.ts';
 
 export interface Listening extends PresenceEntry {
@@ -74,10 +73,6 @@ function clientOf(target: string | ConnectionOptions): Redis {
   if (typeof target === 'string') {
     return new Redis(target, settings);
   }
-  const { sentinels, name = '', cluster: _, ...given } = target;
-  return new Redis({
-    ...given,
-    ...(sentinels === undefined ? {} : { sentinels: readAddresses(sentinels, SENTINEL_PORT), name }),
-    ...settings,
-  });
+  const { sentinels, name: _, cluster: __, ...given } = target;
+  return new Redis({ ...(sentinels === undefined ? {} : sentinelSettings(target, TIMEOUT_MS)), ...given, ...settings });
 }

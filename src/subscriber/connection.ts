@@ -69,6 +69,14 @@ interface Seat {
   refusals: number;
 }
 
+/** What ioredis wants to ask Sentinels for the primary: both kinds speak TLS, or none. What the caller says of either comes on top. */
+export function sentinelSettings({ sentinels = [], name = '', tls }: ConnectionOptions, timeoutMs: number) {
+  return {
+    ...{ sentinels: readAddresses(sentinels, SENTINEL_PORT), name, sentinelCommandTimeout: timeoutMs },
+    ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
+  } satisfies RedisOptions;
+}
+
 export class ConnectionPair implements Connection, SectionConnections {
   readonly #options: PairOptions;
   readonly #subscriber: Redis;
@@ -187,13 +195,8 @@ export class ConnectionPair implements Connection, SectionConnections {
     const { sentinels, name: primary = '', cluster: _, ...given }: ConnectionOptions = typeof redis === 'string' ? {} : redis;
     const settings = {
       connectTimeout: commandTimeoutMs,
-      ...(sentinels === undefined
-        ? {}
-        : {
-            ...{ sentinels: readAddresses(sentinels, SENTINEL_PORT), name: primary, sentinelCommandTimeout: commandTimeoutMs },
-            ...(given.tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: given.tls }),
-            sentinelRetryStrategy: (attempt: number) => backoffDelayMs(attempt, { ...reconnect, random }),
-          }),
+      ...(sentinels === undefined ? {} : sentinelSettings({ ...given, sentinels, name: primary }, commandTimeoutMs)),
+      sentinelRetryStrategy: (attempt: number) => backoffDelayMs(attempt, { ...reconnect, random }),
       ...given,
       connectionName: `${name}:${role}`,
       protocol: 2 as const,

@@ -10,6 +10,7 @@ import { findRedisServer, type PrivateRedis, startPrivateRedis } from '../../src
 import { keySlot, SLOTS } from '../../src/wire/slot.ts';
 import { until } from './daemon-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import type { Certificates } from './certificates.ts';
 
 const FAST_REPLICATION = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
 
@@ -17,15 +18,41 @@ const FAST_REPLICATION = ['--repl-diskless-sync-delay', '0', '--repl-ping-replic
 export interface TestNode {
   readonly server: PrivateRedis;
   readonly raw: Redis;
+  /** Where the code under test finds it: with certificates its TLS port, else its port. */
   readonly address: string;
 }
 
-async function startNode(args: readonly string[], binary?: string): Promise<TestNode> {
-  const server = await startPrivateRedis({ args, ...(binary === undefined ? {} : { binary }) });
-  const raw = new Redis(server.url, { protocol: 2, retryStrategy: () => 50, maxRetriesPerRequest: null, enableReadyCheck: false });
-  raw.on('error', () => undefined);
-  return { server, raw, address: `127.0.0.1:${server.port}` };
+interface NodeOptions {
+  readonly args?: readonly string[];
+  readonly binary?: string;
+  readonly tlsPort?: number | null;
+  /** Of the default user, for the test's own client. */
+  readonly password?: string | null;
 }
+
+async function startNode({ args = [], binary, tlsPort = null, password = null }: NodeOptions): Promise<TestNode> {
+  const server = await startPrivateRedis({ args, ...(binary === undefined ? {} : { binary }) });
+  const raw = new Redis(server.url, {
+    ...{ protocol: 2, retryStrategy: () => 50, maxRetriesPerRequest: null, enableReadyCheck: false },
+    ...(password === null ? {} : { password }),
+  });
+  raw.on('error', () => undefined);
+  return { server, raw, address: `127.0.0.1:${tlsPort ?? server.port}` };
+}
+
+/** A server's lines for TLS on a port of its own, beside its plain one; between servers TLS is spoken too. */
+function tlsLines(certificates: Certificates, port: number): readonly (readonly [name: string, value: string])[] {
+  return [
+    ['tls-port', String(port)],
+    ['tls-cert-file', certificates.cert],
+    ['tls-key-file', certificates.key],
+    ['tls-ca-cert-file', certificates.ca],
+    ['tls-auth-clients', 'optional'],
+    ['tls-replication', 'yes'],
+  ];
+}
+
+const argsOf = (lines: readonly (readonly [string, string])[]): string[] => lines.flatMap(([name, value]) => [`--${name}`, value]);
 
 async function endNodes(nodes: readonly TestNode[]): Promise<void> {
   nodes.forEach(({ raw }) => raw.disconnect());
@@ -47,13 +74,24 @@ export interface TestCluster extends AsyncDisposable {
 }
 
 /** Primaries that share the slots evenly; the first so many of them have a replica. */
-export async function startCluster({ primaries = 3, replicas = 0 }: { primaries?: number; replicas?: number } = {}): Promise<TestCluster> {
+export async function startCluster({
+  primaries = 3,
+  replicas = 0,
+  certificates = null,
+}: {
+  primaries?: number;
+  replicas?: number;
+  /** Everything is spoken over TLS, but with the test's own clients. */
+  certificates?: Certificates | null;
+} = {}): Promise<TestCluster> {
   const nodes: TestNode[] = [];
   const busPorts: number[] = [];
   for (let i = 0; i < primaries + replicas; i += 1) {
     const bus = await freePort();
     const cluster = ['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-node-timeout', '1500'];
-    nodes.push(await startNode([...cluster, '--cluster-replica-validity-factor', '0', ...FAST_REPLICATION]));
+    const tlsPort = certificates === null ? null : await freePort();
+    const tls = certificates === null ? [] : ['--tls-cluster', 'yes', ...argsOf(tlsLines(certificates, tlsPort ?? 0))];
+    nodes.push(await startNode({ args: [...cluster, '--cluster-replica-validity-factor', '0', ...FAST_REPLICATION, ...tls], tlsPort }));
     busPorts.push(bus);
   }
   const alive = (): TestNode[] => nodes.filter(({ server }) => server.running);
@@ -64,8 +102,8 @@ export async function startCluster({ primaries = 3, replicas = 0 }: { primaries?
       await raw.call('CLUSTER', 'ADDSLOTSRANGE', ...shares(i).map(String));
     }
   }
-  for (const [i, { server }] of nodes.entries()) {
-    await nodes[0]!.raw.call('CLUSTER', 'MEET', '127.0.0.1', String(server.port), String(busPorts[i]));
+  for (const [i, node] of nodes.entries()) {
+    await nodes[0]!.raw.call('CLUSTER', 'MEET', '127.0.0.1', portOf(node), String(busPorts[i]));
   }
   const see = async ({ raw }: TestNode, count: number): Promise<boolean> => {
     const info = String(await raw.call('CLUSTER', 'INFO'));
@@ -122,7 +160,7 @@ export async function startCluster({ primaries = 3, replicas = 0 }: { primaries?
         if (keys.length === 0) {
           break;
         }
-        await from.raw.call('MIGRATE', '127.0.0.1', String(to.server.port), '', '0', '10000', 'KEYS', ...keys);
+        await from.raw.call('MIGRATE', '127.0.0.1', portOf(to), '', '0', '10000', 'KEYS', ...keys);
         await new Promise((resolve) => setTimeout(resolve, betweenMs));
       }
       for (const node of [to, from, ...alive()]) {
@@ -164,8 +202,11 @@ export interface TestSentinels extends AsyncDisposable {
 }
 
 /** Writes its configuration and becomes a Sentinel: it takes none from the command line. $2 is the port, $6 the folder. */
-const SENTINEL = `#!/bin/sh
+const sentinelScript = (lines: readonly (readonly [string, string])[]): string => `#!/bin/sh
 printf 'port %s\\ndir %s\\nbind 127.0.0.1\\n' "$2" "$6" > "$6/sentinel.conf"
+cat >> "$6/sentinel.conf" <<'END'
+${lines.map((words) => words.join(' ')).join('\n')}
+END
 exec "${findRedisServer() ?? 'redis-server'}" "$6/sentinel.conf" --sentinel
 `;
 
@@ -173,23 +214,38 @@ exec "${findRedisServer() ?? 'redis-server'}" "$6/sentinel.conf" --sentinel
 export async function startSentinels({
   replicas = 2,
   sentinels = 3,
-}: { replicas?: number; sentinels?: number } = {}): Promise<TestSentinels> {
+  certificates = null,
+  passwords = { data: null, sentinel: null },
+}: {
+  replicas?: number;
+  sentinels?: number;
+  /** Everything is spoken over TLS, but with the test's own clients. */
+  certificates?: Certificates | null;
+  /** What the default users want, each kind its own. */
+  passwords?: { readonly data: string | null; readonly sentinel: string | null };
+} = {}): Promise<TestSentinels> {
   const name = 'orders-redis';
   const nodes: TestNode[] = [];
   for (let i = 0; i <= replicas; i += 1) {
-    const follow = i === 0 ? [] : ['--replicaof', `127.0.0.1 ${nodes[0]!.server.port}`];
-    nodes.push(await startNode([...FAST_REPLICATION, ...follow]));
+    const tlsPort = certificates === null ? null : await freePort();
+    const follow = i === 0 ? [] : ['--replicaof', `127.0.0.1 ${portOf(nodes[0]!)}`];
+    const secret = passwords.data === null ? [] : ['--requirepass', passwords.data, '--masterauth', passwords.data];
+    const tls = certificates === null ? [] : argsOf(tlsLines(certificates, tlsPort ?? 0));
+    nodes.push(await startNode({ args: [...FAST_REPLICATION, ...secret, ...tls, ...follow], tlsPort, password: passwords.data }));
   }
-  const binary = join(temporaryFolder('sentinel'), 'sentinel.sh');
-  writeFileSync(binary, SENTINEL);
-  chmodSync(binary, 0o755);
   const watchers: TestNode[] = [];
   for (let i = 0; i < sentinels; i += 1) {
-    const sentinel = await startNode([], binary);
-    await sentinel.raw.call('SENTINEL', 'MONITOR', name, '127.0.0.1', String(nodes[0]!.server.port), String(Math.floor(sentinels / 2) + 1));
+    const tlsPort = certificates === null ? null : await freePort();
+    const binary = join(temporaryFolder('sentinel'), 'sentinel.sh');
+    const secret = passwords.sentinel === null ? [] : ([['requirepass', passwords.sentinel]] as const);
+    writeFileSync(binary, sentinelScript([...secret, ...(certificates === null ? [] : tlsLines(certificates, tlsPort ?? 0))]));
+    chmodSync(binary, 0o755);
+    const sentinel = await startNode({ binary, tlsPort, password: passwords.sentinel });
+    await sentinel.raw.call('SENTINEL', 'MONITOR', name, '127.0.0.1', portOf(nodes[0]!), String(Math.floor(sentinels / 2) + 1));
     for (const [option, value] of [
       ['down-after-milliseconds', '1000'],
       ['failover-timeout', '3000'],
+      ...(passwords.data === null ? [] : [['auth-pass', passwords.data] as const]),
     ] as const) {
       await sentinel.raw.call('SENTINEL', 'SET', name, option, value);
     }
@@ -205,8 +261,8 @@ export async function startSentinels({
     );
     return known.every((each) => each === `${sentinels - 1} ${replicas}`);
   });
-  const named = async (sentinel: TestNode): Promise<number> =>
-    Number(((await sentinel.raw.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as [string, string])[1]);
+  const named = async (sentinel: TestNode): Promise<string> =>
+    ((await sentinel.raw.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as [string, string])[1];
   const self: TestSentinels = {
     name,
     nodes,
@@ -214,13 +270,13 @@ export async function startSentinels({
     addresses: watchers.map(({ address }) => address),
     primary: async () => {
       const port = await named(watchers[0]!);
-      return nodes.find(({ server }) => server.port === port)!;
+      return nodes.find((node) => portOf(node) === port)!;
     },
     failedOver: async (old) => {
       await until('another primary', async () => {
         const ports = new Set(await Promise.all(watchers.map(named)));
         const [port] = [...ports];
-        const node = nodes.find(({ server }) => server.port === port);
+        const node = nodes.find((each) => portOf(each) === port);
         if (ports.size !== 1 || node === undefined || node === old) {
           return false;
         }
@@ -244,7 +300,10 @@ export async function startSentinels({
   return self;
 }
 
-async function freePort(): Promise<number> {
+/** What others in the topology connect to. */
+const portOf = ({ address }: TestNode): string => address.split(':')[1]!;
+
+export async function freePort(): Promise<number> {
   return await new Promise((resolve) => {
     const server = createServer();
     server.listen(0, '127.0.0.1', () => {
