@@ -5,13 +5,12 @@
  */
 import { createHash } from 'node:crypto';
 import { Redis, type RedisOptions } from 'ioredis';
-import type { HostPort } from '../../lib/host-port.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { isUnknownCommand } from '../../wire/redis-replies.ts';
-import { type Address, readAddresses, type RedisPlaces, SENTINEL_PORT } from '../../wire/redis-target.ts';
+import type { RedisPlaces } from '../../wire/redis-target.ts';
 import { LargeCommand } from './large-command.ts';
-import { watchSentinels } from './sentinel-watch.ts';
 import { mapRedisError, type Purpose, replyCode } from './errors.ts';
+import { Sentinels } from './sentinels.ts';
 import { ADOPT } from './scripts/adopt.ts';
 import { BATCH } from './scripts/batch.ts';
 import { ANNOUNCE, DEPART, READ_DAEMONS } from './scripts/daemons.ts';
@@ -96,14 +95,12 @@ class RedisLink implements Link {
   readonly #node: ClusterNode | null;
   publish: Publish = 'PUBLISH';
   #alive = true;
-  #unwatch: (() => void) | null = null;
 
   constructor(client: Redis, node: ClusterNode | null) {
     this.#client = client;
     this.#node = node;
     client.on('close', () => {
       this.#alive = false;
-      this.#unwatch?.();
     });
   }
 
@@ -149,29 +146,28 @@ class RedisLink implements Link {
     }
   }
 
-  /** Ends when Sentinels name another primary: what has no answer by then has an unknown fate. */
-  watch(sentinels: readonly HostPort[], name: string): void {
-    this.#unwatch = watchSentinels(sentinels, name, this.#client.options, () => this.end());
-    if (!this.#alive) {
-      this.#unwatch();
-    }
-  }
-
   end(): void {
     this.#alive = false;
-    this.#unwatch?.();
     this.#client.disconnect();
   }
 }
 
 export class RedisConnection implements AsyncDisposable {
   readonly #options: ConnectionOptions;
+  readonly #sentinels: Sentinels | null;
   #link: RedisLink | null = null;
+  /** It is being made: counted as connecting until its scripts are loaded. */
+  #opening: RedisLink | null = null;
   #connecting: Promise<RedisLink> | null = null;
   #closed = false;
 
+  /** @throws RangeError for an address of a Sentinel that is none */
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    const { options: target = {}, commandTimeoutMs: timeoutMs } = options;
+    // What has no answer when it ends has an unknown fate.
+    const switched = (): void => [this.#link, this.#opening].forEach((link) => link?.end());
+    this.#sentinels = target.sentinels === undefined ? null : new Sentinels({ options: target, timeoutMs, switched });
   }
 
   /** The live connection, if there is one. */
@@ -195,12 +191,19 @@ export class RedisConnection implements AsyncDisposable {
   }
 
   async #open(): Promise<RedisLink> {
-    const { url, options: { sentinels, name, cluster: _, ...options } = {}, commandTimeoutMs, connectionName, node } = this.#options;
+    const {
+      url,
+      options: { sentinels: _, name: __, cluster: ___, ...options } = {},
+      commandTimeoutMs,
+      connectionName,
+      node,
+    } = this.#options;
+    const primary = await this.#sentinels?.primary();
     const settings = {
       connectionName,
       connectTimeout: commandTimeoutMs,
-      ...(sentinels === undefined ? {} : sentinelSettings(sentinels, name, options.tls, commandTimeoutMs)),
       ...options,
+      ...primary,
       protocol: 2,
       replyMapping: 'legacy',
       lazyConnect: true,
@@ -220,15 +223,12 @@ export class RedisConnection implements AsyncDisposable {
     client.on('error', (error: unknown) => {
       failure = error;
     });
-    client.on('sentinelError', (error: unknown) => {
-      failure = error;
-    });
     const link = new RedisLink(client, node ?? null);
+    this.#opening = link;
     try {
       await client.connect();
-      if (sentinels !== undefined) {
+      if (primary !== undefined) {
         await demandPrimary(client);
-        link.watch(readAddresses(sentinels, SENTINEL_PORT), name ?? '');
       }
       await link.learnToPublish();
       const { db = 0 } = client.options;
@@ -252,6 +252,8 @@ export class RedisConnection implements AsyncDisposable {
       const cause = !(error instanceof PatchwireError) && replyCode(error) === null && failure !== null ? failure : error;
       const { username } = client.options;
       throw mapRedisError(cause, 'connect', `connecting to Redis as user ${username ?? 'default'}`, node?.address);
+    } finally {
+      this.#opening = null;
     }
     this.#link = link;
     return link;
@@ -260,28 +262,13 @@ export class RedisConnection implements AsyncDisposable {
   /** Closes the connection; everything outstanding rejects. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    this.#sentinels?.[Symbol.dispose]();
     this.#link?.end();
     await this.#connecting?.then(
       (link) => link.end(),
       () => undefined,
     );
   }
-}
-
-/** They are asked once: whoever wants the connection comes again. */
-function sentinelSettings(
-  sentinels: readonly Address[],
-  name: string | undefined,
-  tls: RedisOptions['tls'],
-  timeoutMs: number,
-): RedisOptions {
-  return {
-    sentinels: readAddresses(sentinels, SENTINEL_PORT),
-    name: name ?? '',
-    sentinelRetryStrategy: () => null,
-    sentinelCommandTimeout: timeoutMs,
-    ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
-  };
 }
 
 /**
