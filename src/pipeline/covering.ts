@@ -13,6 +13,8 @@ export const HEARTBEAT_PATIENCE_MS = 250;
 /** What a heartbeat may claim of what waits; null: nothing of it. */
 export interface Claimable {
   readonly idle: Advance | null;
+  /** How many transitions had moved the position by then. */
+  readonly moves: number;
 }
 
 export class Covering {
@@ -22,6 +24,8 @@ export class Covering {
   #read: object | null = null;
   #covered: Advance | null = null;
   #beside: Promise<void> | null = null;
+  /** Transitions that moved the position: what was to be claimed before one is not claimed after it. */
+  #moves = 0;
 
   constructor(marks: Marks, clock: Clock) {
     this.#marks = marks;
@@ -49,8 +53,9 @@ export class Covering {
   async claimable(waiting: Advance | null, position: MarkedPosition, moves: boolean): Promise<Claimable> {
     const marks = this.#marks;
     if (this.#beside === null && marks.isKept && (moves || marks.owes)) {
+      const before = this.#moves;
       const beside = marks.coverBeside(position).then((mark) => {
-        this.#covered = mark === null ? null : waiting;
+        this.#covered = mark === null || before !== this.#moves ? null : waiting;
         this.#beside = null;
       });
       this.#beside = beside;
@@ -63,7 +68,20 @@ export class Covering {
     }
     const idle = this.#covered;
     this.#covered = null;
-    return { idle };
+    return { idle, moves: this.#moves };
+  }
+
+  /** What a heartbeat may claim when it is sent: nothing of before a transition that was sent meanwhile. */
+  still({ idle, moves }: Claimable): Advance | null {
+    return moves === this.#moves ? idle : null;
+  }
+
+  /** A transition is sent. `moves`: its position counts, and nothing that waited or was to be claimed. */
+  overtaken(moves: boolean): void {
+    if (moves) {
+      this.#moves += 1;
+      this.#covered = null;
+    }
   }
 
   /** Before a transition. @returns whether what waits may ride on it. @throws what it meets, where the transition tells of the source */

@@ -208,10 +208,11 @@ export class Delivery {
     const claims = this.#covering === null || (await this.#covering.transition(asked, { ...this.#after({}), ...asked.advance }));
     const { answer } = await this.#sending.send(() => {
       const stays = asked.reset === null && Object.keys(asked.advance).length === 0 && claims;
+      this.#incomplete = asked.incomplete === undefined ? this.#incomplete : asked.incomplete !== null;
       const transition: Transition = { ...asked, advance: stays ? this.#take({}) : { ...asked.advance, ...this.#covering?.mark } };
       this.#idle = claims ? null : this.#idle;
-      this.#incomplete = transition.incomplete === undefined ? this.#incomplete : transition.incomplete !== null;
-      const cleared = transition.newEpoch || transition.state === 'loading' || this.#incomplete;
+      this.#covering?.overtaken(claims);
+      const cleared = transition.newEpoch || transition.state !== 'live' || this.#incomplete;
       this.#stored = moved(cleared ? { ...this.#stored, upTo: null } : this.#stored, transition.advance);
       this.#torn &&= !transition.newEpoch;
       return manager.transition(section, transition);
@@ -237,7 +238,7 @@ export class Delivery {
     const claimable = this.#covering === null ? null : await this.#covering.claimable(waiting, this.#after({}), moving);
     const { answer } = await this.#sending.send(() => {
       const believed = { checkpoint: this.#stored.checkpoint, confirmed: this.#stored.confirmed };
-      const advance = claimable === null ? this.#take({}) : this.#take({}, claimable.idle);
+      const advance = claimable === null ? this.#take({}) : this.#take({}, this.#covering?.still(claimable));
       const after = this.#stored;
       return manager.heartbeat(section, { believed, advance, intervalMs: heartbeatMs }).then(() => after);
     });
@@ -369,7 +370,8 @@ export class Delivery {
 
   /** What rides on the script that is being sent: what waited idly, and `advance` over it. */
   #take(advance: Advance, idle: Advance | null = this.#idle): Advance {
-    const whole = { ...forward(this.#stored, { ...idle, ...advance }), ...this.#covering?.mark };
+    const claim = { ...idle, ...advance };
+    const whole = { ...forward(this.#stored, this.#incomplete ? withoutClaim(claim) : claim), ...this.#covering?.mark };
     // What came to wait meanwhile goes on waiting.
     this.#idle = this.#idle === idle ? null : this.#idle;
     this.#stored = moved(this.#stored, whole);
