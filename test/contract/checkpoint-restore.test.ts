@@ -3,25 +3,13 @@
  * happens without it is written down here too, since the README says so.
  */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { until } from '../support/daemon-process.ts';
-import { testRedis, type TestRedis } from '../support/redis.ts';
-import { type ControlledServer, startControlled } from '../support/sandbox.ts';
+import { testPlaces } from '../support/places.ts';
+import { startControlled } from '../support/sandbox.ts';
 import { troubled, type TroubledWorld } from './redis-troubles-world.ts';
 
-let redis: TestRedis;
-let server: ControlledServer;
-
-beforeAll(async () => {
-  redis = await testRedis();
-  server = await startControlled();
-});
-
-afterAll(async () => {
-  await server?.close();
-  await redis?.flush();
-  await redis?.[Symbol.asyncDispose]();
-});
+const at = testPlaces(startControlled);
 
 const SCRIPT = readFileSync(new URL('../../sql/checkpoint-store.sql', import.meta.url), 'utf8').split(/^GO$/mu);
 
@@ -32,7 +20,7 @@ interface Given {
 
 /** A table of 30 rows, loaded and followed, with the store or without it. */
 async function given(store: 'sqlserver' | 'redis'): Promise<Given> {
-  const world = await troubled(server, redis);
+  const world = await troubled(at.server, at.redis);
   onTestFinished(() => world[Symbol.asyncDispose]());
   const { recordset } = await world.world.pool.request().query<{ name: string }>('SELECT DB_NAME() AS name');
   if (store === 'sqlserver') {
@@ -58,12 +46,12 @@ describe('a restore that the counter has overtaken', () => {
   it('with the store: is proven at the next start, told once, and every document is right', async () => {
     const { world, database } = await given('sqlserver');
     await world.endsEqual();
-    const state = server.sandbox.control.saveState(database);
+    const state = at.server.sandbox.control.saveState(database);
     await world.world.sql(...LOST);
     await world.world.equal();
     const epoch = await world.epoch();
     await world.stop();
-    server.sandbox.control.restoreState(database, state);
+    at.server.sandbox.control.restoreState(database, state);
     await world.world.sql(...OVERTAKING);
     await world.start();
     await until('a new epoch', async () => (await world.epoch()) !== epoch);
@@ -75,11 +63,11 @@ describe('a restore that the counter has overtaken', () => {
   it('without the store: nothing is noticed, and documents of the lost time stay', async () => {
     const { world, database } = await given('redis');
     await world.endsEqual();
-    const state = server.sandbox.control.saveState(database);
+    const state = at.server.sandbox.control.saveState(database);
     await world.world.sql(...LOST);
     await world.world.equal();
     await world.stop();
-    server.sandbox.control.restoreState(database, state);
+    at.server.sandbox.control.restoreState(database, state);
     await world.world.sql(...OVERTAKING);
     await world.start();
     const differing = await world.world.differences();
@@ -91,12 +79,12 @@ describe('a restore that the counter has overtaken', () => {
 
   it('with the store: under a running daemon, twice', async () => {
     const { world, database } = await given('sqlserver');
-    const state = server.sandbox.control.saveState(database);
+    const state = at.server.sandbox.control.saveState(database);
     for (const times of [1, 2]) {
       await world.world.sql(...LOST);
       await world.world.equal();
       const epoch = await world.epoch();
-      server.sandbox.control.restoreState(database, state);
+      at.server.sandbox.control.restoreState(database, state);
       await world.world.sql(...OVERTAKING);
       await until(`a new epoch, ${times}`, async () => (await world.epoch()) !== epoch);
       await world.world.equal();

@@ -2,26 +2,14 @@
  * Everything that loses a table's history or changes its source, under a running daemon, a real redis-server and a replica: noticed, named once by
  * its code, mended by itself, equal in the end.
  */
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { CliResult } from '../support/cli.ts';
 import { daemonWorld, until } from '../support/daemon-process.ts';
-import { testRedis, type TestRedis } from '../support/redis.ts';
-import { type ControlledServer, startControlled } from '../support/sandbox.ts';
+import { testPlaces } from '../support/places.ts';
+import { startControlled } from '../support/sandbox.ts';
 import { ITEMS, troubled, TroubledWorld } from './redis-troubles-world.ts';
 
-let redis: TestRedis;
-let server: ControlledServer;
-
-beforeAll(async () => {
-  redis = await testRedis();
-  server = await startControlled();
-});
-
-afterAll(async () => {
-  await server?.close();
-  await redis?.flush();
-  await redis?.[Symbol.asyncDispose]();
-});
+const at = testPlaces(startControlled);
 
 const CREATE = 'CREATE TABLE dbo.Items (Id int NOT NULL PRIMARY KEY, A int NOT NULL, T nvarchar(30) NULL)';
 const FILL = `INSERT INTO dbo.Items VALUES ${Array.from({ length: 28 }, (_, i) => `(${i + 1}, 0, N'row')`).join(', ')}`;
@@ -64,7 +52,7 @@ describe('lost history', () => {
       async (world: TroubledWorld): Promise<void> => {
         await world.stop();
         await world.world.sql("UPDATE dbo.Items SET T = N'unseen' WHERE Id = 3", 'DELETE dbo.Items WHERE Id = 4');
-        server.sandbox.control.cleanUp(await nameOf(world), { table: 'dbo.Items' });
+        at.server.sandbox.control.cleanUp(await nameOf(world), { table: 'dbo.Items' });
         await world.start();
       },
     ],
@@ -126,10 +114,10 @@ describe('lost history', () => {
       'replace',
       async (world: TroubledWorld): Promise<void> => {
         const name = await nameOf(world);
-        const state = server.sandbox.control.saveState(name);
+        const state = at.server.sandbox.control.saveState(name);
         await world.change();
         await world.world.equal();
-        server.sandbox.control.restoreState(name, state);
+        at.server.sandbox.control.restoreState(name, state);
       },
     ],
     [
@@ -139,11 +127,11 @@ describe('lost history', () => {
       async (world: TroubledWorld): Promise<void> => {
         const name = await nameOf(world);
         await world.stop();
-        const other = await server.freshDatabase();
+        const other = await at.server.freshDatabase();
         for (const batch of [CREATE, 'ALTER TABLE dbo.Items ENABLE CHANGE_TRACKING', FILL]) {
           await other.pool.request().batch(batch);
         }
-        server.sandbox.control.restoreState(name, server.sandbox.control.saveState(other.name));
+        at.server.sandbox.control.restoreState(name, at.server.sandbox.control.saveState(other.name));
         await world.start();
       },
     ],
@@ -177,7 +165,7 @@ describe('lost history', () => {
       },
     ],
   ] as const)('%s: %s, mended by a %s', async (_what, code, how, happens) => {
-    await using world = await troubled(server, redis);
+    await using world = await troubled(at.server, at.redis);
     const epoch = await world.epoch();
     await happens(world);
     await mended(world, code, how);
@@ -189,7 +177,7 @@ describe('lost history', () => {
 
 describe('what is waited out', () => {
   it('L3: tracking that is seen to be off is named, and what was written meanwhile is looked for', async () => {
-    await using world = await troubled(server, redis);
+    await using world = await troubled(at.server, at.redis);
     await world.world.sql('ALTER TABLE dbo.Items DISABLE CHANGE_TRACKING');
     await world.inTrouble('PW-S205');
     await world.world.sql("UPDATE dbo.Items SET T = N'hidden' WHERE Id = 5", 'ALTER TABLE dbo.Items ENABLE CHANGE_TRACKING');
@@ -200,11 +188,11 @@ describe('what is waited out', () => {
   });
 
   it('a permission that is taken away and given back costs nothing but time', async () => {
-    const database = await server.freshDatabase();
+    const database = await at.server.freshDatabase();
     const [user, password] = [`${database.name}_u`, 'Str0ng!Passw0rd'];
     const { connectionString } = database;
     const connection = connectionString.replace(/User Id=[^;]*/iu, `User Id=${user}`).replace(/Password=[^;]*/iu, `Password=${password}`);
-    const own = daemonWorld({ database, redis, tables: [{ shape: ITEMS }], connection });
+    const own = daemonWorld({ database, redis: at.redis, tables: [{ shape: ITEMS }], connection });
     const grant = `GRANT SELECT, VIEW CHANGE TRACKING ON dbo.Items TO [${user}]`;
     await own.sql(CREATE, 'ALTER TABLE dbo.Items ENABLE CHANGE_TRACKING', FILL);
     await own.sql(`CREATE LOGIN [${user}] WITH PASSWORD = N'${password}'`, `CREATE USER [${user}] FOR LOGIN [${user}]`, grant);
@@ -222,12 +210,12 @@ describe('what is waited out', () => {
   });
 
   it('a secondary replica is waited out, whatever its versions say', async () => {
-    await using world = await troubled(server, redis);
+    await using world = await troubled(at.server, at.redis);
     const name = await nameOf(world);
-    server.sandbox.control.setReplicaRole(name, 'secondary');
-    onTestFinished(() => server.sandbox.control.setReplicaRole(name, 'primary'));
+    at.server.sandbox.control.setReplicaRole(name, 'secondary');
+    onTestFinished(() => at.server.sandbox.control.setReplicaRole(name, 'primary'));
     await world.inTrouble('PW-S214');
-    server.sandbox.control.setReplicaRole(name, 'primary');
+    at.server.sandbox.control.setReplicaRole(name, 'primary');
     await world.endsEqual();
     expect(await world.metrics()).not.toContain('patchwire_resyncs_total{');
   });
@@ -235,7 +223,7 @@ describe('what is waited out', () => {
 
 describe('a sweep that would remove too much, and resync by hand', () => {
   it('L4: waits for `resync --confirm`, and says so in log, metrics, /ready, checkpoint show and heartbeats', async () => {
-    await using world = await troubled(server, redis);
+    await using world = await troubled(at.server, at.redis);
     await world.world.sql('TRUNCATE TABLE dbo.Items');
     await until('the sweep waits', () => world.status.sweepHeld?.missing === 30);
     expect(world.told('PW-S231')).toHaveLength(1);
@@ -258,7 +246,7 @@ describe('a sweep that would remove too much, and resync by hand', () => {
   });
 
   it('L6: corrects whole sections, keys and expressions, by the daemon or without one', async () => {
-    await using world = await troubled(server, redis);
+    await using world = await troubled(at.server, at.redis);
     const tamper = async (id: number): Promise<void> => {
       // As if it had been lost: nobody but a resync looks at it again.
       await world.world.sql('ALTER TABLE dbo.Items DISABLE CHANGE_TRACKING');

@@ -1,22 +1,10 @@
 /** checkpoint.store: sqlserver as an operator sets it up: the printed scripts, the least login, the built daemon killed and restarted, a restore, the CLI. */
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { type DaemonWorld, daemonWorld, until } from '../support/daemon-process.ts';
-import { testRedis, type TestRedis } from '../support/redis.ts';
-import { type ControlledServer, startControlled, type TestDatabase } from '../support/sandbox.ts';
+import { testPlaces } from '../support/places.ts';
+import { startControlled, type TestDatabase } from '../support/sandbox.ts';
 
-let redis: TestRedis;
-let server: ControlledServer;
-
-beforeAll(async () => {
-  redis = await testRedis();
-  server = await startControlled();
-});
-
-afterAll(async () => {
-  await server?.close();
-  await redis?.flush();
-  await redis?.[Symbol.asyncDispose]();
-});
+const at = testPlaces(startControlled);
 
 const SHAPE = { table: 'dbo.Orders', section: 'orders', key: ['Id'], columns: { Id: 'plain', A: 'plain' } } as const;
 const STORE = ['--set', 'checkpoint.store=sqlserver'] as const;
@@ -24,11 +12,11 @@ const USER = 'patchwire_e2e';
 const PASSWORD = 'Only-For-Tests1!';
 
 async function given(): Promise<{ readonly world: DaemonWorld; readonly database: TestDatabase }> {
-  const database = await server.freshDatabase();
+  const database = await at.server.freshDatabase();
   const connection = database.connectionString
     .replace(/User Id=[^;]*/u, `User Id=${USER}`)
     .replace(/Password=[^;]*/u, `Password=${PASSWORD}`);
-  const world = daemonWorld({ database, redis, tables: [{ shape: SHAPE }], connection });
+  const world = daemonWorld({ database, redis: at.redis, tables: [{ shape: SHAPE }], connection });
   onTestFinished(() => world.close());
   await world.sql(
     'CREATE TABLE dbo.Orders (Id int NOT NULL PRIMARY KEY, A int NOT NULL)',
@@ -78,11 +66,11 @@ describe('checkpoint.store: sqlserver', () => {
     expect(healthy).not.toHaveProperty('proves');
     expect(second.cli.stdout.some((line) => line.includes('PW-S234'))).toBe(false);
 
-    const state = server.sandbox.control.saveState(database.name);
+    const state = at.server.sandbox.control.saveState(database.name);
     await world.sql('UPDATE dbo.Orders SET A = 99 WHERE Id = 2', 'DELETE dbo.Orders WHERE Id = 3');
     await world.equal();
     await second.stop();
-    server.sandbox.control.restoreState(database.name, state);
+    at.server.sandbox.control.restoreState(database.name, state);
     await world.sql(...Array.from({ length: 12 }, (_, i) => `UPDATE dbo.Orders SET A = ${i} WHERE Id = 1`));
     expect(await shown(world)).toMatchObject({ proves: { code: 'PW-S234' } });
     const third = world.daemon(...STORE);

@@ -5,22 +5,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DaemonProcess, type DaemonWorld, daemonWorld, type FollowedReplica, until } from '../support/daemon-process.ts';
 import type { TableShape } from '../support/equality.ts';
-import { testRedis, type TestRedis } from '../support/redis.ts';
-import { PROFILES, startServer, type TestServer } from '../support/sandbox.ts';
+import { testPlaces } from '../support/places.ts';
+import { PROFILES, startServer } from '../support/sandbox.ts';
 
-let redis: TestRedis;
-let server: TestServer;
-
-beforeAll(async () => {
-  redis = await testRedis();
-  server = await startServer();
-});
-
-afterAll(async () => {
-  await server?.close();
-  await redis?.flush();
-  await redis?.[Symbol.asyncDispose]();
-});
+const at = testPlaces(startServer);
 
 const NET: TableShape = { table: 'dbo.Net', section: 'net', key: ['Id'], columns: { Id: 'plain', A: 'plain', B: 'decimal2', T: 'plain' } };
 const CHILD: TableShape = { table: 'dbo.Child', section: 'child', key: ['Id'], columns: { Id: 'plain', Parent: 'plain' } };
@@ -130,9 +118,9 @@ describe.each(PROFILES)('net changes, profile %s', (profile) => {
   };
 
   beforeAll(async () => {
-    server.sandbox?.control.setProfile(profile ?? 'implied');
-    const database = await server.freshDatabase();
-    world = daemonWorld({ database, redis, tables: [{ shape: NET }, { shape: CHILD }] });
+    at.server.sandbox?.control.setProfile(profile ?? 'implied');
+    const database = await at.server.freshDatabase();
+    world = daemonWorld({ database, redis: at.redis, tables: [{ shape: NET }, { shape: CHILD }] });
     const base = (k: number): string[] => [0, 1, 2, 3, 4].map((i) => `(${k + i}, 1, 0.5, N'old')`);
     const rows = SEQUENCES.flatMap((_, i) => [...base(100 * (i + 1)), ...base(100_000 + 100 * (i + 1))]);
     await world.sql(
@@ -218,8 +206,8 @@ describe('text keys', () => {
   let followed: FollowedReplica;
 
   beforeAll(async () => {
-    const database = await server.freshDatabase();
-    world = daemonWorld({ database, redis, tables: [{ shape: WORDS, entry: { columns: ['Word', 'N'] } }] });
+    const database = await at.server.freshDatabase();
+    world = daemonWorld({ database, redis: at.redis, tables: [{ shape: WORDS, entry: { columns: ['Word', 'N'] } }] });
     await world.sql(
       'CREATE TABLE dbo.Words (Word nvarchar(40) COLLATE SQL_Latin1_General_CP1_CI_AS NOT NULL PRIMARY KEY, N int NOT NULL)',
       'ALTER TABLE dbo.Words ENABLE CHANGE_TRACKING',
@@ -278,8 +266,12 @@ describe('filters and large transactions', () => {
   let followed: FollowedReplica;
 
   beforeAll(async () => {
-    const database = await server.freshDatabase();
-    world = daemonWorld({ database, redis, tables: [{ shape: ACTIVE, entry: { filter: "Status <> 'gone'" } }, { shape: OTHER }] });
+    const database = await at.server.freshDatabase();
+    world = daemonWorld({
+      database,
+      redis: at.redis,
+      tables: [{ shape: ACTIVE, entry: { filter: "Status <> 'gone'" } }, { shape: OTHER }],
+    });
     await world.sql(
       `CREATE TABLE dbo.Things (Shop varchar(10) NOT NULL, Id bigint NOT NULL, Status varchar(10) NOT NULL,
         At datetime2(7) NOT NULL DEFAULT '2026-01-02T03:04:05.1234567', CONSTRAINT PK_Things PRIMARY KEY (Shop, Id))`,

@@ -1,25 +1,14 @@
 /** Tables whose definition changes while the daemon follows them and writers go on: every document is that of the table as it is now. */
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { type DaemonProcess, type DaemonWorld, daemonWorld, until } from '../support/daemon-process.ts';
-import { testRedis, type TestRedis } from '../support/redis.ts';
-import { startServer, type TestDatabase, type TestServer } from '../support/sandbox.ts';
+import { testPlaces } from '../support/places.ts';
+import { startServer, type TestDatabase } from '../support/sandbox.ts';
 
-let redis: TestRedis;
-let server: TestServer;
 let database: TestDatabase;
 let world: DaemonWorld;
 let daemon: DaemonProcess;
 
-beforeAll(async () => {
-  redis = await testRedis();
-  server = await startServer();
-});
-
-afterAll(async () => {
-  await server?.close();
-  await redis?.flush();
-  await redis?.[Symbol.asyncDispose]();
-});
+const at = testPlaces(startServer);
 
 afterEach(async () => {
   await world?.close();
@@ -37,8 +26,8 @@ async function compared(table: string, of: (row: Record<string, unknown>) => Rec
   const expected = Object.fromEntries(rows.map((row) => [key.map((name) => String(row[name])).join('|'), text(of(row))]));
   const prefix = `{${world.partition}:${section}}:`;
   const stored: Record<string, string> = {};
-  for (const name of await redis.raw.keys(`${prefix}*`)) {
-    const document = await redis.raw.get(name);
+  for (const name of await at.redis.raw.keys(`${prefix}*`)) {
+    const document = await at.redis.raw.get(name);
     stored[name.slice(prefix.length)] = text(JSON.parse(document ?? '{}') as Record<string, unknown>);
   }
   return { expected, stored };
@@ -70,10 +59,10 @@ it(
   'R3, L5: columns that are added, dropped, renamed, swapped, retyped, and another key, while writers go on',
   { timeout: 240_000 },
   async () => {
-    database = await server.freshDatabase();
+    database = await at.server.freshDatabase();
     world = daemonWorld({
       database,
-      redis,
+      redis: at.redis,
       tables: [
         { shape: shape('Wide') },
         { shape: shape('Named'), entry: { columns: ['Id', 'A', 'B'] } },

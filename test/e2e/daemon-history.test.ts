@@ -1,24 +1,12 @@
 /** History that is lost under `onLostHistory: stop`, a script that stopped half-way, and what an operator does about it: one table stops with its code, the other goes on. */
 import mssql from 'mssql';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type DaemonProcess, type DaemonWorld, daemonWorld, type FollowedReplica, until } from '../support/daemon-process.ts';
 import type { TableShape } from '../support/equality.ts';
-import { testRedis, type TestRedis } from '../support/redis.ts';
-import { PROFILES, startServer, type TestDatabase, type TestServer } from '../support/sandbox.ts';
+import { testPlaces } from '../support/places.ts';
+import { PROFILES, startServer, type TestDatabase } from '../support/sandbox.ts';
 
-let redis: TestRedis;
-let server: TestServer;
-
-beforeAll(async () => {
-  redis = await testRedis();
-  server = await startServer();
-});
-
-afterAll(async () => {
-  await server?.close();
-  await redis?.flush();
-  await redis?.[Symbol.asyncDispose]();
-});
+const at = testPlaces(startServer);
 
 const shapeOf = (name: string): TableShape => ({
   table: `dbo.${name}`,
@@ -37,10 +25,10 @@ let daemon: DaemonProcess;
 let lost: FollowedReplica;
 
 beforeEach(async () => {
-  database = await server.freshDatabase();
+  database = await at.server.freshDatabase();
   world = daemonWorld({
     database,
-    redis,
+    redis: at.redis,
     tables: [
       { shape: shapeOf('Lost'), entry: STOP },
       { shape: shapeOf('Kept'), entry: STOP },
@@ -66,7 +54,7 @@ afterEach(async () => {
 
 /** A world of one table whose rows are older than its tracking: no version will move by itself. It goes with the test. */
 async function quietWorld(): Promise<DaemonWorld> {
-  const quiet = daemonWorld({ database, redis, tables: [{ shape: shapeOf('Quiet'), entry: STOP }] });
+  const quiet = daemonWorld({ database, redis: at.redis, tables: [{ shape: shapeOf('Quiet'), entry: STOP }] });
   onTestFinished(() => quiet.close());
   await quiet.sql(
     'CREATE TABLE dbo.Quiet (Id int NOT NULL PRIMARY KEY, A int NOT NULL)',
@@ -103,10 +91,10 @@ async function goesOnAndHeals(): Promise<void> {
 
 describe('lost history', () => {
   it('cleanup beyond the checkpoint stops the table with PW-S211', async (context) => {
-    context.skip(server.sandbox === null, 'cleanup on demand is the sandbox’s');
+    context.skip(at.server.sandbox === null, 'cleanup on demand is the sandbox’s');
     await daemon.stop();
     await world.sql('DELETE dbo.Lost WHERE Id = 1', 'UPDATE dbo.Lost SET A = 2 WHERE Id = 2', 'UPDATE dbo.Kept SET A = 2');
-    server.sandbox?.control.cleanUp(database.name, { table: 'dbo.Lost' });
+    at.server.sandbox?.control.cleanUp(database.name, { table: 'dbo.Lost' });
     daemon = world.daemon();
     await stoppedWith(/"lost"[^}]*PW-S211|PW-S211[^}]*"lost"/u);
     await goesOnAndHeals();
@@ -126,7 +114,7 @@ describe('lost history', () => {
 
   // Under the first profile they have tests of their own.
   it.each(PROFILES.slice(1))('TRUNCATE, and cleanup beyond the checkpoint, stop the table with PW-S211, profile %s', async (profile) => {
-    const control = server.sandbox?.control;
+    const control = at.server.sandbox?.control;
     onTestFinished(() => control?.setProfile('implied'));
     control?.setProfile(profile ?? 'implied');
     await world.sql('TRUNCATE TABLE dbo.Lost', 'INSERT INTO dbo.Lost VALUES (2, 5), (7, 5)');
@@ -253,11 +241,11 @@ describe('checkpoint reset', () => {
   });
 
   it('--to a version that history does not reach, or that is not there yet, is refused and changes nothing', async (context) => {
-    context.skip(server.sandbox === null, 'cleanup on demand is the sandbox’s');
+    context.skip(at.server.sandbox === null, 'cleanup on demand is the sandbox’s');
     await world.sql('UPDATE dbo.Lost SET A = 2', 'UPDATE dbo.Lost SET A = 3');
     await world.caughtUp();
     await until('confirmed follows', async () => BigInt((await world.meta('lost'))['confirmed'] ?? 0) === (await world.version()));
-    server.sandbox?.control.cleanUp(database.name, { table: 'dbo.Lost' });
+    at.server.sandbox?.control.cleanUp(database.name, { table: 'dbo.Lost' });
     const { tip } = await world.meta('lost');
     for (const version of ['0', '999999']) {
       const reset = await world.command('checkpoint', 'reset', 'lost', '--to', version, '--yes');

@@ -1,24 +1,12 @@
 /** Personal data as the built daemon handles it: what is masked, hashed, cut or left out reaches nothing but SQL Server and the daemon's memory. */
 import { createHmac } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { daemonWorld, type DaemonWorld, until } from '../support/daemon-process.ts';
-import { testRedis, type TestRedis } from '../support/redis.ts';
-import { startServer, type TestServer } from '../support/sandbox.ts';
+import { testPlaces } from '../support/places.ts';
+import { startServer } from '../support/sandbox.ts';
 import { startCli } from '../support/cli.ts';
 
-let redis: TestRedis;
-let server: TestServer;
-
-beforeAll(async () => {
-  redis = await testRedis();
-  server = await startServer();
-});
-
-afterAll(async () => {
-  await server?.close();
-  await redis?.flush();
-  await redis?.[Symbol.asyncDispose]();
-});
+const at = testPlaces(startServer);
 
 const HASH_KEY = 'e2e-hash-key-of-more-than-thirty-two-characters';
 const WITH_KEY = ['--set', `shaping.hashKey=${HASH_KEY}`];
@@ -33,8 +21,8 @@ const SHAPE = {
 };
 
 async function people(entry: Readonly<Record<string, unknown>> = { shape: SHAPE }): Promise<DaemonWorld> {
-  const database = await server.freshDatabase();
-  const world = daemonWorld({ database, redis, tables: [{ shape: PEOPLE, entry }] });
+  const database = await at.server.freshDatabase();
+  const world = daemonWorld({ database, redis: at.redis, tables: [{ shape: PEOPLE, entry }] });
   await world.sql(
     `CREATE TABLE dbo.People (Id int NOT NULL PRIMARY KEY, Email nvarchar(100), Phone nvarchar(40), Note nvarchar(200), Internal nvarchar(100), Spare nvarchar(100));
      ALTER TABLE dbo.People ENABLE CHANGE_TRACKING`,
