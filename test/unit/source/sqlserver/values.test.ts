@@ -126,6 +126,17 @@ describe('R8: a column that is declared json', () => {
     expect(parse(' [1.0, 0.1, 1e3, -0.000001, 1.50] ').value).toEqual([1, 0.1, 1000, -0.000001, 1.5]);
   });
 
+  it.each([
+    ['characters', 'x'],
+    ['quotes', '"'],
+    ['backslashes', '\\'],
+  ])('nests a document with a string of twenty million %s', (_, character) => {
+    const value = { a: character.repeat(20_000_000), n: 1 };
+    let kept = 0;
+    expect(parseJsonColumn(JSON.stringify(value), () => (kept += 1)) as typeof value).toHaveProperty('n', 1);
+    expect(kept).toBe(0);
+  });
+
   it.each(['"text"', '12', 'true', 'null', 'no json', '{"a":', ''])('leaves the scalar or invalid text %j as it is', (text) => {
     expect(parse(text)).toEqual({ value: text, kept: 0 });
   });
