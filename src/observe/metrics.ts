@@ -3,6 +3,7 @@
  * units; labels are section and table, and an error's code: bounded by the configuration and the catalogue. A version above 2^53 loses
  * its last digits here (a sample is a double), nowhere else.
  */
+import { CaughtUp } from './caught-up.ts';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../lib/clock.ts';
 import type { SectionObserver } from './section-observer.ts';
@@ -24,7 +25,7 @@ export interface Metrics {
   /** A value of a json column stayed text, since nesting it would have changed it. */
   jsonKept(source: string): void;
   /** What is known of the partition's daemons; null: nothing now. */
-  sharing(status: { readonly daemons: readonly unknown[] | null; readonly led: number; readonly standby: number }): void;
+  sharing(status: { readonly daemons: readonly unknown[] | null; readonly standby: number }): void;
   /** The circuit breaker of a server changed. */
   server(status: ServerStatus): void;
   /** The page of GET /metrics and its content type. */
@@ -108,15 +109,17 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     labelNames: [...labelNames, 'phase'],
     registers,
   });
-  const caughtUp = new Map<string, { readonly labels: { readonly section: string; readonly table: string }; readonly atMs: number }>();
+  const caughtUp = new Map<string, { readonly labels: { readonly section: string; readonly table: string }; readonly since: CaughtUp }>();
   const lagSeconds = new Gauge({
     name: 'patchwire_lag_seconds',
     help: 'Seconds since the section was last known to contain every change; absent until it did.',
     labelNames,
     registers,
     collect() {
-      for (const { labels, atMs } of caughtUp.values()) {
-        this.set(labels, Math.max(0, clock.now() - atMs) / 1000);
+      for (const { labels, since } of caughtUp.values()) {
+        if (since.atMs !== null) {
+          this.set(labels, Math.max(0, clock.now() - since.atMs) / 1000);
+        }
       }
     },
   });
@@ -126,7 +129,16 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     help: 'Daemons of the partition that are alive, this one included; 0: not known now.',
     registers,
   });
-  const sectionsLed = new Gauge({ name: 'patchwire_sections_led', help: 'Sections that this process leads.', registers });
+  const led = new Set<string>();
+  // Those that have `leader` 1: what sharing holds on to while Redis is down is no lead.
+  const sectionsLed = new Gauge({
+    name: 'patchwire_sections_led',
+    help: 'Sections that this process leads.',
+    registers,
+    collect() {
+      sectionsLed.set(led.size);
+    },
+  });
   const sectionsStandby = new Gauge({
     name: 'patchwire_sections_standby',
     help: 'Sections that this process stands by for.',
@@ -166,6 +178,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
     forget(section, table) {
       const labels = { section, table };
       forgetPosition(labels);
+      led.delete(section);
       for (const metric of [leader, failures, loadRows, loadEstimate, loadRate, loadLeft, paused, incomplete, sweepHeld, quarantined]) {
         metric.remove(labels);
       }
@@ -173,9 +186,8 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
         phases.remove({ ...labels, phase });
       }
     },
-    sharing({ daemons, led, standby }) {
+    sharing({ daemons, standby }) {
       daemonsAlive.set(daemons?.length ?? 0);
-      sectionsLed.set(led);
       sectionsStandby.set(standby);
     },
     server({ server, state, openings: total }) {
@@ -190,12 +202,13 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
         metric.inc(labels, 0);
       }
       leader.set(labels, 0);
-      let live = false;
+      let since = new CaughtUp();
       return {
         phase(now, detail) {
-          live = now === 'live';
+          since.phase(now);
           failures.set(labels, detail?.failures ?? 0);
           if (now === 'standby') {
+            since = new CaughtUp();
             forgetPosition(labels);
           }
           for (const phase of PHASES) {
@@ -206,6 +219,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
           }
         },
         polled(round) {
+          since.polled(round);
           polls.inc(labels);
           windows.inc(labels, round.read ? 1 : 0);
           rowsRead.inc(labels, round.rows);
@@ -220,6 +234,8 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
         },
         unchanged: (count) => unchanged.inc(labels, count),
         position(position) {
+          since.position(position);
+          caughtUp.set(section, { labels, since });
           checkpoint.set(labels, Number(position.checkpoint));
           current.set(labels, Number(position.current));
           lagVersions.set(labels, Math.max(0, Number(position.current - position.checkpoint)));
@@ -227,9 +243,6 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
             upTo.remove(labels);
           } else {
             upTo.set(labels, Number(position.upTo));
-            if (live && position.upTo >= position.current) {
-              caughtUp.set(section, { labels, atMs: clock.now() });
-            }
           }
         },
         loadProgress(progress) {
@@ -241,6 +254,7 @@ export function createMetrics({ version, clock, process: ofProcess = true }: Met
         heartbeat: () => heartbeats.inc(labels),
         leading(meta) {
           leader.set(labels, meta === null ? 0 : 1);
+          led[meta === null ? 'delete' : 'add'](section);
           paused.set(labels, (meta?.paused ?? null) === null ? 0 : 1);
           incomplete.set(labels, (meta?.incomplete ?? null) === null ? 0 : 1);
           if (meta === null) {

@@ -2,6 +2,7 @@
  * What is known of a section while it runs, kept from what the pipeline tells: the read model of status, health rules, and the counter
  * line. Remembers the present and running totals, never a history.
  */
+import { CaughtUp } from './caught-up.ts';
 import type { SectionMeta } from '../manager/distributed-data-manager.ts';
 import type { ErrorCode } from '../model/error-catalogue.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -93,7 +94,7 @@ export class SectionRecord implements SectionObserver {
   #load: SectionStatus['load'] = null;
   #sweepHeld: SectionStatus['sweepHeld'] = null;
   #quarantine: SectionStatus['quarantine'] = NONE;
-  #caughtUpAtMs: number | null = null;
+  readonly #caughtUp = new CaughtUp();
   #progressAtMs: number;
 
   constructor(options: SectionRecordOptions) {
@@ -117,7 +118,7 @@ export class SectionRecord implements SectionObserver {
       upTo: position?.upTo?.toString() ?? null,
       current: position?.current.toString() ?? null,
       lagVersions: position === null ? null : Math.max(0, Number(position.current - position.checkpoint)),
-      caughtUpAtMs: this.#caughtUpAtMs,
+      caughtUpAtMs: this.#caughtUp.atMs,
       progressAtMs: this.#progressAtMs,
       load: this.#phase === 'loading' || this.#phase === 'resyncing' ? this.#load : null,
       paused: this.#leading?.paused?.what ?? null,
@@ -131,6 +132,7 @@ export class SectionRecord implements SectionObserver {
   phase(phase: SectionPhase, detail?: SectionTrouble): void {
     this.#phase = phase;
     this.#trouble = detail ?? null;
+    this.#caughtUp.phase(phase);
     if (phase === 'standby' || phase === 'starting') {
       this.#position = null;
     }
@@ -138,6 +140,7 @@ export class SectionRecord implements SectionObserver {
   }
 
   polled(round: Parameters<SectionObserver['polled']>[0]): void {
+    this.#caughtUp.polled(round);
     this.#totals.windows += round.read ? 1 : 0;
     this.#totals.rowsRead += round.rows;
     this.#advanced();
@@ -158,9 +161,7 @@ export class SectionRecord implements SectionObserver {
 
   position(position: Parameters<SectionObserver['position']>[0]): void {
     this.#position = position;
-    if (this.#phase === 'live' && position.upTo !== null && position.upTo >= position.current) {
-      this.#caughtUpAtMs = this.#options.clock.now();
-    }
+    this.#caughtUp.position(position);
   }
 
   loadProgress(progress: Parameters<SectionObserver['loadProgress']>[0]): void {

@@ -12,13 +12,13 @@ import { ManualClock } from '../../support/manual-clock.ts';
 const meta = { epoch: 'e1' } as SectionMeta;
 
 /** One of everything that a pipeline tells. */
-function tellAll(observer: SectionObserver): void {
+function tellAll(observer: SectionObserver, readAtMs: number = 1): void {
   observer.phase('loading');
   observer.leading(meta);
   observer.loadProgress({ phase: 'load', rows: 10, estimate: 100, percent: 10, rowsPerSecond: 5, secondsLeft: 18 });
   observer.phase('live');
-  observer.polled({ read: true, rows: 3, full: false, durationMs: 20, to: 9n, readAtMs: 1 });
-  observer.polled({ read: false, rows: 0, full: false, durationMs: 1, to: 9n, readAtMs: 1 });
+  observer.polled({ read: true, rows: 3, full: false, durationMs: 20, to: 9n, readAtMs });
+  observer.polled({ read: false, rows: 0, full: false, durationMs: 1, to: 9n, readAtMs });
   observer.delivered({ rows: 2, patches: 2, bytes: 500, durationMs: 4, message: true });
   observer.unchanged(1);
   observer.position({ checkpoint: 9n, confirmed: 7n, upTo: 9n, current: 9n });
@@ -39,7 +39,7 @@ describe('metrics', () => {
   it('counts what the pipeline tells, by section and table', async () => {
     const clock = new ManualClock();
     const metrics = createMetrics({ version: '1.2.3', clock, process: false });
-    tellAll(metrics.observer('orders', 'dbo.Orders'));
+    tellAll(metrics.observer('orders', 'dbo.Orders'), clock.now());
     await clock.advance(4000);
     const { body, contentType } = await metrics.page();
     expect(contentType).toContain('text/plain');
@@ -90,6 +90,49 @@ describe('metrics', () => {
     expect(purged).toContain('patchwire_patches_total{section="s",table="t"} 4');
   });
 
+  it('counts the lag from the last look at the source that is contained, whatever heartbeats say while it does not answer', async () => {
+    const clock = new ManualClock();
+    const metrics = createMetrics({ version: '1', clock, process: false });
+    const observer = metrics.observer('s', 't');
+    const lag = async (): Promise<string | undefined> => series((await metrics.page()).body, 'patchwire_lag_seconds');
+    const polled = (to: bigint): void => observer.polled({ read: true, rows: 0, full: false, durationMs: 1, to, readAtMs: clock.now() });
+    const heartbeat = (upTo: bigint): void => observer.position({ checkpoint: upTo, confirmed: upTo, upTo, current: upTo });
+    observer.phase('live');
+    heartbeat(5n);
+    expect(await lag()).toBeUndefined();
+    polled(5n);
+    for (let i = 0; i < 4; i += 1) {
+      await clock.advance(5000);
+      heartbeat(5n);
+    }
+    expect(await lag()).toBe('20');
+    // It answers: there is something newer.
+    polled(6n);
+    expect(await lag()).toBe('20');
+    await clock.advance(1000);
+    heartbeat(6n);
+    expect(await lag()).toBe('1');
+    // The first that is contained again after trouble is not what was seen before.
+    observer.phase('retrying');
+    await clock.advance(1000);
+    observer.phase('live');
+    polled(7n);
+    heartbeat(6n);
+    expect(await lag()).toBe('2');
+  });
+
+  it('leads as many sections as have a leader here: none while Redis is out of reach', async () => {
+    const metrics = createMetrics({ version: '1', clock: new ManualClock(), process: false });
+    const observers = ['a', 'b'].map((section) => metrics.observer(section, 't'));
+    observers.forEach((observer) => observer.leading(meta));
+    metrics.sharing({ daemons: [{}], standby: 0 });
+    expect((await metrics.page()).body).toContain('patchwire_sections_led 2\n');
+    observers[0]?.leading(null);
+    expect((await metrics.page()).body).toContain('patchwire_sections_led 1\n');
+    metrics.forget('b', 't');
+    expect((await metrics.page()).body).toContain('patchwire_sections_led 0\n');
+  });
+
   it('says no upTo and no lag in seconds before they are known', async () => {
     const metrics = createMetrics({ version: '1', clock: new ManualClock(), process: false });
     metrics.observer('s', 't').position({ checkpoint: 1n, confirmed: 1n, upTo: null, current: 1n });
@@ -119,7 +162,7 @@ describe('SectionRecord', () => {
     const record = new SectionRecord({ section: 'orders', table: 'dbo.Orders', source: 'shop', clock });
     const began = clock.now();
     await clock.advance(1000);
-    tellAll(record);
+    tellAll(record, clock.now());
     expect(record.status()).toMatchObject({
       phase: 'live',
       leading: true,
