@@ -116,6 +116,24 @@ describe('C2: a connection that is cut with four scripts in flight', () => {
     expect(await manager.lead(S)).toMatchObject({ kind: 'leading', rewound: false, meta: { seq: 3 } });
   });
 
+  it('a connection that ends with much outstanding is closed once: Node warns of no leak', async () => {
+    const warnings: string[] = [];
+    const warned = (warning: Error): void => void warnings.push(`${warning.name} ${warning.message}`);
+    process.on('warning', warned);
+    try {
+      const manager = make({ port: gate.port, commandTimeoutMs: 200 });
+      await manager.readMeta(S);
+      gate.hold('replies');
+      const reads = Array.from({ length: 30 }, (_, i) => codeOf(manager.readMeta(`s${i}`)));
+      expect(new Set(await Promise.all(reads))).toEqual(new Set(['PW-M301']));
+      // Warnings are told in a turn of their own.
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(warnings).toEqual([]);
+    } finally {
+      process.off('warning', warned);
+    }
+  });
+
   it('C4: a lead whose answer was lost is no rewind', async () => {
     const manager = make({ port: gate.port });
     await live(manager);

@@ -95,6 +95,7 @@ class RedisLink implements Link {
   readonly #node: ClusterNode | null;
   publish: Publish = 'PUBLISH';
   #alive = true;
+  #ended = false;
 
   constructor(client: Redis, node: ClusterNode | null) {
     this.#client = client;
@@ -146,9 +147,13 @@ class RedisLink implements Link {
     }
   }
 
+  /** Once: everything outstanding ends it, and each further one would leave a listener on the socket. */
   end(): void {
-    this.#alive = false;
-    this.#client.disconnect();
+    if (!this.#ended) {
+      this.#ended = true;
+      this.#alive = false;
+      this.#client.disconnect();
+    }
   }
 }
 
