@@ -4,8 +4,9 @@ import { systemClock } from '../lib/clock.ts';
 import { sectionKeys } from '../wire/keys.ts';
 import { decodePresence, type PresenceEntry } from '../wire/presence.ts';
 import { ClusterNodes } from './cluster.ts';
-import { type ConnectionOptions, sentinelSettings } from './connection.ts';
+import type { ConnectionOptions } from './connection.ts';
 import { mapSubscriberError } from './redis-errors.ts';
+import { sentinelSettings } from './sentinel-connector.ts';
 
 export interface Listening extends PresenceEntry {
   readonly section: string;
@@ -68,11 +69,11 @@ export async function readAudience(options: {
 function clientOf(target: string | ConnectionOptions): Redis {
   const settings = {
     ...{ protocol: 2 as const, lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null, commandTimeout: TIMEOUT_MS },
-    ...{ connectionName: NAME, sentinelRetryStrategy: () => null },
+    connectionName: NAME,
   };
   if (typeof target === 'string') {
     return new Redis(target, settings);
   }
   const { sentinels, name: _, cluster: __, ...given } = target;
-  return new Redis({ ...(sentinels === undefined ? {} : sentinelSettings(target, TIMEOUT_MS)), ...given, ...settings });
+  return new Redis({ ...given, ...(sentinels === undefined ? {} : sentinelSettings(target, TIMEOUT_MS)), ...settings });
 }

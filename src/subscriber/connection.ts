@@ -9,7 +9,8 @@ import type { Random } from '../lib/random.ts';
 import { isUnknownCommand, mapSubscriberError } from './redis-errors.ts';
 import type { PatchwireError } from '../model/failure.ts';
 import { CREDENTIALS } from '../model/retry-delay.ts';
-import { readAddresses, type RedisPlaces, SENTINEL_PORT } from '../wire/redis-target.ts';
+import type { RedisPlaces } from '../wire/redis-target.ts';
+import { sentinelSettings } from './sentinel-connector.ts';
 
 /** ioredis options, with `sentinels` and `name` or a `cluster`; those that decide about protocol, re-sending and reconnecting are set here. */
 export type ConnectionOptions = Omit<RedisOptions, 'protocol' | 'replyMapping' | keyof RedisPlaces> & RedisPlaces;
@@ -67,14 +68,6 @@ interface Seat {
   up: boolean;
   /** How often in a row Redis has refused the channel. */
   refusals: number;
-}
-
-/** What ioredis wants to ask Sentinels for the primary: both kinds speak TLS, or none. What the caller says of either comes on top. */
-export function sentinelSettings({ sentinels = [], name = '', tls }: ConnectionOptions, timeoutMs: number) {
-  return {
-    ...{ sentinels: readAddresses(sentinels, SENTINEL_PORT), name, sentinelCommandTimeout: timeoutMs },
-    ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
-  } satisfies RedisOptions;
 }
 
 export class ConnectionPair implements Connection, SectionConnections {
@@ -192,12 +185,11 @@ export class ConnectionPair implements Connection, SectionConnections {
     const { redis, name, random, reconnect, commandTimeoutMs } = this.#options;
     let failure: unknown = null;
     const refusesUs = (): boolean => failure !== null && mapSubscriberError(failure, 'connecting').code === 'PW-M302';
-    const { sentinels, name: primary = '', cluster: _, ...given }: ConnectionOptions = typeof redis === 'string' ? {} : redis;
+    const { sentinels, name: _, cluster: __, ...given }: ConnectionOptions = typeof redis === 'string' ? {} : redis;
     const settings = {
       connectTimeout: commandTimeoutMs,
-      ...(sentinels === undefined ? {} : sentinelSettings({ ...given, sentinels, name: primary }, commandTimeoutMs)),
-      sentinelRetryStrategy: (attempt: number) => backoffDelayMs(attempt, { ...reconnect, random }),
       ...given,
+      ...(typeof redis === 'string' || sentinels === undefined ? {} : sentinelSettings(redis, commandTimeoutMs)),
       connectionName: `${name}:${role}`,
       protocol: 2 as const,
       lazyConnect: true,
@@ -215,10 +207,6 @@ export class ConnectionPair implements Connection, SectionConnections {
     const client = typeof redis === 'string' ? new Redis(redis, settings) : new Redis(settings);
     client.on('error', (error: unknown) => {
       failure = error;
-      if (sentinels !== undefined && client.status === 'connecting') {
-        // They are asked again, without a connection that could close.
-        this.#lost(role, error);
-      }
     });
     client.on('close', () => {
       this.#lost(role, failure);
