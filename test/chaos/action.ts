@@ -42,7 +42,7 @@ export interface Drawn {
 export function draw(random: Random): Drawn {
   return {
     daemon: Math.floor(random() * 2),
-    subscriber: Math.floor(random() * 3),
+    subscriber: Math.floor(random() * 5),
     table: Math.floor(random() * 4),
     length: random(),
     direction: (['requests', 'replies', 'both'] as const)[Math.floor(random() * 3)] ?? 'both',

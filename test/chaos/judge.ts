@@ -2,7 +2,8 @@
  * The judge of a quiet moment: nobody writes, nothing is hurt. Waits until every section and every subscriber says that it contains everything,
  * then compares each with the tables, key by key.
  */
-import { replicaDifferences, sectionDifferences, type TableShape } from '../support/equality.ts';
+import { answerDifferences, replicaDifferences, sectionDifferences, tableDocuments, type TableShape } from '../support/equality.ts';
+import { folded } from './asking.ts';
 import { PARTITION, shapeNow, TABLES } from './tables.ts';
 import { sleep, until } from './waiting.ts';
 import type { World } from './world.ts';
@@ -82,14 +83,17 @@ async function compare(world: World): Promise<Omit<Verdict, 'waitedMs'>> {
     const meta = await world.meta(shape.section);
     differences.push(...(await sectionDifferences({ pool, redis: world.redis.client, partition: PARTITION }, shape)));
     comparisons += 1;
+    const expected = await tableDocuments(pool, shape);
     for (const subscriber of world.subscribers) {
-      const { equal, documents } = await subscriber.documents(shape.section);
+      const { equal, documents } = await subscriber.documents(shape.section, [...expected.keys()]);
       comparisons += 1;
       rows += documents.length;
       if (!equal) {
         differences.push(`${subscriber.name} no longer calls ${shape.section} equal`);
       }
-      const lines = await replicaDifferences(pool, shape, { entries: () => documents });
+      const lines = subscriber.whole
+        ? await replicaDifferences(pool, shape, { entries: () => documents })
+        : answerDifferences(expected, shape, documents, folded);
       differences.push(...lines.map((line) => `${subscriber.name}: ${line}`));
     }
     // The table was read while nobody wrote it: if the section moved, it was not because of a row.

@@ -2,7 +2,8 @@
 import type { Action, Drawn } from './action.ts';
 import { lasting } from './action.ts';
 import { sleep } from './waiting.ts';
-import { type Daemon, LEASE_MS, type Subscriber, type World } from './world.ts';
+import type { Daemon, Subscriber } from './programs.ts';
+import { LEASE_MS, type World } from './world.ts';
 
 const daemonOf = (world: World, { daemon }: Drawn): Daemon => world.daemons[daemon]!;
 const subscriberOf = (world: World, { subscriber }: Drawn): Subscriber => world.subscribers[subscriber % world.subscribers.length]!;

@@ -7,9 +7,9 @@ import type { World } from './world.ts';
 
 export const HELP = `npm run test:chaos -- [--minutes N] [--seed S] [--keep]
 
-Two daemons, three subscribers, a redis-server and the SQL Server stand-in as processes, writers all the time, and everything is hurt: killed,
-stopped, cut off, restarted empty or with old data, restored, truncated. Whenever it is quiet, every document and every replica that says
-"equal" is compared with the tables.
+Two daemons, five subscribers (three replicas, one of them in Python, a lazy cache, and caches kept fresh by invalidation), a redis-server and
+the SQL Server stand-in as processes, writers all the time, and everything is hurt: killed, stopped, cut off, restarted empty or with old data,
+restored, truncated. Whenever it is quiet, every document, every replica, every answer and everything cached is compared with the tables.
 
   --minutes N   how long (default: 10); it ends with the first quiet moment after that, and goes on for up to half as long again until every
                 action has happened once
@@ -42,8 +42,9 @@ export function report(outcome: Outcome, { world, folder, say }: ReportOptions):
   say('');
   say(`transactions: ${written.join(', ')}`);
   say(`claims of subscribers held against what was committed: ${marks.join(', ')}`);
+  world.subscribers.filter(({ did }) => did !== '').forEach(({ name, did }) => say(`${name}, since its last start: ${did}`));
   say(
-    `${quiets} quiet moments, caught up after ${slowest.toFixed(1)} s at most; ${rows} documents of replicas compared; ${world.confirmed} sweeps confirmed`,
+    `${quiets} quiet moments, caught up after ${slowest.toFixed(1)} s at most; ${rows} documents of subscribers compared; ${world.confirmed} sweeps confirmed`,
   );
   if (differences.length > 0) {
     say('');

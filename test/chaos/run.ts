@@ -50,7 +50,7 @@ export async function run(world: World, { seed, minutes, say }: RunOptions): Pro
     waitedMs.push(verdict.waitedMs);
     differences.push(...world.violations, ...verdict.differences);
     say(
-      `${clock()} quiet: caught up after ${(verdict.waitedMs / 1000).toFixed(1)} s, ${verdict.comparisons} comparisons, ${verdict.rows} documents of replicas, ${differences.length} differences`,
+      `${clock()} quiet: caught up after ${(verdict.waitedMs / 1000).toFixed(1)} s, ${verdict.comparisons} comparisons, ${verdict.rows} documents of subscribers, ${differences.length} differences`,
     );
     if (differences.length > 0) {
       return false;

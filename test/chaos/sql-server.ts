@@ -82,8 +82,9 @@ export class SqlServer {
     return await pool.connect();
   }
 
-  connectionString(port: number): string {
-    return `Server=127.0.0.1,${port};User Id=sa;Password=${PASSWORD};Encrypt=false;Database=${DATABASE}`;
+  connectionString(port: number, appName?: string): string {
+    const application = appName === undefined ? '' : `;Application Name=${appName}`;
+    return `Server=127.0.0.1,${port};User Id=sa;Password=${PASSWORD};Encrypt=false;Database=${DATABASE}${application}`;
   }
 
   /** Batches as the administrator, in the database. */

@@ -10,7 +10,7 @@ from patchwire_subscriber import Subscriber  # noqa: E402
 
 url, partition, sections = sys.argv[1], sys.argv[2], sys.argv[3].split(",")
 lock = threading.Lock()
-checked, resets = 0, 0
+checked = 0
 
 
 def say(answer):
@@ -44,9 +44,6 @@ class Followed:
         if subscriber.status == "live":
             while self.wanted:
                 say({"id": self.wanted.pop(0), "equal": equal, "documents": list(subscriber.documents.items())})
-        elif subscriber.status == "loading":
-            global resets
-            resets += 1
         if subscriber.status != "live":
             print(time.strftime("%H:%M:%S"), self.section, subscriber.status, subscriber.why, file=sys.stderr, flush=True)
 
@@ -74,6 +71,6 @@ for line in sys.stdin:
     elif question["do"] == "standing":
         missing = {"equal": False, "status": "starting", "reasons": ["starting"], "upTo": None, "last": None, "epoch": None}
         say({"id": question["id"], "sections": {name: each.standing or missing for name, each in followed.items()},
-             "checked": checked, "resets": resets})
+             "checked": checked})
     else:
         followed[question["section"]].wanted.append(question["id"])

@@ -1,5 +1,5 @@
 /**
- * Everything that runs: SQL Server, Redis, two daemons with one configuration, three subscribers, the writers, and an operator who confirms the
+ * Everything that runs: SQL Server, Redis, two daemons with one configuration, five subscribers, the writers, and an operator who confirms the
  * sweeps that wait for one. Each daemon and each subscriber has lines of its own, so that they can be hurt one by one.
  */
 import { spawnSync } from 'node:child_process';
@@ -8,24 +8,25 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findRedisServer } from '../../src/demo/private-redis.ts';
 import type { Random } from '../../src/lib/random.ts';
-import { Process } from './process.ts';
+import { Process, type ProcessOptions } from './process.ts';
+import { Daemon, SHUTDOWN_MS, Subscriber } from './programs.ts';
 import type { Proxy } from './proxy.ts';
 import { RedisFleet } from './redis-fleet.ts';
 import { SqlServer } from './sql-server.ts';
-import type { Answer, Question, SectionStanding } from './subscriber.ts';
 import { PARTITION, SECTIONS, TABLES } from './tables.ts';
 import { sleep, within } from './waiting.ts';
 import { type Mark, Writers } from './writers.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const SUBSCRIBER = fileURLToPath(new URL('./subscriber.ts', import.meta.url));
-const PYTHON_SUBSCRIBER = fileURLToPath(new URL('./subscriber.py', import.meta.url));
+const program = (name: string): string => fileURLToPath(new URL(`./${name}`, import.meta.url));
 const PYTHON = '/usr/bin/python3';
 
 export const LEASE_MS = 3000;
-const SHUTDOWN_MS = 10_000;
 /** Ordinary rows are far below, the action's rows above. */
 const MAX_DOCUMENT = '2KiB';
+
+/** How a process is started. */
+type Program = Pick<ProcessOptions, 'command' | 'args'>;
 
 /** What is drawn from the seed once: how the database answers, and what the daemons may believe of it. */
 export interface Setting {
@@ -40,135 +41,6 @@ export interface Setting {
 export function drawSetting(random: Random): Setting {
   const profile = (['implied', 'live', 'worst'] as const)[Math.floor(random() * 3)] ?? 'implied';
   return { profile, snapshot: random() < 0.6, gapMs: random() < 0.5 ? 0 : 20, store: random() < 0.5 ? 'redis' : 'sqlserver' };
-}
-
-export class Daemon {
-  readonly name: string;
-  readonly sql: Proxy;
-  readonly redis: Proxy;
-  readonly #world: World;
-  #process: Process | null = null;
-  #wanted = false;
-
-  constructor(name: string, sql: Proxy, redis: Proxy, world: World) {
-    this.name = name;
-    this.sql = sql;
-    this.redis = redis;
-    this.#world = world;
-  }
-
-  start(): void {
-    const process = this.#world.daemonProcess(this);
-    this.#process = process;
-    this.#wanted = true;
-    void process.exited().then(() => {
-      if (this.#process === process && this.#wanted) {
-        this.#world.violation(`${this.name} ended by itself, with ${process.child.exitCode ?? process.child.signalCode ?? 'an error'}`);
-      }
-    });
-  }
-
-  async kill(): Promise<void> {
-    this.#wanted = false;
-    await this.#process?.kill();
-  }
-
-  async stop(): Promise<void> {
-    this.#wanted = false;
-    const ended = (await this.#process?.terminate(SHUTDOWN_MS + 30_000)) ?? true;
-    if (!ended) {
-      this.#world.violation(`${this.name} did not stop within ${SHUTDOWN_MS + 30_000} ms of SIGTERM, or not with 0`);
-    }
-  }
-
-  pause(): void {
-    this.#process?.pause();
-  }
-
-  resume(): void {
-    this.#process?.resume();
-  }
-}
-
-/** A subscriber process and the lines to it. */
-export class Subscriber {
-  readonly name: string;
-  readonly redis: Proxy;
-  readonly #launch: (onLine: (line: string) => void) => Process;
-  readonly #violation: (text: string) => void;
-  readonly #waiting = new Map<number, (answer: Answer) => void>();
-  #process: Process | null = null;
-  #questions = 0;
-  #checked = 0;
-  #checkedBefore = 0;
-
-  constructor(name: string, redis: Proxy, launch: (onLine: (line: string) => void) => Process, violation: (text: string) => void) {
-    this.name = name;
-    this.redis = redis;
-    this.#launch = launch;
-    this.#violation = violation;
-  }
-
-  start(): void {
-    this.#process = this.#launch((line) => {
-      const answer = JSON.parse(line) as Answer;
-      if ('violation' in answer) {
-        this.#violation(`${this.name}: ${answer.violation}`);
-      } else {
-        this.#waiting.get(answer.id)?.(answer);
-        this.#waiting.delete(answer.id);
-      }
-    });
-  }
-
-  /** Marks that it claimed and that were looked for. */
-  get totalChecked(): number {
-    return this.#checkedBefore + this.#checked;
-  }
-
-  pause(): void {
-    this.#process?.pause();
-  }
-
-  resume(): void {
-    this.#process?.resume();
-  }
-
-  async kill(): Promise<void> {
-    await this.#process?.kill();
-    this.#waiting.clear();
-    this.#checkedBefore += this.#checked;
-    this.#checked = 0;
-  }
-
-  tell(question: Question): void {
-    this.#process?.write(JSON.stringify(question));
-  }
-
-  async standing(): Promise<Readonly<Record<string, SectionStanding>>> {
-    const answer = await this.#ask((id) => ({ do: 'standing', id }));
-    if (!('sections' in answer)) {
-      throw new Error('another answer');
-    }
-    this.#checked = answer.checked;
-    return answer.sections;
-  }
-
-  async documents(section: string): Promise<{ readonly equal: boolean; readonly documents: readonly (readonly [string, unknown])[] }> {
-    const answer = await this.#ask((id) => ({ do: 'documents', id, section }));
-    if (!('documents' in answer)) {
-      throw new Error('another answer');
-    }
-    return answer;
-  }
-
-  async #ask(make: (id: number) => Question): Promise<Answer> {
-    this.#questions += 1;
-    const id = this.#questions;
-    const answer = new Promise<Answer>((resolve) => this.#waiting.set(id, resolve));
-    this.tell(make(id));
-    return await within(`an answer of ${this.name}`, answer, 20_000);
-  }
 }
 
 export class World implements AsyncDisposable {
@@ -226,7 +98,13 @@ export class World implements AsyncDisposable {
           limits: { timeShare: 1, pageRows: 700, lockTimeout: '1s', requestTimeout: '5s' },
         },
       },
-      manager: { redis: { url: '${env:PATCHWIRE_REDIS}' }, partition: PARTITION, heartbeat: '500ms', lease: `${LEASE_MS}ms` },
+      manager: {
+        redis: { url: '${env:PATCHWIRE_REDIS}' },
+        partition: PARTITION,
+        invalidations: true,
+        heartbeat: '500ms',
+        lease: `${LEASE_MS}ms`,
+      },
       checkpoint: { store },
       batch: { rows: 100 },
       limits: { maxDocument: MAX_DOCUMENT },
@@ -236,23 +114,38 @@ export class World implements AsyncDisposable {
     };
     writeFileSync(join(this.folder, 'cdc.config.yaml'), JSON.stringify(config, null, 2));
     for (const name of ['daemon-1', 'daemon-2']) {
-      const daemon = new Daemon(name, await this.sql.openProxy(`sql ${name}`), await this.redis.openProxy(`redis ${name}`), this);
+      const daemon = new Daemon({
+        name,
+        sql: await this.sql.openProxy(`sql ${name}`),
+        redis: await this.redis.openProxy(`redis ${name}`),
+        launch: (one) => this.#daemonProcess(one),
+        violation: (text) => this.violation(text),
+      });
       this.daemons.push(daemon);
       daemon.start();
     }
-    for (const name of ['subscriber-1', 'subscriber-2', ...(pythonIsThere() ? ['python-1'] : [])]) {
+    const cacheLine = await this.sql.openProxy('sql invalidate-1');
+    const seed = String(this.#seed);
+    const typescript = (name: string, ...args: readonly string[]): Program => ({
+      command: process.execPath,
+      args: ['--import', 'tsx', program(name), ...args],
+    });
+    const kinds: readonly (readonly [name: string, whole: boolean, start: (url: string) => Program])[] = [
+      ['subscriber-1', true, (url) => typescript('subscriber.ts', url)],
+      ['subscriber-2', true, (url) => typescript('subscriber.ts', url)],
+      ['lazy-1', false, (url) => typescript('lazy-subscriber.ts', url, seed)],
+      [
+        'invalidate-1',
+        false,
+        (url) => typescript('invalidate-subscriber.ts', url, this.sql.connectionString(cacheLine.port, 'chaos-cache'), seed),
+      ],
+    ];
+    const python = (url: string): Program => ({ command: PYTHON, args: [program('subscriber.py'), url, PARTITION, SECTIONS.join(',')] });
+    for (const [name, whole, start] of [...kinds, ...(pythonIsThere() ? [['python-1', true, python] as const] : [])]) {
       const redis = await this.redis.openProxy(`redis ${name}`);
-      const url = `redis://127.0.0.1:${redis.port}`;
-      const python = name.startsWith('python');
       const launch = (onLine: (line: string) => void): Process =>
-        new Process({
-          name,
-          command: python ? PYTHON : process.execPath,
-          args: python ? [PYTHON_SUBSCRIBER, url, PARTITION, SECTIONS.join(',')] : ['--import', 'tsx', SUBSCRIBER, url],
-          logFile: join(this.folder, `${name}.log`),
-          onLine,
-        });
-      const subscriber = new Subscriber(name, redis, launch, (text) => this.violation(text));
+        new Process({ name, ...start(`redis://127.0.0.1:${redis.port}`), logFile: join(this.folder, `${name}.log`), onLine });
+      const subscriber = new Subscriber({ name, redis, whole, launch, violation: (text) => this.violation(text) });
       this.subscribers.push(subscriber);
       subscriber.start();
     }
@@ -278,7 +171,7 @@ export class World implements AsyncDisposable {
     this.subscribers.forEach((subscriber) => subscriber.tell({ do: 'forget' }));
   }
 
-  daemonProcess(daemon: Daemon): Process {
+  #daemonProcess(daemon: Daemon): Process {
     return new Process({
       name: daemon.name,
       command: process.execPath,

@@ -28,15 +28,18 @@ export interface WritersOptions {
 }
 
 /** Rows of ordinary work; those of large transactions begin above. */
-const ROWS = 120;
-const LARGE = 1500;
-const NAMES = ['Ann', 'Böhm', 'Ça va', "O'Neil", 'x|y', '50%', 'Ünal', 'dot.', 'a b', 'snow ☃', 'Zoë', '[q]', 'ß'];
+export const ROWS = 120;
+export const LARGE = 1500;
+export const NAMES = ['Ann', 'Böhm', 'Ça va', "O'Neil", 'x|y', '50%', 'Ünal', 'dot.', 'a b', 'snow ☃', 'Zoë', '[q]', 'ß'];
+export const CODES = ['de', 'at', 'ch', 'x/y'];
+/** The least of so many numbers of parts. */
+export const PARTS = { from: 9_007_199_254_740_990n, count: 25 };
 
-const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
-const int = (random: Random, below: number): number => Math.floor(random() * below);
+export const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
+export const int = (random: Random, below: number): number => Math.floor(random() * below);
 const text = (value: string): string => `N'${value.replaceAll("'", "''")}'`;
 
-function respelled(random: Random, value: string): string {
+export function respelled(random: Random, value: string): string {
   return Array.from(value, (letter) => (letter === 'ß' ? letter : random() < 0.5 ? letter.toUpperCase() : letter.toLowerCase())).join('');
 }
 
@@ -75,8 +78,8 @@ function names(random: Random, n: number): string {
 }
 
 function pairs(random: Random, n: number): string {
-  const code = respelled(random, pick(random, ['de', 'at', 'ch', 'x/y']));
-  const part = BigInt(int(random, 25)) + 9_007_199_254_740_990n;
+  const code = respelled(random, pick(random, CODES));
+  const part = BigInt(int(random, PARTS.count)) + PARTS.from;
   const where = `WHERE Code = ${text(code)} AND Part = ${part}`;
   const kind = random();
   if (kind < 0.15) {

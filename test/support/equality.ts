@@ -19,7 +19,7 @@ export interface TableShape {
   readonly where?: string;
 }
 
-type Row = Record<string, unknown>;
+export type Row = Record<string, unknown>;
 
 interface DriverDate extends Date {
   readonly nanosecondsDelta?: number;
@@ -36,11 +36,20 @@ const CONVERSIONS: Readonly<Record<Kind, (value: unknown) => unknown>> = {
 };
 
 /** JSON with sorted names: two documents are equal exactly when their texts are. */
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
       : part,
+  );
+}
+
+/** The document of a row, as canonical JSON. */
+export function documentOf(shape: TableShape, row: Row): string {
+  return canonical(
+    Object.fromEntries(
+      Object.entries(shape.columns).map(([name, kind]) => [name, row[name] === null ? null : CONVERSIONS[kind](row[name])]),
+    ),
   );
 }
 
@@ -50,12 +59,7 @@ export async function tableDocuments(pool: ConnectionPool, shape: TableShape): P
   const where = shape.where === undefined ? '' : ` WHERE ${shape.where}`;
   const { recordset } = await pool.request().query<Row>(`SELECT ${names.join(', ')} FROM ${shape.table}${where}`);
   return new Map(
-    recordset.map((row) => {
-      const document = Object.fromEntries(
-        Object.entries(shape.columns).map(([name, kind]) => [name, row[name] === null ? null : CONVERSIONS[kind](row[name])]),
-      );
-      return [shape.key.map((name) => encodeURIComponent(String(row[name]))).join('|'), canonical(document)];
-    }),
+    recordset.map((row) => [shape.key.map((name) => encodeURIComponent(String(row[name]))).join('|'), documentOf(shape, row)]),
   );
 }
 
@@ -128,6 +132,26 @@ export async function replicaDifferences(
 ): Promise<string[]> {
   const held = new Map([...replica.entries()].map(([key, document]) => [key, canonical(document)]));
   return compare(await tableDocuments(pool, shape), held, `the replica of ${shape.section}`).slice(0, 20);
+}
+
+/**
+ * The differences between a table and what was answered for some of its keys, in any spelling; null: there is none.
+ * @param folded the same for all spellings of a key
+ */
+export function answerDifferences(
+  expected: ReadonlyMap<string, string>,
+  shape: TableShape,
+  answered: readonly (readonly [key: string, document: unknown])[],
+  folded: (dataKey: string) => string,
+): string[] {
+  const rows = new Map([...expected].map(([key, document]) => [folded(key), document]));
+  return answered
+    .flatMap(([key, document]) => {
+      const is = document === null ? 'absent' : canonical(document);
+      const wanted = rows.get(folded(key)) ?? 'absent';
+      return is === wanted ? [] : [`of ${shape.section}: ${key} is ${is}, the table has ${wanted}`];
+    })
+    .slice(0, 20);
 }
 
 function compare(expected: ReadonlyMap<string, string>, found: ReadonlyMap<string, string>, where: string): string[] {
