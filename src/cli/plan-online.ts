@@ -8,7 +8,7 @@ import type { DistributedDataManager, SectionMeta } from '../manager/distributed
 import { asPatchwireError } from '../model/errors.ts';
 import type { TrackedTable } from '../model/table.ts';
 import { checkSource } from '../pipeline/position.ts';
-import type { ChangeTracker } from '../source/change-tracker.ts';
+import { type ChangeTracker, probedTable } from '../source/change-tracker.ts';
 import { openManager, openTracker } from './opening.ts';
 import { becomes, type PlanStep } from './plan.ts';
 
@@ -61,8 +61,7 @@ async function judged(step: PlanStep, { table, tracker, manager, signal }: Asked
   try {
     const described = await tracker.describe(selectionOf(table), { signal });
     const meta = await manager.readMeta(table.section);
-    const { tables } = await tracker.probe({ catalog: true, signal });
-    const rows = tables?.get(described.fullName)?.rows ?? null;
+    const rows = probedTable(await tracker.probe({ catalog: true, signal }), described.fullName)?.rows ?? null;
     tracker.forget(described);
     const load = rows === null ? '' : ` (${rows} rows)`;
     if (meta === null && table.initial === 'none') {

@@ -3,6 +3,7 @@ import type { Config, TableConfig } from '../config/schema.ts';
 import { selectionOf } from '../daemon/selection.ts';
 import { PatchwireError } from '../model/errors.ts';
 import type { PublishedColumn, TrackedTable } from '../model/table.ts';
+import { probedTable } from '../source/change-tracker.ts';
 import { declaredType } from '../source/sqlserver/values.ts';
 import { enablingStatements } from './enabling.ts';
 import { openManager, openTracker } from './opening.ts';
@@ -40,8 +41,8 @@ export async function describedFacts(
         })
       : error;
   }
-  const { tables, version } = await tracker.probe({ catalog: true, signal });
-  const probed = tables?.get(described.fullName);
+  const probe = await tracker.probe({ catalog: true, signal });
+  const probed = probedTable(probe, described.fullName);
   const { identity, key, isolation, warnings } = described;
   return {
     facts: {
@@ -50,7 +51,7 @@ export async function describedFacts(
       server: identity.recorded.serverName,
       key: key.map(({ name }) => name).join(', '),
       rows: probed?.rows ?? null,
-      version: version.toString(),
+      version: probe.version.toString(),
       historyFrom: probed?.minValidVersion?.toString() ?? null,
       isolation,
       objectId: identity.objectId,

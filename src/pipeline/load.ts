@@ -9,7 +9,7 @@ import type { TableSelection, TrackedTable } from '../model/table.ts';
 import { maxVersion } from '../model/version.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
-import type { ChangeTracker } from '../source/change-tracker.ts';
+import { type ChangeTracker, probedTable } from '../source/change-tracker.ts';
 import type { Delivery } from './deliver.ts';
 import { type LoadLimits, LoadPace, progressOf } from './load-pace.ts';
 import { demandRoom } from './load-room.ts';
@@ -73,7 +73,7 @@ async function store(options: LoadOptions, table: TrackedTable, beginning: Begin
   const { tracker, delivery, clock, logger, confirmMs, initial = 'full', load = {}, signal } = options;
   const { version } = table;
   const probe = await tracker.probe({ catalog: true, signal });
-  const rowsNow = probe.tables?.get(table.fullName)?.rows ?? null;
+  const rowsNow = probedTable(probe, table.fullName)?.rows ?? null;
   if (initial === 'full' && rowsNow !== null && load.ignoreMemory !== true) {
     await demandRoom({ ...options, documents: delivery.count }, table, rowsNow);
   }

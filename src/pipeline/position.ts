@@ -7,7 +7,7 @@ import type { TrackingPosition } from '../model/change.ts';
 import { PatchwireError } from '../model/errors.ts';
 import { PROVING, type SourceIdentity, type TrackedTable } from '../model/table.ts';
 import { parseVersion, type Version } from '../model/version.ts';
-import type { Probe } from '../source/change-tracker.ts';
+import { type Probe, probedTable } from '../source/change-tracker.ts';
 
 /** R5: what was read beyond `confirmed` is read again; what was seen before diffs to nothing. */
 export function readAgainFrom({ confirmed, high }: Pick<SectionMeta, 'confirmed' | 'high'>): TrackingPosition {
@@ -87,7 +87,7 @@ export function resetTarget(
       throw new PatchwireError('PW-C109', `Version ${to} is beyond the current version ${probe.version} of the source.`);
     }
   }
-  const minValid = probe.tables?.get(table.fullName)?.minValidVersion ?? null;
+  const minValid = probedTable(probe, table.fullName)?.minValidVersion ?? null;
   if (minValid === null) {
     throw new PatchwireError('PW-S221', `Change tracking does not say how far the history of ${table.fullName} reaches.`);
   }

@@ -6,6 +6,7 @@
  * cancelled at the server and its transaction rolled back before the call settles.
  */
 import type { ChangePage, LoadPage, PageCursor, RowState, TrackingPosition } from '../model/change.ts';
+import type { PatchwireError } from '../model/errors.ts';
 import type { TableSelection, TrackedTable } from '../model/table.ts';
 import type { Version } from '../model/version.ts';
 
@@ -16,7 +17,12 @@ export interface Probe {
   /** When the source answered, in ms since 1970. */
   readonly atMs: number;
   /** By full name; null when this round did not ask for the catalog. */
-  readonly tables: ReadonlyMap<string, TableProbe> | null;
+  readonly tables: ReadonlyMap<string, TableProbe | LockedTable> | null;
+}
+
+/** Somebody holds a lock on the table under which not even its definition can be read (Sch-M): the others are told of without it. */
+export interface LockedTable {
+  readonly locked: PatchwireError;
 }
 
 export interface TableProbe {
@@ -27,6 +33,15 @@ export interface TableProbe {
   readonly definition: string | null;
   /** Rows by sys.partitions. */
   readonly rows: number | null;
+}
+
+/** What a probe round says of a table; null: nothing, since it was not asked for. @throws PatchwireError PW-S215 when the table is locked */
+export function probedTable({ tables }: Probe, fullName: string): TableProbe | null {
+  const probed = tables?.get(fullName) ?? null;
+  if (probed !== null && 'locked' in probed) {
+    throw probed.locked;
+  }
+  return probed;
 }
 
 /** A raw page of a window: what CHANGETABLE gave, checked before and after (R3). */

@@ -7,7 +7,14 @@ import type { Clock } from '../lib/clock.ts';
 import type { ChangePage, PageCursor, TrackingPosition } from '../model/change.ts';
 import type { TrackedTable } from '../model/table.ts';
 import { maxVersion, type Version } from '../model/version.ts';
-import type { ChangeTracker, Probe, TableProbe, TrackChangesOptions, WindowPage } from './change-tracker.ts';
+import {
+  type ChangeTracker,
+  type Probe,
+  type TableProbe,
+  type TrackChangesOptions,
+  type WindowPage,
+  probedTable,
+} from './change-tracker.ts';
 import { checkTable, checkVersion } from './checks.ts';
 
 export interface TrackOptions extends TrackChangesOptions {
@@ -118,7 +125,7 @@ function checkProbe(table: TrackedTable, probe: Probe, position: TrackingPositio
   if (probe.tables === null) {
     return null;
   }
-  const facts = probe.tables.get(table.fullName) ?? NOTHING;
+  const facts = probedTable(probe, table.fullName) ?? NOTHING;
   checkTable(table, facts, position.confirmed);
   return facts.rows;
 }

@@ -4,6 +4,7 @@
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { TableSelection, TrackedTable } from '../../src/model/table.ts';
+import { probedTable } from '../../src/source/change-tracker.ts';
 import type { SqlServerConnection } from '../../src/source/sqlserver/connection-options.ts';
 import { never, Rigs, selection, type Rig } from './change-tracker-rig.ts';
 
@@ -101,10 +102,10 @@ export function driftSuite(server: () => SqlServerConnection): void {
       for (const read of Object.values(reads(rig, table))) {
         await expect(read()).rejects.toMatchObject({ code: 'PW-S230', retry: 'now' });
       }
-      const { tables } = await rig.tracker.probe({ catalog: true, signal: never });
-      expect(tables?.get('dbo.Items')?.definition).not.toBe(table.definition);
+      const probed = probedTable(await rig.tracker.probe({ catalog: true, signal: never }), 'dbo.Items');
+      expect(probed?.definition).not.toBe(table.definition);
       const anew = await rig.describe('Items', SHAPED);
-      expect(tables?.get('dbo.Items')?.definition).toBe(anew.definition);
+      expect(probed?.definition).toBe(anew.definition);
       const [row] = await rig.load(anew);
       const { Secret, ...rest } = row?.document ?? {};
       expect(rest).toEqual(drift.document);

@@ -51,6 +51,7 @@ export class ModelTracker implements ChangeTracker {
           name: (first === undefined ? undefined : this.#described.get(first)?.name) ?? '',
         })),
       onDatabase: (facts) => checkDatabase(facts, this.#identity),
+      locked: (error, table) => sourceError(error, { source: this.source, doing: 'probing', table }),
     });
   }
 

@@ -131,6 +131,11 @@ export function mayBeDefinition(error: unknown): boolean {
   return ['PW-S209', 'PW-S222', 'PW-S224', 'PW-S225', 'PW-I901'].includes(codeOf(error));
 }
 
+/** Whether a lock was waited for in vain. */
+export function isLockTimeout(error: unknown): boolean {
+  return [...causesOf(error)].some((cause) => numberOf(cause) === 1222);
+}
+
 /** Whether one table may be the cause, by a lock, a deadlock or a definition under way: not the connection, not the whole server. */
 export function concernsTable(error: unknown): boolean {
   return ['PW-S215', 'PW-S216', 'PW-S217', 'PW-S224'].includes(codeOf(error));

@@ -1,10 +1,12 @@
 /**
  * Probe rounds (R6): one request asks for the database's version for everybody at once; what TRUNCATE and DDL change is asked at least once a
- * second, or when a caller wants it. Calls that come while a round is under way share the next one. Judges nothing.
+ * second, or when a caller wants it. Calls that come while a round is under way share the next one. A table that somebody holds by a Sch-M lock
+ * (an offline index rebuild, a long ALTER TABLE) is told of as locked, and delays the others once. Judges nothing.
  */
 import type { Clock } from '../../lib/clock.ts';
 import { PatchwireError } from '../../model/errors.ts';
-import type { Probe, TableProbe } from '../change-tracker.ts';
+import type { LockedTable, Probe, TableProbe } from '../change-tracker.ts';
+import { isLockTimeout } from './errors.ts';
 import { collector, databaseFacts, tableFacts, versionOf, type DatabaseFacts } from './facts.ts';
 import type { DriverRow } from './plan.ts';
 import type { Guest } from './guest.ts';
@@ -16,13 +18,24 @@ export interface ProberOptions {
   readonly request: RequestSettings;
   readonly clock: Clock;
   /** The tables to ask for: full name and quoted name. */
-  readonly tables: () => readonly { readonly fullName: string; readonly name: string }[];
+  readonly tables: () => readonly ProbedTable[];
   /** Called with what a catalog round says of the database. @throws what makes the round fail */
   readonly onDatabase: (facts: DatabaseFacts) => void;
+  /** What a table's lock that was waited for in vain is told as. */
+  readonly locked: (error: unknown, fullName: string) => PatchwireError;
+}
+
+interface ProbedTable {
+  readonly fullName: string;
+  /** Quoted. */
+  readonly name: string;
 }
 
 /** The catalog is asked for with every round that comes so much later than the last that did, ms. */
 export const CATALOG_EVERY_MS = 1000;
+
+/** A table that was locked is waited for so long at most, ms: all others wait, too. */
+export const SINGLE_LOCK_TIMEOUT_MS = 100;
 
 interface Round {
   readonly result: Promise<Probe>;
@@ -39,6 +52,8 @@ export class Prober {
   #running: Round | null = null;
   #next: Round | null = null;
   #catalogAt = Number.NEGATIVE_INFINITY;
+  /** Full names of the tables that were locked when they were asked for last. */
+  #locked: ReadonlySet<string> = new Set();
 
   constructor(options: ProberOptions) {
     this.#options = options;
@@ -110,14 +125,62 @@ export class Prober {
   }
 
   async #ask(round: Round): Promise<Probe> {
-    const { guest, clock, request, tables, onDatabase } = this.#options;
+    const { clock, tables } = this.#options;
     const { signal } = round.abort;
     signal.throwIfAborted();
     round.begun = true;
     const startedAt = clock.monotonic();
     const wanted = round.catalog || startedAt - this.#catalogAt >= CATALOG_EVERY_MS ? tables() : null;
+    if (wanted === null) {
+      return await this.#request(null, signal);
+    }
+    const probe = await this.#catalog(wanted, signal);
+    this.#catalogAt = startedAt;
+    return probe;
+  }
+
+  /** Of all tables together; those that are locked one by one, so that nobody waits for them but who follows them. */
+  async #catalog(wanted: readonly ProbedTable[], signal: AbortSignal): Promise<Probe> {
+    let single = wanted.filter(({ fullName }) => this.#locked.has(fullName));
+    let probe: Probe;
+    try {
+      probe = await this.#request(
+        wanted.filter((table) => !single.includes(table)),
+        signal,
+      );
+    } catch (error) {
+      if (single.length === wanted.length || !isLockTimeout(error)) {
+        throw error;
+      }
+      single = [...wanted];
+      probe = await this.#request([], signal);
+    }
+    const found = new Map(probe.tables);
+    for (const table of single) {
+      found.set(table.fullName, await this.#single(table, signal));
+    }
+    this.#locked = new Set(single.map(({ fullName }) => fullName).filter((fullName) => 'locked' in (found.get(fullName) ?? {})));
+    return { ...probe, tables: found };
+  }
+
+  async #single(table: ProbedTable, signal: AbortSignal): Promise<TableProbe | LockedTable> {
+    try {
+      const { tables } = await this.#request([table], signal, SINGLE_LOCK_TIMEOUT_MS);
+      return tables?.get(table.fullName) ?? tableProbe(undefined);
+    } catch (error) {
+      if (!isLockTimeout(error)) {
+        throw error;
+      }
+      return { locked: this.#options.locked(error, table.fullName) };
+    }
+  }
+
+  /** @param wanted null: without the catalog */
+  async #request(wanted: readonly ProbedTable[] | null, signal: AbortSignal, lockTimeoutMs?: number): Promise<Probe> {
+    const { guest, clock, request, onDatabase } = this.#options;
+    const settings = { lockTimeoutMs: Math.min(request.lockTimeoutMs, lockTimeoutMs ?? Infinity) };
     const { sets, onRow } = collector(['version', 'database', ...Array.from({ length: probeChunks(wanted?.length ?? 0) }, () => 'tables')]);
-    const text = probeQuery(wanted?.map(({ name }) => name) ?? null, request);
+    const text = probeQuery(wanted?.map(({ name }) => name) ?? null, settings);
     await guest.read((run) => run({ text, onRow }), { signal });
     const atMs = clock.now();
     const version = versionOf(sets.get('version'));
@@ -128,7 +191,6 @@ export class Prober {
       return { version, atMs, tables: null };
     }
     onDatabase(databaseFacts(sets.get('database')));
-    this.#catalogAt = startedAt;
     const byNumber = new Map<number, DriverRow>(sets.get('tables')?.map((row) => [Number(row['n']), row]));
     return { version, atMs, tables: new Map(wanted.map(({ fullName }, i) => [fullName, tableProbe(byNumber.get(i))])) };
   }

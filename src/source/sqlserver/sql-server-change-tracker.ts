@@ -115,6 +115,7 @@ class SqlServerChangeTracker implements ChangeTracker {
           name: (first === undefined ? undefined : this.#described.get(first)?.name) ?? '',
         })),
       onDatabase: (facts) => checkDatabase(facts, this.#identity),
+      locked: (error, table) => sourceError(error, { source: this.source, doing: 'probing', table }),
     });
   }
 

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { probedTable } from '../../../../src/source/change-tracker.ts';
+import { sourceError } from '../../../../src/source/sqlserver/errors.ts';
 import type { Run } from '../../../../src/source/sqlserver/guest.ts';
 import { TimeShare, BURST_MS } from '../../../../src/source/sqlserver/guest.ts';
 import { CATALOG_EVERY_MS, Prober } from '../../../../src/source/sqlserver/probe.ts';
@@ -20,6 +22,7 @@ function setUp() {
     request: { lockTimeoutMs: 5000 },
     tables: () => [{ fullName: 'dbo.T', name: '[dbo].[T]' }],
     onDatabase: () => {},
+    locked: (error, table) => sourceError(error, { source: 's', doing: 'probing', table }),
     guest: {
       read: <T>(work: (run: Run) => Promise<T>, { signal }: { readonly signal: AbortSignal }): Promise<T> =>
         work(
@@ -150,6 +153,66 @@ describe('probe rounds', () => {
     await expect(probes[1]).rejects.toThrow('two');
     expect(held[0]!.signal.aborted).toBe(true);
     await settledProbes;
+  });
+});
+
+/** A prober of tables a to e over a server that answers at once, or with a lock time-out as long as one of the tables asked for is locked. */
+function lockable() {
+  const clock = new ManualClock();
+  const locked = new Set<string>();
+  /** The tables of each request with the catalog, and how long it waits for locks. */
+  const asked: string[] = [];
+  const run: Run = ({ text, onRow }) => {
+    const names = [...text.matchAll(/\((\d+), N'(\w)'\)/gu)].map(([, , name]) => name ?? '');
+    onRow(0, { version: '5' });
+    if (text.includes('sys.databases')) {
+      asked.push(`${names.join('')} ${/LOCK_TIMEOUT (\d+)/u.exec(text)?.[1]}`);
+      onRow(1, { name: 'd', updateability: 'READ_WRITE', service_broker_guid: 'g' });
+    }
+    if (names.some((name) => locked.has(name))) {
+      return Promise.reject(Object.assign(new Error('Lock request time out period exceeded.'), { number: 1222 }));
+    }
+    names.forEach((_, n) => onRow(2, { n, object_id: 7 + n, min_valid: '3', begin_version: '2', row_count: '11' }));
+    return Promise.resolve({ cut: false });
+  };
+  const prober = new Prober({
+    clock,
+    request: { lockTimeoutMs: 5000 },
+    tables: () => ['a', 'b', 'c', 'd', 'e'].map((name) => ({ fullName: name, name })),
+    onDatabase: () => {},
+    locked: (error, table) => sourceError(error, { source: 's', doing: 'probing', table }),
+    guest: { read: (work) => work(run) },
+  });
+  const probe = async (): Promise<string> => {
+    const { tables } = await prober.probe({ catalog: true, signal: new AbortController().signal });
+    return [...(tables ?? [])].map(([name, facts]) => ('locked' in facts ? facts.locked.code : name)).join(' ');
+  };
+  return { locked, asked, probe, prober };
+}
+
+describe('tables that are locked', () => {
+  it('R6: a table under a Sch-M lock is told of as locked, and the others are asked for together without it until the lock goes', async () => {
+    const { locked, asked, probe } = lockable();
+    expect(await probe()).toBe('a b c d e');
+    locked.add('c');
+    expect(await probe()).toBe('a b PW-S215 d e');
+    expect(asked.splice(0)).toEqual(['abcde 5000', 'abcde 5000', ' 5000', 'a 100', 'b 100', 'c 100', 'd 100', 'e 100']);
+    expect((await probe()).split(' ').toSorted().join(' ')).toBe('PW-S215 a b d e');
+    expect(asked.splice(0)).toEqual(['abde 5000', 'c 100']);
+    locked.clear();
+    expect((await probe()).split(' ').toSorted().join(' ')).toBe('a b c d e');
+    expect(asked.splice(0)).toEqual(['abde 5000', 'c 100']);
+    expect(await probe()).toBe('a b c d e');
+    expect(asked).toEqual(['abcde 5000']);
+  });
+
+  it('R6: what is no lock fails the round for all, and a table of which nothing is said is none', async () => {
+    const { locked, probe, prober } = lockable();
+    ['a', 'b', 'c', 'd', 'e'].forEach((name) => locked.add(name));
+    expect(await probe()).toBe('PW-S215 PW-S215 PW-S215 PW-S215 PW-S215');
+    const answer = await prober.probe({ catalog: true, signal: new AbortController().signal });
+    expect(() => probedTable(answer, 'a')).toThrow('SQL Server error 1222 while probing, a of source s');
+    expect(probedTable(answer, 'elsewhere')).toBe(null);
   });
 });
 
