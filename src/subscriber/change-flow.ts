@@ -45,7 +45,8 @@ export class ChangeFlow<T> {
   #dropped = 0;
   #full = false;
   #end: { readonly error: unknown } | null = null;
-  #wake: (() => void) | null = null;
+  /** Who waits for an item, first come first served. */
+  #waiting: (() => void)[] = [];
 
   constructor(options: FlowOptions) {
     this.#options = options;
@@ -91,7 +92,7 @@ export class ChangeFlow<T> {
     this.#signal();
   }
 
-  /** The next item, when there is one; null at the end. One caller at a time. @throws what it was finished with */
+  /** The next item, when there is one; null at the end. @throws what it was finished with */
   async next(): Promise<FlowItem<T> | null> {
     for (;;) {
       if (this.#dropped > 0) {
@@ -111,7 +112,7 @@ export class ChangeFlow<T> {
         return null;
       }
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#waiting.push(resolve);
       });
     }
   }
@@ -145,9 +146,7 @@ export class ChangeFlow<T> {
   }
 
   #signal(): void {
-    const wake = this.#wake;
-    this.#wake = null;
-    wake?.();
+    this.#waiting.splice(0).forEach((wake) => wake());
   }
 }
 

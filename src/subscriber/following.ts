@@ -37,7 +37,7 @@ export interface Following<T extends object> extends AsyncDisposable {
   /**
    * Resolves when the replica is live and contains every change up to `version` (upTo >= version): what `SELECT
    * CHANGE_TRACKING_CURRENT_VERSION()` says on your connection after your commit. Versions compare only within an epoch.
-   * @throws the signal's reason, a DOMException named TimeoutError, PW-W410 when it is closed, or what closed it
+   * @throws the signal's reason, a DOMException named TimeoutError, PW-W410 when it is closed, or what closed it, RangeError for what is no version
    */
   waitForVersion(version: bigint | string, options?: WaitOptions): Promise<void>;
   /** Resolves when the replica is live. @throws as waitForVersion */

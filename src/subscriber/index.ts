@@ -145,9 +145,18 @@ const MIB = 1024 * 1024;
 /**
  * Connections for several subscriptions: `subscribe({ redis: connection, … })`. They are made at the first one. Closing it (`await using`, or
  * `[Symbol.asyncDispose]()`) closes all that share it.
+ * @throws RangeError when it is no place of a Redis
  */
 export function connect(options: string | ConnectOptions): Connection {
-  const { redis, commandTimeoutMs = 10_000, name = 'patchwire' } = typeof options === 'string' ? { redis: options } : options;
+  const {
+    redis,
+    commandTimeoutMs = 10_000,
+    name = 'patchwire',
+  } = typeof (options ?? '') === 'object' ? (options as ConnectOptions) : { redis: options as string };
+  // What an environment variable that was never set would come to: a Redis on this machine.
+  if (typeof redis === 'string' ? !/^rediss?:/.test(redis) || !URL.canParse(redis) : typeof (redis ?? '') !== 'object') {
+    throw new RangeError('redis: neither a redis:// or rediss:// URL nor options');
+  }
   const settings = {
     ...{ redis, commandTimeoutMs, name, clock: systemClock, random: Math.random },
     reconnect: { minMs: 50, maxMs: 2000 },
@@ -158,7 +167,7 @@ export function connect(options: string | ConnectOptions): Connection {
 /**
  * A replica of all documents of a section. It returns at once and connects, loads and catches up by itself, also when the section or Redis is
  * not there yet: `state()` says what it waits for, `waitUntilLive()` waits.
- * @throws RangeError when partition or section are no names
+ * @throws RangeError when partition or section are no names, or `redis` is no place of a Redis
  */
 export function subscribe<T extends object = Document>(options: SubscribeOptions<T>): Replica<T>;
 export function subscribe<T extends object = Document>(options: LazyOptions<T>): LazyCache<T>;
@@ -182,7 +191,7 @@ export function subscribe<T extends object = Document>(
   return new DocumentReplica({ clock: systemClock, random: Math.random, parse, onInvalid, onEvent, subscription });
 }
 
-/** What is the same for all modes. @throws RangeError when partition or section are no names */
+/** What is the same for all modes. @throws RangeError as subscribe */
 function settingsOf(
   options: Omit<InvalidateOptions, 'mode' | 'onGap' | 'onInvalidate' | 'onEvent' | 'recovery'> & {
     readonly recovery?: Recovery | undefined;

@@ -19,7 +19,10 @@ export type StandardResult<T> =
   | { readonly value: T; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] };
 
-/** A schema, or a function that returns what it makes of a document and throws what it thinks of it. Both must be synchronous. */
+/**
+ * A schema, or a function that returns what it makes of a document and throws what it thinks of it. Both must be synchronous, and leave the document
+ * as it is: patches apply to it.
+ */
 export type Parser<T> = StandardSchema<T> | ((document: Document) => T);
 
 /** What becomes of a document that the parser refuses. stop: the replica closes with PW-W407; skip: as if it were not there; keep: as published. */
@@ -70,16 +73,11 @@ export class Parsing<T> {
 function functionOf<T>(parser: Parser<T>): (document: Document) => T {
   // Some schemas are functions, too.
   if (!('~standard' in parser)) {
-    return parser;
+    return (document) => atOnce(parser(document));
   }
   const standard = parser['~standard'];
   return (document) => {
-    const result = standard.validate(document);
-    if (result instanceof Promise) {
-      // A replica that answers at once cannot wait. zod tries it this way, too, when a transform throws; what it finds then is of no use.
-      result.catch(() => {});
-      throw new TypeError('the schema is not synchronous, or one of its transforms throws');
-    }
+    const result = atOnce(standard.validate(document));
     if (result.issues !== undefined) {
       const [issue] = result.issues;
       const path = (issue?.path ?? []).map((step) => (typeof step === 'object' && step !== null && 'key' in step ? step.key : step));
@@ -87,6 +85,15 @@ function functionOf<T>(parser: Parser<T>): (document: Document) => T {
     }
     return result.value;
   };
+}
+
+/** A replica that answers at once cannot wait. zod tries it with promises, too, when a transform throws; what it finds then is of no use. */
+function atOnce<T>(result: T | Promise<T>): T {
+  if (result instanceof Promise) {
+    result.catch(() => {});
+    throw new TypeError('the parser is not synchronous, or a transform of its schema throws');
+  }
+  return result;
 }
 
 function messageOf(error: unknown): string {

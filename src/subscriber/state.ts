@@ -156,9 +156,5 @@ export const TABLE = {
   replaying: { ...OPEN, message: 'keep', replayed: 'catchUp', failed: 'retryReplay' },
   behind: { ...OPEN, message: 'skim' },
   live: { ...OPEN, message: 'apply', invalid: 'mistrust', tick: 'watch', want: 'fetch', found: 'fill', failed: 'retryFetch' },
-  closed: {
-    ...{ connected: 'ignore', disconnected: 'ignore', restore: 'ignore', invalid: 'ignore', tick: 'ignore', message: 'ignore' },
-    ...{ meta: 'ignore', page: 'ignore', scanned: 'ignore', replayed: 'ignore', want: 'ignore', found: 'ignore', failed: 'ignore' },
-    ...{ hold: 'ignore', release: 'ignore', reload: 'ignore', close: 'ignore' },
-  },
+  closed: Object.fromEntries(Object.keys(OPEN).map((type) => [type, 'ignore'])) as Readonly<Record<InputType, 'ignore'>>,
 } as const satisfies Readonly<Record<Status, Row>>;

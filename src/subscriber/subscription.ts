@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { asPatchwireError, PatchwireError } from '../model/failure.ts';
-import { compareVersionTexts, formatVersion, parseVersion } from '../model/version.ts';
+import { compareVersionTexts, parseVersion } from '../model/version.ts';
 import type { SectionKeys } from '../wire/keys.ts';
 import type { SectionConnections } from './connection.ts';
 import type { SharedConnections } from './shared-connections.ts';
@@ -114,9 +114,10 @@ export class Subscription implements AsyncDisposable {
     return this.#machine.position(this.#clock.now());
   }
 
-  waitForVersion(version: bigint | string, options: WaitOptions): Promise<void> {
-    const wanted = formatVersion(typeof version === 'bigint' ? version : parseVersion(version));
-    return this.wait(() => {
+  async waitForVersion(version: bigint | string, options: WaitOptions): Promise<void> {
+    const wanted = String(version);
+    parseVersion(wanted);
+    await this.wait(() => {
       const upTo = this.position()?.upTo ?? null;
       return this.#isLive() && upTo !== null && compareVersionTexts(upTo, wanted) >= 0;
     }, options);
@@ -272,7 +273,9 @@ export class Subscription implements AsyncDisposable {
     signal?.removeEventListener('abort', this.#abort);
     this.#over.abort();
     const left = this.#feed?.[Symbol.asyncDispose]();
-    this.#stopping = Promise.all([left, owned?.[Symbol.asyncDispose]()]).then(() => {});
+    const over = (): void => {};
+    // Connections that could not be made are what it has told of already.
+    this.#stopping = Promise.all([left, owned?.[Symbol.asyncDispose]()]).then(over, over);
     for (const waiter of this.#waiters) {
       waiter.settle(this.#closedError());
     }

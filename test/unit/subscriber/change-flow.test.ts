@@ -49,6 +49,17 @@ describe('a flow of changes', () => {
     expect(await drain(heavy)).toEqual(['dropped 1', '2', '3']);
   });
 
+  it('answers everyone who asks before there is something, in order, and all of them at the end', async () => {
+    const flow = new ChangeFlow({ limits: { items: 10, bytes: 1e6 }, whenFull: 'drop', full: () => {} });
+    // As a race with a time-out leaves it behind, which asks again.
+    const asked = [flow.next(), flow.next(), flow.next(), flow.next()];
+    flow.push(change(1));
+    flow.push(change(2));
+    flow.finish();
+    const items = await Promise.all(asked);
+    expect(items.map((item) => (item === null ? null : nameOf(item)))).toEqual(['1', '2', null, null]);
+  });
+
   it('keeps one item however large it is', async () => {
     const flow = new ChangeFlow({ limits: { items: 3, bytes: 10 }, whenFull: 'drop', full: () => {} });
     flow.push(change(1, 5000));

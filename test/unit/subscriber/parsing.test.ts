@@ -39,6 +39,20 @@ describe('a parser', () => {
     expect(refused[0]?.message).toContain('synchronous');
   });
 
+  it('that is an asynchronous function is refused too, and what it rejects with later ends nothing', async () => {
+    const late: unknown[] = [];
+    const hear = (error: unknown): number => late.push(error);
+    process.on('unhandledRejection', hear);
+    const answers = [outputOf(async (document: object) => document)({}), outputOf(() => Promise.reject(new Error('later')))({})];
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', hear);
+    expect(answers.map(({ value, refused }) => [value, refused[0]?.message.includes('synchronous')])).toEqual([
+      [undefined, true],
+      [undefined, true],
+    ]);
+    expect(late).toEqual([]);
+  });
+
   it('is asked once for a document', () => {
     let asked = 0;
     const parsing = new Parsing((document) => {
