@@ -148,11 +148,7 @@ const MIB = 1024 * 1024;
  * @throws RangeError when it is no place of a Redis
  */
 export function connect(options: string | ConnectOptions): Connection {
-  const {
-    redis,
-    commandTimeoutMs = 10_000,
-    name = 'patchwire',
-  } = typeof (options ?? '') === 'object' ? (options as ConnectOptions) : { redis: options as string };
+  const { redis, commandTimeoutMs = 10_000, name = 'patchwire' } = typeof options === 'object' ? options : { redis: options };
   // What an environment variable that was never set would come to: a Redis on this machine.
   if (typeof redis === 'string' ? !/^rediss?:/.test(redis) || !URL.canParse(redis) : typeof (redis ?? '') !== 'object') {
     throw new RangeError('redis: neither a redis:// or rediss:// URL nor options');

@@ -11,7 +11,7 @@ describe('a place that is none', () => {
   it.each([undefined, null, '', 'localhost:6379', 'http://127.0.0.1:6379', 'redis://:secret@:::/', 6379])(
     'is refused at once and by name: %s',
     (redis) => {
-      for (const open of [() => connect(redis as string), () => subscribe({ redis: redis as string, ...PLACE })]) {
+      for (const open of [() => connect({ redis: redis as string }), () => subscribe({ redis: redis as string, ...PLACE })]) {
         expect(open).toThrow(new RangeError('redis: neither a redis:// or rediss:// URL nor options'));
       }
     },
