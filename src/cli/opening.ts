@@ -12,10 +12,18 @@ export function silentLog(): Logger {
   return createLogger({ level: 'silent', pretty: false });
 }
 
-/** The manager, open. @throws PatchwireError of the M range: PW-M301 when Redis cannot be reached */
+/** The manager, open: tried for all that a leader does. @throws PatchwireError of the M range: PW-M301 when Redis cannot be reached */
 export async function openManager(config: Config, signal: AbortSignal): Promise<DistributedDataManager> {
   const manager = createManager(config, { clock: systemClock, log: silentLog() });
   return await opened(manager, () => manager.open({ signal }));
+}
+
+/**
+ * The manager for a command that only looks: it connects when it is asked something, and writes nothing, not even to try whether it could: it
+ * answers where Redis takes no writes (full, a replica, cannot save), which is when people look.
+ */
+export function readingManager(config: Config): DistributedDataManager {
+  return createManager(config, { clock: systemClock, log: silentLog() });
 }
 
 /** A source's tracker, open. @throws PatchwireError of the S range: PW-S201 when SQL Server cannot be reached */

@@ -3,7 +3,6 @@
  * serves it with the daemon's own code, then gives the lease up: nothing but a leader ever writes a section.
  */
 import { randomUUID } from 'node:crypto';
-import { hostname, userInfo } from 'node:os';
 import type { Config, TableConfig } from '../config/schema.ts';
 import { createCheckpoints, createTracker, sectionOptions } from '../daemon/parts.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -15,7 +14,9 @@ import type { SectionObserver } from '../observe/section-observer.ts';
 import { silentObserver } from '../observe/section-observer.ts';
 import type { SectionTrouble } from '../observe/section-record.ts';
 import { runSection } from '../pipeline/section.ts';
+import { audited } from './auditing.ts';
 import { silentLog } from './opening.ts';
+import { operatorName } from './operator-name.ts';
 
 /** A leader takes a request within a second; one that has not done so within this time is not there. */
 const TAKEN_WITHIN_MS = 3000;
@@ -31,6 +32,8 @@ export interface Ask {
   readonly table: TableConfig;
   readonly verb: 'reset' | 'set' | 'purge' | 'poll' | 'pause' | 'resume' | 'resync' | 'retry' | 'drop';
   readonly args: Readonly<Record<string, string>>;
+  /** The command's name in the audit; null: it changes nothing, or writes its own entry. */
+  readonly audit: string | null;
   /** Told of every new message of the operation, and of what this process does itself. */
   readonly note: (text: string) => void;
   readonly signal: AbortSignal;
@@ -44,11 +47,26 @@ export interface Answer {
   readonly by: 'leader' | 'self';
 }
 
-/** @throws PatchwireError PW-M317 (or the leader's code) when the operation failed, or what kept this process from serving it */
+/**
+ * Asks, follows, and writes into the audit what came of it.
+ * @throws PatchwireError PW-M317 (or the leader's code) when the operation failed, or what kept this process from serving it
+ */
 export async function ask(options: Ask): Promise<Answer> {
+  const { config, manager, table, args, audit: command, note, signal } = options;
+  if (command === null) {
+    return await answered(options);
+  }
+  return await audited(
+    { config, audit: manager.audit, note },
+    { command, section: table.section, table: table.table, args },
+    { work: () => answered(options), told: ({ message }) => message, signal },
+  );
+}
+
+async function answered(options: Ask): Promise<Answer> {
   const { manager, table, verb, args, signal } = options;
   const id = randomUUID();
-  await manager.request(table.section, { id, verb, args, who: `${userInfo().username}@${hostname()}` });
+  await manager.request(table.section, { id, verb, args, who: operatorName() });
   const taken = await follow(options, id, TAKEN_WITHIN_MS, true);
   if (taken !== null) {
     const message = await follow(options, id, Number.POSITIVE_INFINITY, false, taken);
@@ -170,6 +188,9 @@ async function serve(options: Ask, id: string): Promise<string> {
 
 function unserved(trouble: SectionTrouble | null): PatchwireError {
   return trouble === null
-    ? new PatchwireError('PW-M314', 'the request was not served in time; it stays for the next leader')
-    : new PatchwireError(trouble.code, `${trouble.message} (the request stays for the next leader)`, { hint: trouble.hint });
+    ? new PatchwireError('PW-M314', 'the request was not served in time; it stays for the next leader', { details: { requestStays: true } })
+    : new PatchwireError(trouble.code, `${trouble.message} (the request stays for the next leader)`, {
+        hint: trouble.hint,
+        details: { requestStays: true },
+      });
 }

@@ -9,7 +9,7 @@ import { asPatchwireError } from '../model/errors.ts';
 import type { TrackedTable } from '../model/table.ts';
 import { checkSource } from '../pipeline/position.ts';
 import { type ChangeTracker, probedTable } from '../source/change-tracker.ts';
-import { openManager, openTracker } from './opening.ts';
+import { openTracker, readingManager } from './opening.ts';
 import { becomes, type PlanStep } from './plan.ts';
 
 interface Plan {
@@ -20,8 +20,8 @@ interface Plan {
 
 /** @throws PatchwireError PW-M301 and so on when Redis cannot be asked, PW-S201 and so on when a source cannot */
 export async function refine(steps: readonly PlanStep[], { present, next, signal }: Plan): Promise<PlanStep[]> {
-  await using here = await openManager(present, signal);
-  await using there = await openManager(next, signal);
+  await using here = readingManager(present);
+  await using there = readingManager(next);
   const refined: PlanStep[] = [];
   for (const source of Object.keys(next.sources)) {
     const tables = next.tables.filter((table) => table.source === source);

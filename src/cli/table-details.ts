@@ -3,10 +3,10 @@ import type { Config, TableConfig } from '../config/schema.ts';
 import { selectionOf } from '../daemon/selection.ts';
 import { PatchwireError } from '../model/errors.ts';
 import type { PublishedColumn, TrackedTable } from '../model/table.ts';
-import { probedTable } from '../source/change-tracker.ts';
 import { declaredType } from '../source/sqlserver/values.ts';
 import { enablingStatements } from './enabling.ts';
-import { openManager, openTracker } from './opening.ts';
+import { probedTable } from '../source/change-tracker.ts';
+import { openTracker, readingManager } from './opening.ts';
 import { sectionJson } from './section-json.ts';
 import { parseTableName } from '../config/table-name.ts';
 
@@ -64,8 +64,8 @@ export async function describedFacts(
 }
 
 /** What Redis has of its section. @throws PatchwireError of the M range */
-export async function sectionFacts(config: Config, table: TableConfig, signal: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
-  await using manager = await openManager(config, signal);
+export async function sectionFacts(config: Config, table: TableConfig): Promise<Readonly<Record<string, unknown>>> {
+  await using manager = readingManager(config);
   const meta = await manager.readMeta(table.section);
   const { table: _table, source: _source, ...facts } = sectionJson(config, table, meta);
   return meta === null ? { section: table.section, partition: config.manager.partition, state: 'not there' } : facts;

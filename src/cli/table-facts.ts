@@ -5,7 +5,7 @@ import type { Config, TableConfig } from '../config/schema.ts';
 import { parseTableName, sameTableName } from '../config/table-name.ts';
 import { asPatchwireError, type PatchwireError } from '../model/errors.ts';
 import type { DatabaseSurvey } from '../source/sqlserver/administration.ts';
-import { openManager } from './opening.ts';
+import { readingManager } from './opening.ts';
 import { sectionJson } from './section-json.ts';
 import { openAdministration } from './survey.ts';
 
@@ -34,7 +34,7 @@ export async function lookAt(
   for (const source of new Set(tables.map((table) => table.source))) {
     surveys.set(source, await surveyOf(config, source, signal).catch(failed));
   }
-  const sections = await sectionsOf(config, tables, signal).catch(failed);
+  const sections = await sectionsOf(config, tables).catch(failed);
   return {
     errors,
     facts: tables.map((table, i) => ({ table, ...sourceFacts(table, surveys.get(table.source) ?? null), section: sections?.[i] ?? null })),
@@ -46,8 +46,8 @@ async function surveyOf(config: Config, source: string, signal: AbortSignal): Pr
   return await administration.survey({ signal });
 }
 
-async function sectionsOf(config: Config, tables: readonly TableConfig[], signal: AbortSignal) {
-  await using manager = await openManager(config, signal);
+async function sectionsOf(config: Config, tables: readonly TableConfig[]) {
+  await using manager = readingManager(config);
   return await Promise.all(tables.map(async (table) => sectionJson(config, table, await manager.readMeta(table.section))));
 }
 

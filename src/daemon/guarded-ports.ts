@@ -4,6 +4,7 @@
  * needed to let go (forget, resign, close) always passes.
  */
 import { joinedSignal } from '../lib/joined-signal.ts';
+import type { AuditTrail } from '../manager/audit-trail.ts';
 import type { DaemonRegistry } from '../manager/daemon-registry.ts';
 import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
 import type { ChangePage } from '../model/change.ts';
@@ -61,12 +62,13 @@ async function* guardedPages(tracker: ChangeTracker, breaker: ServerBreaker, opt
   }
 }
 
-/** Of Redis, its registry of daemons included. */
+/** Of Redis, its registry of daemons and its audit included. */
 export function guardedManager(manager: DistributedDataManager, breaker: ServerBreaker): DistributedDataManager {
   const daemons = guarded<DaemonRegistry>(manager.daemons, (_, method) => guardedCall(breaker, method));
+  const audit = guarded<AuditTrail>(manager.audit, (_, method) => guardedCall(breaker, method));
   const calls = guarded(manager, (_, method) => guardedCall(breaker, method));
   return new Proxy(calls, {
-    get: (target, name) => (name === 'daemons' ? daemons : (Reflect.get(target, name) as unknown)),
+    get: (target, name) => (name === 'daemons' ? daemons : name === 'audit' ? audit : (Reflect.get(target, name) as unknown)),
   });
 }
 

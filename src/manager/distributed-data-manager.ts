@@ -11,6 +11,7 @@ import type { SourceIdentity } from '../model/table.ts';
 import type { Version } from '../model/version.ts';
 import type { SectionState, WireChange } from '../wire/messages.ts';
 import type { QuarantineEntry } from '../wire/quarantine-entry.ts';
+import type { AuditTrail } from './audit-trail.ts';
 import type { DaemonRegistry } from './daemon-registry.ts';
 
 /** How far a load or a sweep has come; stored with the data so that a kill resumes it (L3). */
@@ -232,6 +233,8 @@ export interface DistributedDataManager extends AsyncDisposable {
   readonly partition: string;
   /** Who else is alive in the partition, and who leads what. Decides nothing: a lease does. */
   readonly daemons: DaemonRegistry;
+  /** What operators did in the partition. */
+  readonly audit: AuditTrail;
 
   /** Connects and tests every command under the daemon's own user, and the eviction policy (C5, C8). @throws M301 to M304, M310, M315 */
   open(options: { readonly signal: AbortSignal }): Promise<{ readonly warnings: readonly string[] }>;

@@ -47,11 +47,11 @@ export function sectionKeys(partition: string, section: string): SectionKeys {
 }
 
 /** Keys of a whole partition: on a slot of their own. @throws RangeError when the name is not allowed. */
-export function partitionKeys(partition: string): { readonly daemons: string } {
+export function partitionKeys(partition: string): { readonly daemons: string; readonly audit: string } {
   if (!NAME_PATTERN.test(partition)) {
     throw new RangeError(`not a partition name: ${JSON.stringify(partition)}`);
   }
-  return { daemons: `{${partition}}/daemons` };
+  return { daemons: `{${partition}}/daemons`, audit: `{${partition}}/audit` };
 }
 
 /** The value of an index entry: the version, and the data key behind a space where it is spelled differently from the identity. */

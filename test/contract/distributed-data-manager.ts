@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Base, DistributedDataManager } from '../../src/manager/distributed-data-manager.ts';
 import { type ChangesMessage, type HeartbeatMessage, type Message, message } from '../../src/wire/messages.ts';
 import { batch, codeOf, digestOf, live, type ManagerBench, removal, S, upsert } from './distributed-data-manager-rows.ts';
+import { auditContract } from './distributed-data-manager-audit.ts';
 import { daemonsContract } from './distributed-data-manager-daemons.ts';
 import { keysContract } from './distributed-data-manager-keys.ts';
 import { logContract } from './distributed-data-manager-log.ts';
@@ -34,6 +35,7 @@ export function distributedDataManagerContract(name: string, make: () => Promise
     requestsContract(() => ({ bench, manager }));
     resyncContract(() => ({ bench, manager }));
     daemonsContract(() => ({ bench, manager }));
+    auditContract(() => ({ bench, manager }));
     holdsContract(() => ({ bench, manager }));
     damageContract(() => ({ bench, manager }));
     quarantineContract(() => ({ bench, manager }));

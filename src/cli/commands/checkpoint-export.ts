@@ -28,12 +28,12 @@ Examples:
   $ patchwire checkpoint export orders customers > two.json`,
     );
   bind(command, ({ config: load, output }) =>
-    untilSignal(async (signal) => {
+    untilSignal(async () => {
       const { output: file, force = false } = command.opts<{ output?: string; force?: boolean }>();
       const config = load();
       const tables = command.args.length === 0 ? config.tables : command.args.map((name) => findTable(config, name));
-      const { openManager } = await import('../opening.ts');
-      await using manager = await openManager(config, signal);
+      const { readingManager } = await import('../opening.ts');
+      await using manager = readingManager(config);
       const entries: ExportedEntry[] = [];
       let left = 0;
       for (const table of tables) {

@@ -1,10 +1,13 @@
 /** `patchwire checkpoint import`: gives documents that were moved to this Redis the checkpoint that was exported with them. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { Config } from '../../config/schema.ts';
 import { readTextFile } from '../../config/text-file.ts';
 import type { AdoptResult, DistributedDataManager } from '../../manager/distributed-data-manager.ts';
+import type { ErrorCode } from '../../model/error-catalogue.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { type ExportedEntry, readExported } from '../../wire/exported-sections.ts';
+import type { Deed } from '../auditing.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Bind } from '../program.ts';
 import { untilSignal } from '../signals.ts';
@@ -42,7 +45,7 @@ Examples:
       if (entries.length === 0) {
         throw new PatchwireError('PW-C106', `none of the sections in ${file} is registered`);
       }
-      const { openManager } = await import('../opening.ts');
+      const [{ openManager }, { writeDown }] = await Promise.all([import('../opening.ts'), import('../auditing.ts')]);
       await using manager = await openManager(config, signal);
       for (const { section, checkpoint, count } of entries) {
         output.note(
@@ -56,18 +59,30 @@ Examples:
       const results: { section: string; result: AdoptResult['kind']; message: string }[] = [];
       for (const entry of entries) {
         signal.throwIfAborted();
-        results.push({ section: entry.section, ...(await adopted(manager, entry, replace)) });
+        const result = await adopted(manager, entry, replace);
+        results.push({ section: entry.section, ...result });
+        await writeDown({ config, audit: manager.audit, note: (text) => output.note(text) }, deedOf(config, entry, file, replace), {
+          outcome: result.result === 'adopted' ? 'done' : 'failed',
+          ...{ code: CODES[result.result] ?? null, message: result.message },
+        });
       }
       output.result(results, results.map(({ section, message }) => `${section}: ${message}`).join('\n'));
       const refused = results.find(({ result }) => result === 'living' || result === 'held');
       if (refused !== undefined) {
-        throw new PatchwireError(refused.result === 'held' ? 'PW-M314' : 'PW-M320', `${refused.section}: ${refused.message}`, {
+        throw new PatchwireError(CODES[refused.result] ?? 'PW-M320', `${refused.section}: ${refused.message}`, {
           ...(refused.result === 'held' ? { hint: 'Stop its daemon, wait for its lease to end, and import again.' } : {}),
         });
       }
       return EXIT.ok;
     }),
   );
+}
+
+const CODES: Partial<Record<AdoptResult['kind'], ErrorCode>> = { held: 'PW-M314', living: 'PW-M320' };
+
+function deedOf({ tables }: Config, { section }: ExportedEntry, file: string, replace: boolean): Deed {
+  const table = tables.find((item) => item.section === section)?.table ?? null;
+  return { command: 'checkpoint import', section, table, args: { file, ...(replace ? { replace: 'true' } : {}) } };
 }
 
 async function adopted(

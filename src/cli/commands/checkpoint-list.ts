@@ -21,10 +21,10 @@ Examples:
   $ patchwire checkpoint list --json`,
     );
   bind(command, ({ config: load, output }) =>
-    untilSignal(async (signal) => {
+    untilSignal(async () => {
       const config = load();
-      const { openManager } = await import('../opening.ts');
-      await using manager = await openManager(config, signal);
+      const { readingManager } = await import('../opening.ts');
+      await using manager = readingManager(config);
       const sections = await Promise.all(
         config.tables.map(async (table) => sectionJson(config, table, await manager.readMeta(table.section))),
       );

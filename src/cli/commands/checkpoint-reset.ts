@@ -42,7 +42,17 @@ Examples:
       }
       const args: Record<string, string> = to === undefined ? {} : { to: to.toString() };
       const note = (text: string): void => output.note(text);
-      const answer = await ask({ config, manager, table, verb: 'reset', args, note, signal, patienceMs: PATIENCE_MS });
+      const answer = await ask({
+        config,
+        manager,
+        table,
+        verb: 'reset',
+        args,
+        audit: 'checkpoint reset',
+        note,
+        signal,
+        patienceMs: PATIENCE_MS,
+      });
       const rest = answer.by === 'self' ? ' No daemon is running: the next one goes on.' : '';
       output.result({ section: table.section, table: table.table, ...answer }, `${answer.message}${rest}`);
       return EXIT.ok;

@@ -46,7 +46,17 @@ Examples:
       }
       const args = { to: to.toString(), ...(skipChanges ? { skipChanges: 'true' } : {}) };
       const note = (text: string): void => output.note(text);
-      const answer = await ask({ config, manager, table, verb: 'set', args, note, signal, patienceMs: PATIENCE_MS });
+      const answer = await ask({
+        config,
+        manager,
+        table,
+        verb: 'set',
+        args,
+        audit: 'checkpoint set',
+        note,
+        signal,
+        patienceMs: PATIENCE_MS,
+      });
       const rest = answer.by === 'self' ? ' No daemon is running: the next one goes on.' : '';
       output.result({ section: table.section, table: table.table, ...answer }, `${answer.message}${rest}`);
       return EXIT.ok;

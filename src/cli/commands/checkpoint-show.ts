@@ -24,8 +24,8 @@ Examples:
     untilSignal(async (signal) => {
       const config = load();
       const table = findTable(config, String(command.args[0]));
-      const { openManager } = await import('../opening.ts');
-      await using manager = await openManager(config, signal);
+      const { readingManager } = await import('../opening.ts');
+      await using manager = readingManager(config);
       const meta = await manager.readMeta(table.section);
       if (meta === null) {
         throw new PatchwireError('PW-W404', `the section ${table.section} is not in Redis (partition ${config.manager.partition})`);

@@ -32,8 +32,8 @@ Examples:
       const config = load();
       const [name = '', ...values] = command.args;
       const table = findTable(config, name);
-      const { openManager } = await import('../opening.ts');
-      await using manager = await openManager(config, signal);
+      const { readingManager } = await import('../opening.ts');
+      await using manager = readingManager(config);
       const found = (await asSpelled(manager, table, values)) ?? (await folded(config, manager, table, values, signal));
       if (found === null) {
         throw await absent(config, manager, table, values);

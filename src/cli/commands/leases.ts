@@ -23,10 +23,10 @@ Examples:
   $ patchwire leases --json | jq '.sections[] | select(.leader == null)'`,
     );
   bind(command, ({ config: load, output }) =>
-    untilSignal(async (signal) => {
+    untilSignal(async () => {
       const config = load();
-      const { openManager } = await import('../opening.ts');
-      await using manager = await openManager(config, signal);
+      const { readingManager } = await import('../opening.ts');
+      await using manager = readingManager(config);
       const view = await manager.daemons.view();
       const sections = new Set([...config.tables.map(({ section }) => section), ...view.daemons.flatMap((daemon) => daemon.sections)]);
       const shown = leasesJson(config, view, await manager.daemons.leases([...sections]));

@@ -61,7 +61,7 @@ function request(
     const [{ openManager }, { ask }] = await Promise.all([import('../opening.ts'), import('../operator.ts')]);
     await using manager = await openManager(config, signal);
     const note = (text: string): void => output.note(text);
-    const answer = await ask({ config, manager, table, verb, args, note, signal, patienceMs: PATIENCE_MS });
+    const answer = await ask({ config, manager, table, verb, args, audit: verb, note, signal, patienceMs: PATIENCE_MS });
     const rest = answer.by === 'self' && verb === 'resume' ? ' No daemon is running: the next one goes on.' : '';
     output.result({ section: table.section, table: table.table, ...answer }, `${answer.message}${rest}`);
     return EXIT.ok;

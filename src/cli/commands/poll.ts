@@ -33,7 +33,17 @@ Examples:
         tables.map(async (table) => {
           const note = (text: string): void => output.note(`${table.section}: ${text}`);
           try {
-            const answer = await ask({ config, manager, table, verb: 'poll', args: {}, note, signal, patienceMs: PATIENCE_MS });
+            const answer = await ask({
+              config,
+              manager,
+              table,
+              verb: 'poll',
+              args: {},
+              audit: null,
+              note,
+              signal,
+              patienceMs: PATIENCE_MS,
+            });
             return { section: table.section, table: table.table, ...answer };
           } catch (error) {
             signal.throwIfAborted();

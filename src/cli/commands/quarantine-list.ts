@@ -31,8 +31,8 @@ Examples:
     untilSignal(async (signal) => {
       const config = load();
       const table = findTable(config, String(command.args[0]));
-      const { openManager } = await import('../opening.ts');
-      await using manager = await openManager(config, signal);
+      const { readingManager } = await import('../opening.ts');
+      await using manager = readingManager(config);
       await mustExist(config, manager, table);
       const held = await allQuarantined(manager, table.section, signal);
       const rows = held.map(({ entry }) => [
@@ -72,8 +72,8 @@ Examples:
       const config = load();
       const [name, key] = command.args.map(String);
       const table = findTable(config, name ?? '');
-      const { openManager } = await import('../opening.ts');
-      await using manager = await openManager(config, signal);
+      const { readingManager } = await import('../opening.ts');
+      await using manager = readingManager(config);
       await mustExist(config, manager, table);
       const [found] = await findQuarantined(manager, table.section, [key ?? ''], signal);
       if (found === undefined) {

@@ -93,7 +93,7 @@ function request({ config: load, output }: CommandContext, command: Command, ver
     }
     const args: Readonly<Record<string, string>> = all ? {} : { keys: held.join(',') };
     const note = (text: string): void => output.note(text);
-    const answer = await ask({ config, manager, table, verb, args, note, signal, patienceMs: PATIENCE_MS });
+    const answer = await ask({ config, manager, table, verb, args, audit: `quarantine ${verb}`, note, signal, patienceMs: PATIENCE_MS });
     output.result({ section: table.section, table: table.table, rows: held.length, ...answer }, answer.message);
     return EXIT.ok;
   });

@@ -57,7 +57,7 @@ Examples:
         ...(confirm ? { confirm: 'true' } : {}),
       };
       const note = (text: string): void => output.note(text);
-      const answer = await ask({ config, manager, table, verb: 'resync', args, note, signal, patienceMs: PATIENCE_MS });
+      const answer = await ask({ config, manager, table, verb: 'resync', args, audit: 'resync', note, signal, patienceMs: PATIENCE_MS });
       output.result({ section: table.section, table: table.table, ...answer }, answer.message);
       return EXIT.ok;
     }),

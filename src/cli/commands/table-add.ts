@@ -1,5 +1,6 @@
 /** `patchwire table add`: looks tables up in SQL Server, then writes their entries into the configuration. */
 import type { Command } from 'commander';
+import type { Config } from '../../config/schema.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import type { Addition, Selection, Skipped } from '../adding.ts';
 import { parseList, parsePatternArguments } from '../arguments.ts';
@@ -70,7 +71,7 @@ async function addOne(
   const source = sourceFor(config, options.source);
   const { entry, section, described } = await lookUpOne({ config, source, signal }, table, options);
   const dryRun = options.dryRun === true;
-  const file = dryRun ? fileForTables(context.configPaths) : addTables(context, [entry]);
+  const file = dryRun ? fileForTables(context.configPaths) : await register(context, config, [{ entry, section }], options, signal);
   const key = described.key.map(({ name }) => name);
   const columns = described.columns.map(({ name }) => name);
   output.result(
@@ -126,12 +127,37 @@ async function addMany(
     output.note('nothing was changed');
     return EXIT.failure;
   }
-  addTables(
-    context,
-    additions.map(({ entry }) => entry),
-  );
+  await register(context, config, additions, options, signal);
   output.result({ ...told, dryRun: false }, `registered ${count} in ${file}; a running daemon takes them up when it is restarted`);
   return EXIT.ok;
+}
+
+/** Writes the entries into the file, and that they were into the audit. @returns the file */
+async function register(
+  context: CommandContext,
+  config: Config,
+  additions: readonly Pick<Addition, 'entry' | 'section'>[],
+  { columns, exclude, jsonColumns, filter }: AddOptions,
+  signal: AbortSignal,
+): Promise<string> {
+  const { audited, withAudit } = await import('../auditing.ts');
+  const [only] = additions;
+  const lists = Object.entries({ columns, exclude, jsonColumns }).flatMap(([name, list]) =>
+    list === undefined ? [] : [[name, list.join(',')]],
+  );
+  const deed = {
+    ...{ command: 'table add', section: additions.length === 1 ? (only?.section ?? null) : null },
+    table: additions.map(({ entry }) => entry.table).join(', '),
+    args: { ...(Object.fromEntries(lists) as Record<string, string>), ...(filter === undefined ? {} : { filter }) },
+  };
+  const entries = additions.map(({ entry }) => entry);
+  return await withAudit(config, (audit) =>
+    audited({ config, audit, note: (text) => context.output.note(text) }, deed, {
+      work: () => addTables(context, entries),
+      told: (file) => `registered in ${file}`,
+      signal,
+    }),
+  );
 }
 
 function additionLine({ entry, section, described }: Addition): string {

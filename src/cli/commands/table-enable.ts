@@ -72,14 +72,22 @@ Examples:
         output.note('nothing was changed');
         return EXIT.failure;
       }
-      for (const { text } of plan.statements) {
-        await administration.run(text, { signal });
-        output.note(`ran   ${text}`);
-      }
-      output.result(
-        { ...told, ran: true },
-        `change tracking is on for ${plan.tables.map((table) => formatTableName(table)).join(', ') || plan.database}`,
+      const enable = async (): Promise<string> => {
+        for (const { text } of plan.statements) {
+          await administration.run(text, { signal });
+          output.note(`ran   ${text}`);
+        }
+        return `change tracking is on for ${told.enabled.join(', ') || plan.database}`;
+      };
+      const deed = {
+        ...{ command: 'table enable', section: null, table: told.enabled.join(', ') || null },
+        args: { source, retention: options.retention, ...(options.snapshot === true ? { snapshot: 'true' } : {}) },
+      };
+      const { audited, withAudit } = await import('../auditing.ts');
+      const done = await withAudit(config, (audit) =>
+        audited({ config, audit, note: (text) => output.note(text) }, deed, { work: enable, told: (text) => text, signal }),
       );
+      output.result({ ...told, ran: true }, done);
       return EXIT.ok;
     }),
   );

@@ -1,6 +1,7 @@
 /** `patchwire table remove`: takes a table out of the configuration; with --purge also its keys out of Redis. */
 import type { Command } from 'commander';
 import { parseTableName } from '../../config/table-name.ts';
+import type { AuditTrail } from '../../manager/audit-trail.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { findTable } from '../arguments.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -9,6 +10,12 @@ import { removeTable } from '../registration.ts';
 import { untilSignal } from '../signals.ts';
 
 const PATIENCE_MS = 120_000;
+
+interface Removed {
+  /** null: it was not asked for. */
+  readonly purged: { readonly by: string; readonly documents: number } | null;
+  readonly files: readonly string[];
+}
 
 export function addTableRemoveCommand(parent: Command, bind: Bind): void {
   const command = parent
@@ -35,39 +42,36 @@ Examples:
       if (name === null) {
         throw new PatchwireError('PW-C106', `${table.table} is not registered`);
       }
-      let purged: { readonly by: string; readonly documents: number } | null = null;
-      if (purge) {
-        const [{ openManager }, { ask }] = await Promise.all([import('../opening.ts'), import('../operator.ts')]);
-        await using manager = await openManager(config, signal);
+      let documents: number | null = null;
+      const note = (text: string): void => output.note(text);
+      const [{ openManager }, { ask }, { audited, withAudit }] = await Promise.all([
+        import('../opening.ts'),
+        import('../operator.ts'),
+        import('../auditing.ts'),
+      ]);
+      await using manager = purge ? await openManager(config, signal) : null;
+      if (manager !== null) {
         const meta = await manager.readMeta(table.section);
-        const documents = meta?.count ?? 0;
+        documents = meta?.count ?? null;
         const question = `This deletes ${documents} documents of section ${table.section} from Redis and tells its subscribers that it is gone. Go on?`;
         if (meta !== null && !yes && !(await output.confirm(question, signal))) {
-          output.note('nothing was changed');
+          note('nothing was changed');
           return EXIT.failure;
         }
-        const answer =
-          meta === null
-            ? { by: 'nobody' }
-            : await ask({
-                config,
-                manager,
-                table,
-                verb: 'purge',
-                args: {},
-                note: (text) => output.note(text),
-                signal,
-                patienceMs: PATIENCE_MS,
-              });
-        purged = { by: answer.by, documents };
       }
-      const files = removeTable(configPaths, name, table.source);
-      output.result(
-        { table: table.table, section: table.section, purged, files },
+      const remove = async (): Promise<Removed> => {
+        const asked = { config, table, verb: 'purge', args: {}, audit: null, note, signal, patienceMs: PATIENCE_MS } as const;
+        const by = manager === null || documents === null ? 'nobody' : (await ask({ ...asked, manager })).by;
+        return { purged: manager === null ? null : { by, documents: documents ?? 0 }, files: removeTable(configPaths, name, table.source) };
+      };
+      const told = ({ purged, files }: Removed): string =>
         purged === null
           ? `removed ${table.table} from ${files.join(' and ')}; its documents stay in Redis (section ${table.section}); a running daemon follows it until it is restarted`
-          : `removed ${table.table} from ${files.join(' and ')} and purged section ${table.section} (${purged.documents} documents)`,
-      );
+          : `removed ${table.table} from ${files.join(' and ')} and purged section ${table.section} (${purged.documents} documents)`;
+      const deed = { command: 'table remove', section: table.section, table: table.table, args: { ...(purge ? { purge: 'true' } : {}) } };
+      const done = (audit: AuditTrail): Promise<Removed> => audited({ config, audit, note }, deed, { work: remove, told, signal });
+      const removed = manager === null ? await withAudit(config, done) : await done(manager.audit);
+      output.result({ table: table.table, section: table.section, ...removed }, told(removed));
       return EXIT.ok;
     }),
   );

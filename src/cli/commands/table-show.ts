@@ -67,7 +67,7 @@ Examples:
       };
       const { describedFacts, sectionFacts } = await import('../table-details.ts');
       const source = offline ? null : await describedFacts(config, table, signal).catch(failed);
-      const section = offline ? null : await sectionFacts(config, table, signal).catch(failed);
+      const section = offline ? null : await sectionFacts(config, table).catch(failed);
       for (const error of errors) {
         output.error(error);
       }

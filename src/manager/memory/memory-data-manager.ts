@@ -24,10 +24,10 @@ import type {
   SectionMeta,
   Transition,
 } from '../distributed-data-manager.ts';
-import type { DaemonRegistry } from '../daemon-registry.ts';
 import { LeadMemory } from '../lead-memory.ts';
 import { checkSilence, resyncs } from '../silent-transition.ts';
 import { adoptSection, digestOf } from './adopt.ts';
+import { MemoryAudit } from './audit.ts';
 import { MemoryDaemons } from './daemons.ts';
 import type { CarriedCall, Line } from './line.ts';
 import { type Lead, lost, moved } from './lead-chain.ts';
@@ -59,7 +59,8 @@ export function memoryDataManager(options: MemoryDataManagerOptions): MemoryData
 export class MemoryDataManager implements DistributedDataManager {
   readonly managerId: string;
   readonly partition: string;
-  readonly daemons: DaemonRegistry;
+  readonly daemons: MemoryDaemons;
+  readonly audit: MemoryAudit;
   /** What stands for Redis. */
   readonly memory: MemoryStore;
   readonly #options: MemoryDataManagerOptions;
@@ -74,6 +75,7 @@ export class MemoryDataManager implements DistributedDataManager {
     this.partition = options.partition;
     this.memory = options.store ?? new MemoryStore();
     this.daemons = new MemoryDaemons({ ...options, store: this.memory, managerId: this.managerId, format: STORE_FORMAT });
+    this.audit = new MemoryAudit({ ...options, store: this.memory });
   }
 
   async open({ signal }: { readonly signal: AbortSignal }): Promise<{ readonly warnings: readonly string[] }> {

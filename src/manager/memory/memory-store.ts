@@ -6,6 +6,7 @@ import type { SourceIdentity } from '../../model/table.ts';
 import type { Version } from '../../model/version.ts';
 import { type SectionKeys, sectionKeys } from '../../wire/keys.ts';
 import type { SectionState } from '../../wire/messages.ts';
+import type { AuditRecord } from '../audit-trail.ts';
 import { type Envelope, removedText } from '../changes-message.ts';
 import type { Incomplete, LoadCursor, OperationProgress, OperatorRequest, Paused } from '../distributed-data-manager.ts';
 
@@ -79,6 +80,7 @@ export class MemoryStore {
   room: number | null = null;
   /** By partition. */
   readonly #daemons = new Map<string, StoredDaemons>();
+  readonly #audits = new Map<string, AuditRecord[]>();
   readonly #listeners = new Set<(channel: string, text: string) => void>();
   #calls = 0;
 
@@ -124,6 +126,15 @@ export class MemoryStore {
     if (stored === undefined) {
       stored = { revision: 0, entries: new Map() };
       this.#daemons.set(partition, stored);
+    }
+    return stored;
+  }
+
+  auditOf(partition: string): AuditRecord[] {
+    let stored = this.#audits.get(partition);
+    if (stored === undefined) {
+      stored = [];
+      this.#audits.set(partition, stored);
     }
     return stored;
   }

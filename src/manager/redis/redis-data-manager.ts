@@ -25,9 +25,11 @@ import type {
   SectionMeta,
   Transition,
 } from '../distributed-data-manager.ts';
+import type { AuditTrail } from '../audit-trail.ts';
 import type { DaemonRegistry } from '../daemon-registry.ts';
 import { LeadMemory } from '../lead-memory.ts';
 import { adoptSection } from './adopt.ts';
+import { RedisAudit } from './audit.ts';
 import { missingDocuments, readBases } from './bases.ts';
 import type { Link, RedisTargetOptions } from './connection.ts';
 import { RedisDaemons } from './daemons.ts';
@@ -70,6 +72,7 @@ export class RedisDataManager implements DistributedDataManager {
   readonly managerId: string;
   readonly partition: string;
   readonly daemons: DaemonRegistry;
+  readonly audit: AuditTrail;
   readonly #options: RedisDataManagerOptions;
   readonly #format: number;
   readonly #invalidations: boolean;
@@ -95,6 +98,7 @@ export class RedisDataManager implements DistributedDataManager {
     this.#format = options.format ?? STORE_FORMAT;
     this.#invalidations = options.invalidations ?? false;
     this.daemons = new RedisDaemons({ partition: this.partition, managerId: this.managerId, format: this.#format, connect });
+    this.audit = new RedisAudit({ partition: this.partition, connect });
   }
 
   async open({ signal }: { readonly signal: AbortSignal }): Promise<{ readonly warnings: readonly string[] }> {
