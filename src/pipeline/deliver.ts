@@ -107,9 +107,11 @@ export class Delivery {
     const baseOf = (identity: string): Base | null => this.#overlay.base(identity);
     const { quarantine } = this;
     const { suspects, maxDocumentBytes } = this.#watch;
-    const { to, mode, retry = false } = read;
+    const { to, mode, retry = false, changed = false } = read;
     await quarantine.read();
-    const composing: ComposeOptions = { to, mode, base: baseOf, quarantine, suspects, maxDocumentBytes, retry, nowMs: clock.now() };
+    const tellBeyond = changed && mode === 'publish' && this.#options.meta.keys ? this.#after({}).checkpoint : null;
+    const nowMs = clock.now();
+    const composing: ComposeOptions = { to, mode, base: baseOf, quarantine, suspects, maxDocumentBytes, retry, tellBeyond, nowMs };
     let last: ItemBatch<Composed> | null = null;
     let written = 0;
     let unchanged = 0;

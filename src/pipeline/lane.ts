@@ -344,6 +344,7 @@ class Lane {
       to: page.to,
       readAtMs: page.readAtMs,
       mode: this.#load?.mode ?? 'publish',
+      changed: true,
       // While loading nothing is claimed: upTo comes with `live` (L3).
       advance: {
         ...page.position,

@@ -37,6 +37,11 @@ export interface ComposeOptions {
   readonly maxDocumentBytes: number;
   /** What stays in quarantine is tried again although it has not changed. */
   readonly retry: boolean;
+  /**
+   * Rows that have changed beyond this version are told also where nothing differs from what was delivered: a cache may have read from the source
+   * what they were in between. What a confirming read sees again is not beyond the checkpoint. null: nobody is told of keys.
+   */
+  readonly tellBeyond: Version | null;
   readonly nowMs: number;
 }
 
@@ -69,7 +74,7 @@ export function compose(row: RowState, options: ComposeOptions): Composed | null
       writes.push(aside);
       bytes += ENTRY_BYTES;
       mended = false;
-      renewed = writes.length === 1 && base === null && aside.changes.length === 0 && options.quarantine.held(row.identity) !== null;
+      renewed = writes.length === 1 && base === null && options.quarantine.held(row.identity) !== null;
     }
   } else if (row.document === null || text === null) {
     const gone = removedRow(row.identity, version, row, options);
@@ -78,7 +83,7 @@ export function compose(row: RowState, options: ComposeOptions): Composed | null
       bytes += CHANGE_BYTES;
     }
   } else {
-    const own = upsert(row, row.document, text, base, version, options.mode);
+    const own = upsert(row, row.document, text, base, version, options) ?? touched(row, text, base, version, options);
     const held = options.quarantine.held(row.identity);
     if (own !== null) {
       writes.push(held === null ? own.write : { ...own.write, quarantine: null });
@@ -136,6 +141,24 @@ function isNews(row: RowState, held: QuarantineEntry): boolean {
   return row.changeVersion > parseVersion(held.changeVersion);
 }
 
+/** Whether the row is to be told of although nothing differs. */
+const isToBeTold = (row: RowState, { tellBeyond }: ComposeOptions): boolean => tellBeyond !== null && row.changeVersion > tellBeyond;
+
+/** The row is as it was delivered, but has changed since, and back: an update without operations, under the version of now. */
+function touched(
+  row: RowState,
+  document: string,
+  base: Base | null,
+  version: string,
+  options: ComposeOptions,
+): { readonly write: RowWrite; readonly bytes: number; readonly mended: boolean } | null {
+  if (base === null || !isToBeTold(row, options) || row.changeVersion <= parseVersion(base.version)) {
+    return null;
+  }
+  const write = written(row, document, base, version, [upserted(row, version, base.version, [])]);
+  return { write, bytes: Buffer.byteLength(document) + CHANGE_BYTES, mended: false };
+}
+
 /** The row goes into quarantine, its document goes; null: it is there already, and this was known of it. */
 function setAside(row: RowState, why: Unavailable, base: Base | null, versionId: string, options: ComposeOptions): RowWrite | null {
   const { quarantine, mode, retry, nowMs } = options;
@@ -158,17 +181,24 @@ function setAside(row: RowState, why: Unavailable, base: Base | null, versionId:
     identity,
     expected: base === null ? null : { version: base.version, dataKey: base.dataKey },
     next: null,
-    changes: mode === 'store' || (base === null && held !== null) ? [] : [told],
+    changes: mode === 'store' || (base === null && held !== null && !isToBeTold(row, options)) ? [] : [told],
     quarantine: quarantine.entry(identity, why, { dataKey, versionId, changeVersion, nowMs }),
   };
 }
 
-/** The row is gone, from the index or from the quarantine; null: it was in neither. */
-function removedRow(identity: string, version: string, row: RowState, { base: baseOf, mode, quarantine }: ComposeOptions): RowWrite | null {
+/** The row is gone, from the index or from the quarantine; null: it was in neither, and need not be told. */
+function removedRow(identity: string, version: string, row: RowState, options: ComposeOptions): RowWrite | null {
+  const { base: baseOf, mode, quarantine } = options;
   const base = baseOf(identity);
   const held = quarantine.held(identity) !== null;
   if (base === null) {
-    return held ? { identity, expected: null, next: null, changes: [], quarantine: null } : null;
+    // It came and went between two reads, or never passed the filter.
+    const told =
+      identity === row.identity && isToBeTold(row, options)
+        ? [removed(identity, { ...row, version: null }, version, row.changeVersion)]
+        : [];
+    const write = { identity, expected: null, next: null, changes: told };
+    return held ? { ...write, quarantine: null } : told.length > 0 ? write : null;
   }
   const write = removal(identity, base, version, row, mode);
   return held ? { ...write, quarantine: null } : write;
@@ -201,7 +231,7 @@ function upsert(
   text: string,
   base: Base | null,
   version: string,
-  mode: 'publish' | 'store',
+  { mode }: ComposeOptions,
 ): { readonly write: RowWrite; readonly bytes: number; readonly mended: boolean } | null {
   if (mode === 'store') {
     return { write: written(row, text, base, version, []), bytes: Buffer.byteLength(text) + CHANGE_BYTES, mended: false };
@@ -258,7 +288,12 @@ function upserted(row: RowState, versionId: string, prevVersionId: string | null
     : { dataKey, identity, op: 'upsert', versionId, prevVersionId, changeVersion, patch: operations };
 }
 
-function removed(identity: string, base: Base, versionId: string, changeVersion: Version): WireChange {
+function removed(
+  identity: string,
+  base: { readonly dataKey: string; readonly version: string | null },
+  versionId: string,
+  changeVersion: Version,
+): WireChange {
   return {
     dataKey: base.dataKey,
     ...(identity === base.dataKey ? {} : { identity }),

@@ -15,7 +15,7 @@ import type { Effect, Input, KeyName, SectionView } from './section-view.ts';
 /** What a mode hears and reads instead of documents. */
 export interface Listening {
   readonly channel: (keys: SectionKeys) => string;
-  /** What it takes a message for. */
+  /** What it takes a message for; those of a replay are only shown to it. */
   readonly read: (message: Message) => Message;
   /** Looks at what meta says when a load begins or a replay is asked for. @throws PatchwireError when this section cannot be listened to */
   readonly look: (view: SectionView | null) => void;
@@ -119,6 +119,7 @@ export class Feed implements AsyncDisposable {
       const reads = listening?.replays ?? true;
       const history = reads ? await readStream(pair.reader, keys, seq) : { view: await readView(pair.reader, keys), messages: [] };
       listening?.look(history.view);
+      history.messages.forEach((message) => listening?.read(message));
       this.#answer(request, { type: 'replayed', request, ...history });
     });
   }

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { PatchwireError } from '../model/failure.ts';
-import type { Message } from '../wire/messages.ts';
+import type { ChangesMessage, Message } from '../wire/messages.ts';
 import type { ChangeEvent, Position, ReplicaState, ResetReason, SubscriberEvent } from './events.ts';
 import type { Listening } from './feed.ts';
 import { Follower } from './follower.ts';
@@ -101,7 +101,7 @@ export class KeyInvalidations extends Follower<InvalidationEvent> implements Inv
     const { clock, subscription, onGap, onInvalidate, onEvent } = options;
     const listening: Listening = {
       channel: ({ keysChannel }) => keysChannel,
-      read,
+      read: (message) => this.#read(message),
       look: (view) => this.#look(view),
       replays: onGap === 'replay',
     };
@@ -129,6 +129,21 @@ export class KeyInvalidations extends Follower<InvalidationEvent> implements Inv
       throw new PatchwireError('PW-W411', 'the publisher of the section does not tell keys on a channel of their own');
     }
     this.#view = view;
+  }
+
+  /** A message of either channel, or of the stream, as one that has no bodies to apply. */
+  #read<M extends Message>(message: M): M | ChangesMessage {
+    if (message.type === 'changes' && message.state === 'resyncing') {
+      // History was lost: of rows that are now what was delivered, nobody will be told what they were in between.
+      this.dispatch({ type: 'invalidateAll', reason: 'announced', text: 'resync' });
+    }
+    return message.type === 'keys'
+      ? {
+          ...message,
+          type: 'changes',
+          changes: message.changes.map((change) => ({ ...change, changeVersion: change.versionId, patch: [] })),
+        }
+      : message;
   }
 
   protected override observe(events: readonly SubscriberEvent[]): void {
@@ -180,11 +195,4 @@ export class KeyInvalidations extends Follower<InvalidationEvent> implements Inv
   protected override dispatch(event: InvalidationEvent): void {
     super.dispatch(event, event.type === 'invalidate' || event.type === 'invalidateAll' ? this.#onInvalidate : undefined);
   }
-}
-
-/** A message of either channel, as one that has no bodies to apply. */
-function read(message: Message): Message {
-  return message.type === 'keys'
-    ? { ...message, type: 'changes', changes: message.changes.map((change) => ({ ...change, changeVersion: change.versionId, patch: [] })) }
-    : message;
 }

@@ -96,9 +96,15 @@ export abstract class SectionFollower<T extends object> extends Follower<Subscri
     this.subscription.take({ type: 'reload' });
   }
 
-  /** Tells of what has happened: all events of one input, in order. */
+  /** Tells of what has happened: all events of one input, in order. A row that is as it was, or was not here, has not changed. */
   protected override observe(events: readonly SubscriberEvent[]): void {
-    events.forEach((event) => this.dispatch(event.type === 'change' ? this.#typed(event) : event));
+    for (const event of events) {
+      if (event.type !== 'change') {
+        this.dispatch(event);
+      } else if (event.before !== event.after) {
+        this.dispatch(this.#typed(event));
+      }
+    }
   }
 
   protected documentOf({ dataKey, document }: Pick<HeldEntry, 'dataKey' | 'document'>): T | undefined {

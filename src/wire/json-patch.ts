@@ -30,10 +30,14 @@ export function diff(prev: Document | null, next: Document | null): Patch {
 }
 
 /**
- * The document after the patch; null when the patch removes it. `prev` stays as it is; what is returned shares nothing with it or the patch.
+ * The document after the patch; null when the patch removes it. `prev` stays as it is; what is returned shares nothing with it or the patch, but is
+ * `prev` itself where the patch has no operations.
  * @throws Error when the patch does not fit the document
  */
 export function applyPatch(prev: Document | null, patch: Patch): Document | null {
+  if (patch.length === 0) {
+    return prev;
+  }
   // fast-json-patch deep-clones the document but aliases the values of the patch.
   const copy = structuredClone(patch) as unknown as jsonPatch.Operation[];
   return jsonPatch.applyPatch<unknown>(prev, copy, true, false).newDocument as Document | null;

@@ -101,6 +101,54 @@ describe('which keys have changed', () => {
   });
 });
 
+describe('what patches do not show', () => {
+  it('a row that is as it was and one that came and went are told; who holds documents hears of no change, and stays equal', async () => {
+    await writer.load([['1', { n: 1 }]]);
+    const orders = listen();
+    const changes: unknown[] = [];
+    await using replica = subscribe({
+      ...{ redis: redis.url, partition, section: SECTION },
+      onEvent: (event) => event.type === 'change' && changes.push(event),
+    });
+    await using lazy = subscribe({ redis: redis.url, partition, section: SECTION, mode: 'lazy' });
+    await Promise.all([orders, replica, lazy].map((one) => one.waitUntilLive(WAIT)));
+    expect(await lazy.getMany(['1', '2'])).toEqual([{ n: 1 }, undefined]);
+    const version = await writer.write([
+      ['1', { n: 1 }],
+      ['2', null],
+    ]);
+    await Promise.all([orders, replica, lazy].map((one) => one.waitForVersion(version, WAIT)));
+    expect(told.slice(1)).toEqual([`1/1 upsert ${version}`, `2/2 remove ${version}`]);
+    const after = await writer.write([['1', { n: 2 }]]);
+    await writer.heartbeat();
+    await Promise.all([replica, lazy].map((one) => one.waitForVersion(after, WAIT)));
+    expect(changes).toEqual([expect.objectContaining({ dataKey: '1', after: { n: 2 } })]);
+    expect(await lazy.getMany(['1', '2'])).toEqual([{ n: 2 }, undefined]);
+    await vi.waitFor(() => expect(replica.state()).toMatchObject({ equal: true, counters: { reloads: 0 } }), LIMIT);
+    expect([replica, lazy].map((one) => one.state().counters.diverged)).toEqual([0, 0]);
+  });
+
+  it.each([
+    ['heard', 'live'],
+    ['missed', 'disconnected'],
+  ] as const)('a resync is everything: what rows were in between nobody can tell (%s)', async (how, status) => {
+    await writer.load([['1', { n: 1 }]]);
+    const line = await relay();
+    const orders = listen({ redis: line.url });
+    await orders.waitUntilLive(WAIT);
+    if (how === 'missed') {
+      line.relay.block();
+    }
+    await vi.waitFor(() => expect(orders.state().status).toBe(status), LIMIT);
+    await writer.resync('resyncing');
+    await writer.resync('live');
+    const version = await writer.write([['1', { n: 2 }]]);
+    line.relay.unblock();
+    await orders.waitForVersion(version, WAIT);
+    expect(told.slice(1)).toEqual(['all announced', `1/1 upsert ${version}`]);
+  });
+});
+
 describe('S3: a gap', () => {
   const missed = (version: bigint): string[] => [`1/1 upsert ${version - 1n}`, `2/2 upsert ${version}`];
   it.each([

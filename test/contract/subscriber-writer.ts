@@ -76,6 +76,11 @@ export class SectionWriter implements AsyncDisposable {
     });
   }
 
+  /** A resync begins or ends: documents stay good. */
+  async resync(state: 'resyncing' | 'live'): Promise<void> {
+    await this.manager.transition(this.section, { state, newEpoch: false, reset: null, advance: {} });
+  }
+
   async write(writes: readonly Write[], how: 'publish' | 'store' = 'publish'): Promise<bigint> {
     const version = ++this.#version;
     const text = version.toString();
@@ -87,6 +92,9 @@ export class SectionWriter implements AsyncDisposable {
       if (old !== undefined && (document === null || respelled)) {
         const was = { ...base, ...(identity === old.dataKey ? {} : { identity }), dataKey: old.dataKey };
         changes.push({ ...was, op: 'remove', prevVersionId: old.version, patch: [{ op: 'remove', path: '' }] });
+      } else if (document === null) {
+        // It came and went between two reads.
+        changes.push({ ...base, dataKey, op: 'remove', prevVersionId: null, patch: [{ op: 'remove', path: '' }] });
       }
       if (document !== null) {
         const prev = respelled ? undefined : old;

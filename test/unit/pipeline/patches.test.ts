@@ -30,6 +30,7 @@ function options(
     suspects: { group: () => null, verdict: () => null },
     maxDocumentBytes: 1000,
     retry: false,
+    tellBeyond: null,
     nowMs: 1_000_000,
     ...more,
   };
@@ -201,10 +202,51 @@ describe('patches', () => {
       expect(writes).toMatchObject([{ identity: 'old', next: null, quarantine: null }, { identity: 'k' }]);
     });
 
+    it('where keys are told, what is here is told of again when it changes, and when it goes', () => {
+      const there = { k: entry() };
+      const large = row({ document: null, oversizeBytes: 9_000_000, changeVersion: 8n });
+      expect(compose(large, options({}, { tellBeyond: 6n }, there))).toMatchObject({
+        renewed: true,
+        writes: [{ changes: [{ op: 'unavailable' }] }],
+      });
+      const gone = compose(row({ document: null }), options({}, { tellBeyond: 6n }, there))?.writes;
+      expect(gone).toMatchObject([{ changes: [{ op: 'remove', prevVersionId: null }], quarantine: null }]);
+    });
+
     it('one row more than it may hold stops the section by name; what is in it already does not', () => {
       const full = { a: entry(), b: entry(), k: entry() };
       expect(() => compose({ ...oversize, identity: 'd' }, options({}, {}, full))).toThrow(expect.objectContaining({ code: 'PW-S242' }));
       expect(compose({ ...oversize, changeVersion: 8n }, options({}, {}, full))).not.toBeNull();
+    });
+  });
+
+  describe('where keys are told', () => {
+    const told = { tellBeyond: 6n };
+    const same = base({ document: '{"Id":"k","n":1}' });
+
+    it('a row that changed and is as it was delivered is told without operations, under the version of now', () => {
+      expect(compose(row(), options({ k: same }, told))?.writes).toEqual([
+        {
+          identity: 'k',
+          expected: { version: '5', dataKey: 'k' },
+          next: { version: '9', dataKey: 'k', document: '{"Id":"k","n":1}' },
+          changes: [{ dataKey: 'k', op: 'upsert', versionId: '9', prevVersionId: '5', changeVersion: '7', patch: [] }],
+        },
+      ]);
+    });
+
+    it('a row that came and went between two reads is told as removed', () => {
+      expect(compose(row({ document: null }), options({}, told))?.writes).toMatchObject([
+        { identity: 'k', expected: null, next: null, changes: [{ dataKey: 'k', op: 'remove', versionId: '9', prevVersionId: null }] },
+      ]);
+    });
+
+    it('nobody is told twice of one change, nor while documents are stored', () => {
+      const seen = { tellBeyond: 7n };
+      expect(compose(row(), options({ k: same }, seen))).toBeNull();
+      expect(compose(row({ document: null }), options({}, seen))).toBeNull();
+      // The checkpoint was set back: the document is of a later version.
+      expect(compose(row(), options({ k: { ...same, version: '7' } }, told))).toBeNull();
     });
   });
 });

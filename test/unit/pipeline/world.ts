@@ -9,6 +9,7 @@ import { silentObserver, type SectionObserver } from '../../../src/observe/secti
 import { DEFAULT_LADDER } from '../../../src/pipeline/polling.ts';
 import { runSection, type SectionEnd, type SectionOptions } from '../../../src/pipeline/section.ts';
 import { applyPatch } from '../../../src/wire/json-patch.ts';
+import { sectionKeys } from '../../../src/wire/keys.ts';
 import type { ChangesMessage, Message } from '../../../src/wire/messages.ts';
 import { ManualClock, settled } from '../../support/manual-clock.ts';
 import { ScriptedTracker, SELECTION, type ScriptedTrackerOptions } from '../../support/scripted-tracker.ts';
@@ -65,11 +66,10 @@ export class StrictReplica {
     if ((held?.version ?? null) !== prevVersionId) {
       throw new Error(`${dataKey}: the patch is for version ${prevVersionId}, held is ${held?.version ?? null}`);
     }
-    const document = applyPatch(held?.document ?? null, patch);
     if (op !== 'upsert') {
       this.documents.delete(dataKey);
     } else {
-      this.documents.set(dataKey, { version: versionId, document: document! });
+      this.documents.set(dataKey, { version: versionId, document: applyPatch(held?.document ?? null, patch)! });
     }
   }
 }
@@ -89,6 +89,10 @@ export class World {
   readonly errors: string[] = [];
   readonly resyncs: string[] = [];
   sweepHeld: { readonly missing: number; readonly documents: number } | null = null;
+  /** Whether keys are told on a channel of their own. */
+  invalidations = false;
+  /** What was told there, `<data key> <op>`. */
+  readonly toldKeys: string[] = [];
   readonly told = { unchanged: 0, delivered: 0, heartbeats: 0 };
   readonly replica: StrictReplica;
   readonly running: Running[] = [];
@@ -102,7 +106,12 @@ export class World {
   constructor(options: Partial<ScriptedTrackerOptions> = {}) {
     this.tracker = new ScriptedTracker({ clock: this.clock, ...options });
     this.replica = new StrictReplica(() => this.entries());
-    this.store.listen((_channel, text) => {
+    this.store.listen((channel, text) => {
+      if (channel === sectionKeys(PARTITION, SECTION).keysChannel) {
+        const message = JSON.parse(text) as Message;
+        this.toldKeys.push(...(message.type === 'keys' ? message.changes.map(({ dataKey, op }) => `${dataKey} ${op}`) : []));
+        return;
+      }
       try {
         this.replica.take(text);
       } catch (error) {
@@ -133,6 +142,7 @@ export class World {
       managerId: `m${this.#managers}`,
       leaseMs: LEASE_MS,
       replay: { maxBytes: 1 << 24, maxAgeMs: 3_600_000 },
+      invalidations: this.invalidations,
       clock: this.clock,
     });
   }
