@@ -34,8 +34,8 @@ interface ProbedTable {
 /** The catalog is asked for with every round that comes so much later than the last that did, ms. */
 export const CATALOG_EVERY_MS = 1000;
 
-/** A table that was locked is waited for so long at most, ms: all others wait, too. */
-export const SINGLE_LOCK_TIMEOUT_MS = 100;
+/** A table that was locked is not waited for: everybody else would wait, too. Source: learn.microsoft.com, SET LOCK_TIMEOUT. */
+const NO_WAIT = { lockTimeoutMs: 0 };
 
 interface Round {
   readonly result: Promise<Probe>;
@@ -165,7 +165,7 @@ export class Prober {
 
   async #single(table: ProbedTable, signal: AbortSignal): Promise<TableProbe | LockedTable> {
     try {
-      const { tables } = await this.#request([table], signal, SINGLE_LOCK_TIMEOUT_MS);
+      const { tables } = await this.#request([table], signal, NO_WAIT);
       return tables?.get(table.fullName) ?? tableProbe(undefined);
     } catch (error) {
       if (!isLockTimeout(error)) {
@@ -176,11 +176,14 @@ export class Prober {
   }
 
   /** @param wanted null: without the catalog */
-  async #request(wanted: readonly ProbedTable[] | null, signal: AbortSignal, lockTimeoutMs?: number): Promise<Probe> {
-    const { guest, clock, request, onDatabase } = this.#options;
-    const settings = { lockTimeoutMs: Math.min(request.lockTimeoutMs, lockTimeoutMs ?? Infinity) };
+  async #request(
+    wanted: readonly ProbedTable[] | null,
+    signal: AbortSignal,
+    request: RequestSettings = this.#options.request,
+  ): Promise<Probe> {
+    const { guest, clock, onDatabase } = this.#options;
     const { sets, onRow } = collector(['version', 'database', ...Array.from({ length: probeChunks(wanted?.length ?? 0) }, () => 'tables')]);
-    const text = probeQuery(wanted?.map(({ name }) => name) ?? null, settings);
+    const text = probeQuery(wanted?.map(({ name }) => name) ?? null, request);
     await guest.read((run) => run({ text, onRow }), { signal });
     const atMs = clock.now();
     const version = versionOf(sets.get('version'));
