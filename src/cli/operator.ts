@@ -43,7 +43,7 @@ export interface Ask {
 
 export interface Answer {
   readonly message: string;
-  /** leader: a running daemon did it; self: there was none. */
+  /** leader: a daemon that leads the section did it; self: there was none, and this process led it. */
   readonly by: 'leader' | 'self';
 }
 
@@ -74,7 +74,7 @@ async function answered(options: Ask): Promise<Answer> {
   }
   signal.throwIfAborted();
   options.note('no daemon took the request: taking the lead here');
-  return { message: await serve(options, id), by: 'self' };
+  return await serve(options, id);
 }
 
 /**
@@ -118,7 +118,7 @@ function resultOf({ state, message, code, verb }: OperationProgress): string | n
 }
 
 /** Runs the section here until the request has its result. */
-async function serve(options: Ask, id: string): Promise<string> {
+async function serve(options: Ask, id: string): Promise<Answer> {
   const { config, manager, table, signal, patienceMs, note } = options;
   const random = seededRandom(systemClock.now());
   const log = silentLog();
@@ -136,10 +136,11 @@ async function serve(options: Ask, id: string): Promise<string> {
       if (served === null) {
         throw unserved({ code, message, hint });
       }
-      return served;
+      return { message: served, by: 'leader' };
     }
   }
   let trouble: SectionTrouble | null = null;
+  let led = false;
   const observer: SectionObserver = {
     ...silentObserver,
     phase(phase, detail) {
@@ -147,6 +148,9 @@ async function serve(options: Ask, id: string): Promise<string> {
       if (phase === 'standby') {
         note('another daemon leads the section: waiting for it');
       }
+    },
+    leading(meta) {
+      led ||= meta !== null;
     },
   };
   const [stop, kill, over] = [new AbortController(), new AbortController(), new AbortController()];
@@ -175,7 +179,8 @@ async function serve(options: Ask, id: string): Promise<string> {
     if (message === null) {
       throw unserved(trouble);
     }
-    return message;
+    // A leader that was late may have done it while this process waited for the lead.
+    return { message, by: led ? 'self' : 'leader' };
   } finally {
     signal.removeEventListener('abort', interrupt);
     stop.abort(new Error('the request is served'));
@@ -188,7 +193,10 @@ async function serve(options: Ask, id: string): Promise<string> {
 
 function unserved(trouble: SectionTrouble | null): PatchwireError {
   return trouble === null
-    ? new PatchwireError('PW-M314', 'the request was not served in time; it stays for the next leader', { details: { requestStays: true } })
+    ? new PatchwireError('PW-M314', 'the request was not served in time; it stays for whoever leads', {
+        hint: 'See where the section stands with `patchwire checkpoint show`, and who leads it with `patchwire leases`.',
+        details: { requestStays: true },
+      })
     : new PatchwireError(trouble.code, `${trouble.message} (the request stays for the next leader)`, {
         hint: trouble.hint,
         details: { requestStays: true },

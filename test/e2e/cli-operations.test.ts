@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { parseConfig } from '../../src/config/load.ts';
 import { createDaemon } from '../../src/daemon/daemon.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { redisDataManager } from '../../src/manager/redis/redis-data-manager.ts';
 import { createLogger } from '../../src/observe/create-logger.ts';
 import { subscribe } from '../../src/subscriber/index.ts';
 import { runCli, startCli } from '../support/cli.ts';
@@ -178,6 +179,26 @@ describe('table remove --purge', () => {
     const { code, stderr } = await runCli(['table', 'remove', 'items', '--purge', '--yes'], here.cli);
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('taking the lead here') as string });
     expect(await redis.raw.keys(`{${here.partition}:*`)).toEqual([]);
+  });
+});
+
+describe('a leader that is late', () => {
+  it('is said to have done what it did, also where this process had begun to wait for the lead', async () => {
+    const here = world();
+    const daemon = await here.daemon();
+    await daemon.live();
+    await daemon.stop();
+    await using leader = redisDataManager({
+      ...{ url: redis.url, partition: here.partition, leaseMs: 60_000, replay: { maxBytes: 1e6, maxAgeMs: 1e6 } },
+      ...{ commandTimeoutMs: 10_000, clock: systemClock },
+    });
+    await leader.lead('items');
+    await using cli = startCli(['resume', 'items', '--json'], here.cli);
+    await expect.poll(() => cli.stderr.join('\n'), { timeout: 30_000 }).toContain('waiting for it');
+    const [request] = await leader.pendingRequests('items');
+    await leader.progress('items', { id: request?.id ?? '', verb: 'resume', state: 'done', message: 'Resumed.', atMs: Date.now() });
+    const { code, stdout } = await cli.exited();
+    expect({ code, ...(JSON.parse(stdout) as object) }).toMatchObject({ code: 0, message: 'Resumed.', by: 'leader' });
   });
 });
 
