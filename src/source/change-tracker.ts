@@ -126,7 +126,10 @@ export interface ChangeTracker extends AsyncDisposable {
    */
   readRow(table: TrackedTable, options: { readonly dataKey: string | null; readonly signal: AbortSignal }): Promise<RowState | null>;
 
-  /** Which of these data keys still exist and pass the filter (L4), in the order asked. */
+  /**
+   * Which of these data keys still exist and pass the filter (L4), in the order asked: whether there is a row of just this identity. What is no key of
+   * the table, or how a key of another type was written, does not.
+   */
   existing(table: TrackedTable, dataKeys: readonly string[], options: { readonly signal: AbortSignal }): Promise<readonly boolean[]>;
 
   /** Whether SQL Server calls two data keys of the table equal. */

@@ -12,6 +12,34 @@ interface Case {
   readonly key: boolean;
 }
 
+/** Texts of keys of other types, which most types cannot read. */
+const FOREIGN = [
+  'x'.repeat(200),
+  'no%20such%20key',
+  '',
+  '-7',
+  '123456',
+  '99999999999999999999',
+  '7.5',
+  '1e%2B300',
+  'true',
+  '2026-02-30',
+  '2026-13-01T00%3A00%3A00',
+  'AQ%3D%3D',
+  'ffffffff-ffff-ffff-ffff-fffffffffff',
+] as const;
+
+/** Of a type: a key, and texts that SQL Server takes for it, but which are not how it is written. */
+const SAME: Readonly<Record<string, readonly [string, ...string[]]>> = {
+  'decimal(38,10)': ['1', '1', '1.00'],
+  'numeric(5,2)': ['1', '1', '1.0000'],
+  money: ['1', '1', '1.00'],
+  float: ['1', '1.0', '1e0'],
+  date: ["'2026-01-31'", '2026-01-31T00%3A00%3A00'],
+  'datetime2(7)': ["'2026-01-31T00:00:00'", '2026-01-31T00%3A00%3A00', '2026-01-31T00%3A00%3A00.000'],
+  uniqueidentifier: ["'6F9619FF-8B86-D011-B42D-00C04FC96400'", '6F9619FF-8B86-D011-B42D-00C04FC96400'],
+};
+
 const ZERO_GUID = '00000000-0000-0000-0000-000000000000';
 const GUID = '6f9619ff-8b86-d011-b42d-00c04fc964ff';
 
@@ -334,6 +362,25 @@ export function valuesSuite(server: () => SqlServerConnection): void {
       const found = await rig.tracker.existing(table, keys, { signal: never });
       expect(found).toEqual(keys.map((key) => Number(key) % 3 === 0 && Number(key) < 2700));
     });
+
+    it.each(CASES.filter(({ key }) => key))(
+      'L4: what was a key of another type is no key of a table whose key is $type, and no error of the others',
+      async ({ type, values }) => {
+        const rig = await rigs.start([
+          `CREATE TABLE dbo.Keyed (K ${type} NOT NULL PRIMARY KEY)`,
+          'ALTER TABLE dbo.Keyed ENABLE CHANGE_TRACKING',
+        ]);
+        const table = await rig.describe('Keyed');
+        const more = Object.entries(SAME).filter(([of]) => of === type);
+        await rig.database.run(
+          `INSERT dbo.Keyed VALUES ${[...values, ...more.map(([, [literal]]) => [literal])].map(([v]) => `(${v})`).join(', ')}`,
+        );
+        const mine = (await rig.load(table)).map(({ dataKey }) => dataKey);
+        const others = [...FOREIGN, ...more.flatMap(([, [, ...spellings]]) => spellings)].filter((key) => !mine.includes(key));
+        const found = await rig.tracker.existing(table, [...others, ...mine], { signal: never });
+        expect([...others, ...mine].filter((_, i) => found[i])).toEqual(mine);
+      },
+    );
 
     it('a key under another code page than the database keeps its characters', async () => {
       const rig = await rigs.start(

@@ -18,11 +18,25 @@ export interface KeyPlan {
   readonly parameter: (text: string) => { readonly type: ParameterType; readonly value: unknown };
 }
 
-const INTEGERS: ReadonlyMap<string, ParameterType> = new Map<string, ParameterType>([
-  ['tinyint', mssql.TinyInt],
-  ['smallint', mssql.SmallInt],
-  ['int', mssql.Int],
+/** The type of the parameter, the least and the greatest value. Source: learn.microsoft.com, "int, bigint, smallint, and tinyint". */
+const INTEGERS: ReadonlyMap<string, readonly [ParameterType, bigint, bigint]> = new Map<string, readonly [ParameterType, bigint, bigint]>([
+  ['tinyint', [mssql.TinyInt, 0n, 255n]],
+  ['smallint', [mssql.SmallInt, -32_768n, 32_767n]],
+  ['int', [mssql.Int, -(2n ** 31n), 2n ** 31n - 1n]],
+  ['bigint', [mssql.BigInt, -(2n ** 63n), 2n ** 63n - 1n]],
 ]);
+
+const BITS: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['false', false],
+  ['1', true],
+  ['0', false],
+]);
+
+/** Characters of the longest text that is converted at the server. */
+const MOST_TEXT = 64;
+/** Source: learn.microsoft.com, "float and real". */
+const GREATEST_REAL = 3.402_823_466_385_288_6e38;
 
 /** ISO texts that style 126 reads; date, time and datetimeoffset read theirs without a style. Source: learn.microsoft.com, CAST and CONVERT. */
 const STYLE_126 = new Set(['datetime', 'datetime2', 'smalldatetime']);
@@ -31,17 +45,40 @@ export function keyPlan(column: KeyColumn): KeyPlan {
   const codec = columnCodec(column);
   const integer = INTEGERS.get(column.type);
   if (integer !== undefined) {
-    return { column, codec, passing: 'native', parameter: (text) => ({ type: integer, value: integerOf(text) }) };
+    const [type, least, greatest] = integer;
+    return {
+      column,
+      codec,
+      passing: 'native',
+      parameter(text) {
+        const value = /^-?\d{1,19}$/.test(text) ? BigInt(text) : null;
+        if (value === null || value < least || value > greatest) {
+          throw noValue(column, text);
+        }
+        return { type, value: column.type === 'bigint' ? String(value) : Number(value) };
+      },
+    };
   }
   switch (column.type) {
-    case 'bigint':
-      return { column, codec, passing: 'native', parameter: (text) => ({ type: mssql.BigInt, value: String(integerOf(text, true)) }) };
     case 'bit':
-      return { column, codec, passing: 'native', parameter: (text) => ({ type: mssql.Bit, value: text === 'true' }) };
+      return {
+        column,
+        codec,
+        passing: 'native',
+        parameter: (text) => ({ type: mssql.Bit, value: BITS.get(text) ?? refuse(column, text) }),
+      };
     case 'float':
     case 'real': {
-      const type = column.type === 'float' ? mssql.Float : mssql.Real;
-      return { column, codec, passing: 'native', parameter: (text) => ({ type, value: Number(text) }) };
+      const [type, greatest] = column.type === 'float' ? [mssql.Float, Number.MAX_VALUE] : [mssql.Real, GREATEST_REAL];
+      return {
+        column,
+        codec,
+        passing: 'native',
+        parameter(text) {
+          const value = text.trim() === '' ? Number.NaN : Number(text);
+          return { type, value: Math.abs(value) <= greatest ? value : refuse(column, text) };
+        },
+      };
     }
     case 'binary':
     case 'varbinary':
@@ -49,21 +86,34 @@ export function keyPlan(column: KeyColumn): KeyPlan {
         column,
         codec,
         passing: 'native',
-        parameter: (text) => ({ type: mssql.VarBinary(column.maxLength), value: Buffer.from(text, 'base64') }),
+        parameter(text) {
+          const value = Buffer.from(text, 'base64');
+          return { type: mssql.VarBinary(column.maxLength), value: value.length <= column.maxLength ? value : refuse(column, text) };
+        },
       };
     case 'nchar':
     case 'nvarchar':
-      return { column, codec, passing: 'native', parameter: (text) => ({ type: mssql.NVarChar(column.maxLength / 2), value: text }) };
+      return {
+        column,
+        codec,
+        passing: 'native',
+        parameter: (text) => ({ type: mssql.NVarChar(column.maxLength / 2), value: within(column, text, column.maxLength / 2) }),
+      };
     case 'char':
     case 'varchar':
       return {
         column,
         codec,
         passing: 'narrow',
-        parameter: (text) => ({ type: mssql.NVarChar(Math.min(column.maxLength, 4000)), value: text }),
+        parameter: (text) => ({ type: mssql.NVarChar(Math.min(column.maxLength, 4000)), value: within(column, text, column.maxLength) }),
       };
     default:
-      return { column, codec, passing: 'text', parameter: (text) => ({ type: mssql.NVarChar(64), value: text }) };
+      return {
+        column,
+        codec,
+        passing: 'text',
+        parameter: (text) => ({ type: mssql.NVarChar(MOST_TEXT), value: within(column, text, MOST_TEXT) }),
+      };
   }
 }
 
@@ -86,23 +136,26 @@ export function keyOperand(part: KeyPlan, i: number): string {
  * The typed value of a parameter or column that holds what `parameter` sends. A varchar is converted under its column's collation: a
  * variable would have the database's, whose code page may lack the characters.
  */
-export function keyExpression(part: KeyPlan, source: string): string {
+export function keyExpression(part: KeyPlan, source: string, convert: 'CONVERT' | 'TRY_CONVERT' = 'CONVERT'): string {
   const type = declaredType(part.column);
   switch (part.passing) {
     case 'native':
       return source;
     case 'narrow':
-      return `CONVERT(${type}, ${source}${part.column.collation === null ? '' : ` COLLATE ${collationName(part.column.collation)}`})`;
+      return `${convert}(${type}, ${source}${part.column.collation === null ? '' : ` COLLATE ${collationName(part.column.collation)}`})`;
     case 'text':
-      return `CONVERT(${type}, ${source}${STYLE_126.has(part.column.type) ? ', 126' : ''})`;
+      return `${convert}(${type}, ${source}${STYLE_126.has(part.column.type) ? ', 126' : ''})`;
   }
 }
 
-function integerOf(text: string): number;
-function integerOf(text: string, big: true): bigint;
-function integerOf(text: string, big = false): number | bigint {
-  if (!/^-?\d{1,19}$/.test(text)) {
-    throw new RangeError(`not an integer key: ${JSON.stringify(text)}`);
-  }
-  return big ? BigInt(text) : Number(text);
+function within(column: KeyColumn, text: string, most: number): string {
+  return text.length <= most ? text : refuse(column, text);
+}
+
+function refuse(column: KeyColumn, text: string): never {
+  throw noValue(column, text);
+}
+
+function noValue({ name, type }: KeyColumn, text: string): RangeError {
+  return new RangeError(`no value of the key column ${name} (${type}): ${JSON.stringify(text)}`);
 }

@@ -2,7 +2,7 @@
  * What is worked out once per described table: which expression is selected under which alias, and how a row of the driver becomes the
  * state of a row. Pure; the statements are in queries.ts.
  */
-import { comparableKeyText, encodeDataKey, identityOf, type KeyCollation } from '../../model/row-key.ts';
+import { comparableKeyText, decodeDataKey, encodeDataKey, identityOf, type KeyCollation } from '../../model/row-key.ts';
 import type { RowState } from '../../model/change.ts';
 import type { JsonValue } from '../../model/document.ts';
 import type { KeyColumn, TableColumn } from '../../model/table.ts';
@@ -37,6 +37,10 @@ export interface TablePlan {
   window(): RowReader;
   /** @param to the version that stands for all rows of a load page */
   load(to: Version): RowReader;
+  /** The identity of a row of which only the key was selected. */
+  found(row: DriverRow): string;
+  /** The identity of a data key. @throws RangeError when it is none */
+  identityOf(dataKey: string): string;
 }
 
 export interface PlanOptions {
@@ -96,6 +100,8 @@ export function tablePlan({ name, isolation, shaped, key, json, filter, expressi
   const windowPublished = published((column, i) => (fromChange(column) ? `k${keyIndex(column)}` : `c${i}`));
   const loadAliases = key.map((column, i) => (columnIndex(column) >= 0 ? `c${columnIndex(column)}` : `k${i}`));
   const loadPublished = published((_, i) => `c${i}`);
+  const foundAliases = key.map((_, i) => `k${i}`);
+  const identify = identifier(keys, collations);
   const first = key[0];
   const gone = `t.${quoteName(first?.name ?? '')} IS NULL`;
 
@@ -124,6 +130,12 @@ export function tablePlan({ name, isolation, shaped, key, json, filter, expressi
     ],
     window: () => windowReader({ keys, collations, rowAliases, columns: windowPublished }),
     load: (to) => loadReader({ keys, collations, rowAliases: loadAliases, columns: loadPublished }, to),
+    found: (row) => identify(row, foundAliases).identity,
+    identityOf: (dataKey) =>
+      identityOf(
+        decodeDataKey(dataKey).map((text, i) => comparableKeyText(key[i]?.type ?? '', text)),
+        collations,
+      ),
   };
 }
 

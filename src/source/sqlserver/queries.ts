@@ -233,16 +233,21 @@ export function existingSizes(keyColumns: number): readonly number[] {
 /** The result sets of a look for keys in their order. */
 export const EXISTING_SETS = ['table', 'rows', 'afterTable'] as const;
 
-/** Which of `size` keys exist and pass the filter (L4), checked before and after. Parameters: @p<row>_<column>. Rows: n, the number of a key that does. */
+/**
+ * Which of `size` keys exist and pass the filter (L4), checked before and after. Parameters: @p<row>_<column>. Rows: n, the number of a key that does,
+ * and the key as the row spells it. What is no value of its column (the key was another one once) is NULL, and no error of all.
+ * Source: learn.microsoft.com, TRY_CONVERT.
+ */
 export function existingQuery(plan: TablePlan, request: RequestSettings, size: number): string {
   const columns = plan.key.map((_, i) => `k${i}`);
   const values = Array.from({ length: size }, (_, row) => `(${[row, ...plan.key.map((__, i) => `@p${row}_${i}`)].join(', ')})`);
-  const join = plan.key.map((part, i) => `t.${quoteName(part.column.name)} = ${collated(part, `v.k${i}`)}`);
-  const filter = plan.filter === null ? '' : ` AND (${plan.filter.sql})`;
+  const join = plan.key.map((part, i) => `t.${quoteName(part.column.name)} = ${collated(part, `v.k${i}`, 'TRY_CONVERT')}`);
+  const keys = plan.key.map(({ column, codec }, i) => `${codec.select(`t.${quoteName(column.name)}`)} AS k${i}`);
+  const filter = plan.filter === null ? '' : `\nWHERE (${plan.filter.sql})`;
   return `${settings(request)}
 ${checks(plan.name)}
-SELECT v.n FROM (VALUES ${values.join(', ')}) AS v (${['n', ...columns].join(', ')})
-WHERE EXISTS (SELECT 1 FROM ${plan.name} AS t WHERE ${join.join(' AND ')}${filter});
+SELECT v.n, ${keys.join(', ')} FROM (VALUES ${values.join(', ')}) AS v (${['n', ...columns].join(', ')})
+JOIN ${plan.name} AS t ON ${join.join(' AND ')}${filter};
 ${checks(plan.name)}`;
 }
 
@@ -256,7 +261,7 @@ export function sameKeyQuery(plan: TablePlan, request: RequestSettings): string 
  * A key's value under the collation of its column, said explicitly: a column of VALUES has the database's, and two columns of different
  * collations do not compare (error 468). Source: learn.microsoft.com, "Collation precedence".
  */
-function collated(part: KeyPlan, source: string): string {
+function collated(part: KeyPlan, source: string, convert?: 'TRY_CONVERT'): string {
   const { collation } = part.column;
-  return `${keyExpression(part, source)}${collation === null ? '' : ` COLLATE ${collationName(collation)}`}`;
+  return `${keyExpression(part, source, convert)}${collation === null ? '' : ` COLLATE ${collationName(collation)}`}`;
 }
