@@ -36,6 +36,7 @@ interface Late {
 interface Backup {
   readonly view: View;
   readonly tables: ReadonlyMap<ModelTable, { readonly objectId: number; readonly columns: readonly Column[] }>;
+  readonly tracked: boolean;
 }
 
 export class ModelDatabase {
@@ -174,7 +175,7 @@ export class ModelDatabase {
     this.#settle();
     this.onOperation({ kind: 'backUp' });
     const tables = new Map(this.tables.map((table) => [table, { objectId: table.objectId, columns: table.columns }]));
-    this.#backup = { view: this.#view, tables };
+    this.#backup = { view: this.#view, tables, tracked: this.#tracked };
   }
 
   /** Everything is as it was when it was backed up, the counter too. */
@@ -185,6 +186,7 @@ export class ModelDatabase {
     }
     this.#define();
     this.onOperation({ kind: 'restore' });
+    this.#tracked = backup.tracked;
     this.#show({ ...this.#view, version: backup.view.version });
     for (const table of this.tables) {
       const was = backup.tables.get(table);

@@ -59,6 +59,8 @@ export class Oracle {
   readonly #sound = new Set<string>();
   /** What somebody else has taken away of the stored documents: nobody answers for it until it is written again. */
   readonly #damaged = new Set<string>();
+  /** All that ever was: a dataset that goes back may bring any of it again. */
+  readonly #everDamaged = new Set<string>();
 
   constructor(options: OracleOptions, violations: string[]) {
     this.#options = options;
@@ -98,6 +100,7 @@ export class Oracle {
     this.#epoch = null;
     this.#state = '';
     this.#upTo = null;
+    this.#everDamaged.forEach((identity) => this.#damaged.add(identity));
   }
 
   /** After a script. `describedAtMs`: when a daemon last asked what the table is. */
@@ -146,6 +149,7 @@ export class Oracle {
   /** Somebody else deletes the document of a key, or what stands in its index entry. */
   damage(identity: string): void {
     this.#damaged.add(identity);
+    this.#everDamaged.add(identity);
   }
 
   /** After an input of a replica. */
