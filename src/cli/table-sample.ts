@@ -3,7 +3,7 @@ import type { Config, TableConfig } from '../config/schema.ts';
 import { selectionOf } from '../daemon/selection.ts';
 import type { Document, JsonValue } from '../model/document.ts';
 import { PatchwireError } from '../model/errors.ts';
-import { encodeDataKey } from '../model/row-key.ts';
+import { encodeDataKey } from '../model/data-key.ts';
 import { declaredType } from '../source/sqlserver/values.ts';
 import { openTracker } from './opening.ts';
 

@@ -2,7 +2,8 @@
  * Finds a row by its key in any spelling that the collation calls equal: the identity is folded here as the publisher folds it, by what the
  * section says of its key columns. Asks nobody: where SQL Server calls two spellings different that fold alike, the one that is there is found.
  */
-import { comparableKeyText, decodeDataKey, encodeDataKey, type KeyCollation, identityOf, parseCollation } from '../model/row-key.ts';
+import { decodeDataKey, encodeDataKey } from '../model/data-key.ts';
+import { comparableKeyText, type KeyCollation, identityOf, parseCollation } from '../model/row-key.ts';
 import type { KeyColumnForm } from '../model/table.ts';
 import type { HeldEntry, Holding } from './holding.ts';
 

@@ -2,7 +2,8 @@
  * What is worked out once per described table: which expression is selected under which alias, and how a row of the driver becomes the
  * state of a row. Pure; the statements are in queries.ts.
  */
-import { comparableKeyText, decodeDataKey, encodeDataKey, identityOf, type KeyCollation } from '../../model/row-key.ts';
+import { decodeDataKey, encodeDataKey } from '../../model/data-key.ts';
+import { comparableKeyText, identityOf, type KeyCollation } from '../../model/row-key.ts';
 import type { RowState } from '../../model/change.ts';
 import type { JsonValue } from '../../model/document.ts';
 import type { KeyColumn, TableColumn } from '../../model/table.ts';

@@ -4,7 +4,7 @@
  */
 import mssql from 'mssql';
 import type { LoadPage, PageCursor, RowState, TrackingPosition } from '../../model/change.ts';
-import { decodeDataKey } from '../../model/row-key.ts';
+import { decodeDataKey } from '../../model/data-key.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import type { TrackedTable } from '../../model/table.ts';
 import type { Version } from '../../model/version.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { comparableKeyText, decodeDataKey, encodeDataKey, foldKeyValue, identityOf, parseCollation } from '../../../src/model/row-key.ts';
+import { decodeDataKey, encodeDataKey } from '../../../src/model/data-key.ts';
+import { comparableKeyText, foldKeyValue, identityOf, parseCollation } from '../../../src/model/row-key.ts';
 
 /** Any sequence of UTF-16 units, lone surrogates included: what nvarchar can hold. */
 const unit = fc.oneof(

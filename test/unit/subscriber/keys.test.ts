@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { encodeDataKey, identityOf, parseCollation } from '../../../src/model/row-key.ts';
+import { encodeDataKey } from '../../../src/model/data-key.ts';
+import { identityOf, parseCollation } from '../../../src/model/row-key.ts';
 import { KeyFinder } from '../../../src/subscriber/keys.ts';
 import { ReplicaDocuments } from '../../../src/subscriber/replica.ts';
 

@@ -9,7 +9,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Document, Patch } from '../../../src/model/document.ts';
-import { encodeDataKey } from '../../../src/model/row-key.ts';
+import { encodeDataKey } from '../../../src/model/data-key.ts';
 import { compareVersionTexts } from '../../../src/model/version.ts';
 import { parseMessage } from '../../../src/wire/codec.ts';
 import { Digest } from '../../../src/wire/digest.ts';
