@@ -6,7 +6,7 @@ import { decodePresence, type PresenceEntry } from '../wire/presence.ts';
 import { ClusterNodes } from './cluster.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { mapSubscriberError } from './redis-errors.ts';
-import { sentinelSettings } from './sentinel-connector.ts';
+import { Sentinels } from './sentinel-connector.ts';
 
 export interface Listening extends PresenceEntry {
   readonly section: string;
@@ -75,5 +75,9 @@ function clientOf(target: string | ConnectionOptions): Redis {
     return new Redis(target, settings);
   }
   const { sentinels, name: _, cluster: __, ...given } = target;
-  return new Redis({ ...given, ...(sentinels === undefined ? {} : sentinelSettings(target, TIMEOUT_MS)), ...settings });
+  return new Redis({
+    ...given,
+    ...(sentinels === undefined ? {} : { Connector: new Sentinels(target, TIMEOUT_MS).connector }),
+    ...settings,
+  });
 }

@@ -51,6 +51,7 @@ export class ClusterConnection implements Connection {
       reader,
       join,
       resubscribe: () => place?.resubscribe(),
+      look: () => place?.look(),
       reread: () => place?.reread(),
       doubt: (error) => place?.doubt(error) ?? error,
     };

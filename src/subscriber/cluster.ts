@@ -34,15 +34,19 @@ export class SectionPlace {
     return this.#at?.pair.reader ?? null;
   }
 
-  /** Silence: perhaps it is an old primary that lives on, so others are asked first. */
   resubscribe(): void {
     this.#at?.pair.resubscribe();
+    this.look();
+  }
+
+  /** Perhaps it is an old primary that lives on, so others are asked first. */
+  look(): void {
     this.#seek(this.#at?.address ?? null);
   }
 
   reread(): void {
     this.#at?.pair.reread();
-    this.#seek(this.#at?.address ?? null);
+    this.look();
   }
 
   doubt(error: PatchwireError): PatchwireError {

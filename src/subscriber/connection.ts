@@ -10,7 +10,7 @@ import { isUnknownCommand, mapSubscriberError } from './redis-errors.ts';
 import type { PatchwireError } from '../model/failure.ts';
 import { CREDENTIALS } from '../model/retry-delay.ts';
 import type { RedisPlaces } from '../wire/redis-target.ts';
-import { sentinelSettings } from './sentinel-connector.ts';
+import { Sentinels } from './sentinel-connector.ts';
 
 /** ioredis options, with `sentinels` and `name` or a `cluster`; those that decide about protocol, re-sending and reconnecting are set here. */
 export type ConnectionOptions = Omit<RedisOptions, 'protocol' | 'replyMapping' | keyof RedisPlaces> & RedisPlaces;
@@ -48,6 +48,8 @@ export interface SectionConnections {
   join(listener: Listener): () => void;
   /** Nothing was heard: drops the subscribing connection and makes a new one. */
   resubscribe(): void;
+  /** The publisher is silent: perhaps it writes elsewhere by now, and this is an old primary that lives on. Goes there, if that is so. */
+  look(): void;
   /** Nothing was answered: drops the reading connection and makes a new one. */
   reread(): void;
   /** Redis does not serve the section for the moment, or not there. @returns the error as it is to be told */
@@ -72,6 +74,7 @@ interface Seat {
 
 export class ConnectionPair implements Connection, SectionConnections {
   readonly #options: PairOptions;
+  readonly #sentinels: Sentinels | null;
   readonly #subscriber: Redis;
   readonly #reader: Redis;
   readonly #ready = { subscriber: false, reader: false };
@@ -83,6 +86,8 @@ export class ConnectionPair implements Connection, SectionConnections {
 
   constructor(options: PairOptions) {
     this.#options = options;
+    const { redis, commandTimeoutMs } = options;
+    this.#sentinels = typeof redis === 'string' || redis.sentinels === undefined ? null : new Sentinels(redis, commandTimeoutMs);
     this.#subscriber = this.#client('subscriber');
     this.#reader = this.#client('reader');
     const heard = (channel: string, text: string): void => {
@@ -140,11 +145,18 @@ export class ConnectionPair implements Connection, SectionConnections {
 
   resubscribe(): void {
     this.#subscriber.disconnect(true);
-    const { redis } = this.#options;
-    if (typeof redis !== 'string' && redis.sentinels !== undefined) {
+    if (this.#sentinels !== null) {
       // It may be an old primary that lives on, which nobody writes to any more.
       this.#reader.disconnect(true);
     }
+  }
+
+  look(): void {
+    void this.#sentinels?.moved().then((moved) => {
+      if (moved && !this.#over.signal.aborted) {
+        this.resubscribe();
+      }
+    });
   }
 
   reread(): void {
@@ -185,11 +197,11 @@ export class ConnectionPair implements Connection, SectionConnections {
     const { redis, name, random, reconnect, commandTimeoutMs } = this.#options;
     let failure: unknown = null;
     const refusesUs = (): boolean => failure !== null && mapSubscriberError(failure, 'connecting').code === 'PW-M302';
-    const { sentinels, name: _, cluster: __, ...given }: ConnectionOptions = typeof redis === 'string' ? {} : redis;
+    const { sentinels: _, name: __, cluster: ___, ...given }: ConnectionOptions = typeof redis === 'string' ? {} : redis;
     const settings = {
       connectTimeout: commandTimeoutMs,
       ...given,
-      ...(typeof redis === 'string' || sentinels === undefined ? {} : sentinelSettings(redis, commandTimeoutMs)),
+      ...(this.#sentinels === null ? {} : { Connector: this.#sentinels.connector }),
       connectionName: `${name}:${role}`,
       protocol: 2 as const,
       lazyConnect: true,

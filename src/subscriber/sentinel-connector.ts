@@ -1,7 +1,7 @@
 /**
  * Leads ioredis to the primary that Sentinels name, at every connect. Its own way says of a Sentinel that refuses only that a connection is closed,
- * and gives up for good a client that is to reconnect while it asks. Asks one Sentinel after another, each time another one first: one that is cut
- * off together with an old primary goes on naming it.
+ * and gives up for good a client that is to reconnect while it asks. One Sentinel is asked after another, each time another one first: one that is
+ * cut off together with an old primary goes on naming it.
  */
 import { connect, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -12,72 +12,109 @@ import { readAddresses, SENTINEL_PORT } from '../wire/redis-target.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { mapSubscriberError, replyCode } from './redis-errors.ts';
 
-/** What ioredis is given beside what is the same for every server. What fails comes as its `error` and `close`. @throws RangeError for an address that is none */
-export function sentinelSettings(options: ConnectionOptions, timeoutMs: number): Required<Pick<RedisOptions, 'Connector'>> {
-  const sentinels = readAddresses(options.sentinels ?? [], SENTINEL_PORT);
-  const Connector = class extends AbstractConnector {
-    #client: Redis | null = null;
+type Connector = NonNullable<RedisOptions['Connector']>;
 
-    constructor(given: unknown) {
-      super((given as { readonly disconnectTimeout: number }).disconnectTimeout);
-    }
+export class Sentinels {
+  readonly #options: ConnectionOptions;
+  readonly #timeoutMs: number;
+  readonly #addresses: HostPort[];
+  #named = '';
 
-    async connect(): Promise<Socket> {
-      this.connecting = true;
-      for (const _ of sentinels) {
-        const [sentinel] = sentinels;
-        sentinels.push(...sentinels.splice(0, 1));
+  /** @throws RangeError for an address that is none */
+  constructor(options: ConnectionOptions, timeoutMs: number) {
+    this.#options = options;
+    this.#timeoutMs = timeoutMs;
+    this.#addresses = readAddresses(options.sentinels ?? [], SENTINEL_PORT);
+  }
+
+  /** For the options of a client; what fails comes as its `error` and `close`. */
+  get connector(): Connector {
+    const find = (asking: (client: Redis | null) => void): Promise<HostPort> => this.#find(asking);
+    const { tls } = this.#options;
+    return class extends AbstractConnector {
+      #asking: Redis | null = null;
+
+      constructor(given: unknown) {
+        super((given as { readonly disconnectTimeout: number }).disconnectTimeout);
+      }
+
+      async connect(): Promise<Socket> {
+        this.connecting = true;
         try {
-          const primary = await this.#ask(sentinel);
+          const primary = await find((client) => {
+            this.#asking = client;
+            if (!this.connecting) {
+              client?.disconnect();
+            }
+          });
           if (this.connecting) {
-            const { tls } = options;
             this.stream = tls === undefined ? connect(primary) : connectTls({ ...primary, ...tls });
             return this.stream;
           }
         } catch (error) {
           this.firstError = error as PatchwireError;
         }
-        if (!this.connecting) {
-          break;
-        }
+        return new Socket().destroy();
       }
-      return new Socket().destroy();
-    }
 
-    override disconnect(): void {
-      super.disconnect();
-      this.#client?.disconnect();
-    }
+      override disconnect(): void {
+        super.disconnect();
+        this.#asking?.disconnect();
+      }
+    };
+  }
 
-    async #ask(sentinel: HostPort): Promise<HostPort> {
-      const { name = '', tls, sentinelTLS = tls, sentinelUsername, sentinelPassword, natMap } = options;
-      const client = new Redis({
-        ...{ ...sentinel, connectTimeout: timeoutMs, commandTimeout: timeoutMs, protocol: 2, lazyConnect: true, maxRetriesPerRequest: 0 },
-        ...{ enableReadyCheck: false, disableClientInfo: true, retryStrategy: () => null },
-        ...(sentinelUsername === undefined ? {} : { username: sentinelUsername }),
-        ...(sentinelPassword === undefined ? {} : { password: sentinelPassword }),
-        ...(sentinelTLS === undefined ? {} : { tls: sentinelTLS }),
-      });
-      this.#client = client;
-      const what = `asking Sentinel ${formatHostPort(sentinel)} for the primary`;
-      let lost: unknown = null;
-      client.on('error', (error: unknown) => {
-        lost = error;
-      });
+  /** Whether another primary is named now than was named last. False, too, when nobody answers. */
+  async moved(): Promise<boolean> {
+    const before = this.#named;
+    await this.#find(() => {}).catch(() => {});
+    return this.#named !== before;
+  }
+
+  /** The primary, as the first one says that answers. @throws what the last one threw */
+  async #find(asking: (client: Redis | null) => void): Promise<HostPort> {
+    let failure: unknown = null;
+    for (const sentinel of [...this.#addresses]) {
+      this.#addresses.push(...this.#addresses.splice(0, 1));
       try {
-        await client.connect();
-        const [host = '', port = ''] = ((await client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as readonly string[] | null) ?? [];
-        if (host === '') {
-          throw new PatchwireError('PW-W403', `${what}: it knows none called ${name}`);
-        }
-        const address = formatHostPort({ host, port: Number(port) });
-        return (typeof natMap === 'function' ? natMap(address) : natMap?.[address]) ?? { host, port: Number(port) };
+        return await this.#ask(sentinel, asking);
       } catch (error) {
-        throw mapSubscriberError(replyCode(error) === null ? (lost ?? error) : error, what);
-      } finally {
-        client.disconnect();
+        failure = error;
       }
     }
-  };
-  return { Connector };
+    throw failure;
+  }
+
+  async #ask(sentinel: HostPort, asking: (client: Redis | null) => void): Promise<HostPort> {
+    const { name = '', tls, sentinelTLS = tls, sentinelUsername, sentinelPassword, natMap } = this.#options;
+    const client = new Redis({
+      ...{ ...sentinel, connectTimeout: this.#timeoutMs, commandTimeout: this.#timeoutMs, protocol: 2, lazyConnect: true },
+      ...{ enableReadyCheck: false, disableClientInfo: true, maxRetriesPerRequest: 0, retryStrategy: () => null },
+      ...(sentinelUsername === undefined ? {} : { username: sentinelUsername }),
+      ...(sentinelPassword === undefined ? {} : { password: sentinelPassword }),
+      ...(sentinelTLS === undefined ? {} : { tls: sentinelTLS }),
+    });
+    const what = `asking Sentinel ${formatHostPort(sentinel)} for the primary`;
+    let lost: unknown = null;
+    client.on('error', (error: unknown) => {
+      lost = error;
+    });
+    try {
+      const connected = client.connect();
+      asking(client);
+      await connected;
+      const reply = (await client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as readonly string[] | null;
+      if (reply === null) {
+        throw new PatchwireError('PW-W403', `${what}: it knows none called ${name}`);
+      }
+      const primary = { host: reply[0] ?? '', port: Number(reply[1]) };
+      this.#named = formatHostPort(primary);
+      return (typeof natMap === 'function' ? natMap(this.#named) : natMap?.[this.#named]) ?? primary;
+    } catch (error) {
+      throw mapSubscriberError(replyCode(error) === null ? (lost ?? error) : error, what);
+    } finally {
+      asking(null);
+      client.disconnect();
+    }
+  }
 }

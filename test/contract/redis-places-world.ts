@@ -18,14 +18,14 @@ export class PlacesWorld implements AsyncDisposable {
   readonly world: DaemonWorld;
   readonly shapes: readonly TableShape[];
   readonly lines: LogLine[] = [];
-  readonly #raw: { disconnect(): void };
+  readonly #raw: { disconnect(reconnect?: boolean): void };
   #daemon: Daemon | null = null;
   #writing: Promise<void> | null = null;
   #stop = false;
   /** Transactions that were committed. */
   written = 0;
 
-  constructor(world: DaemonWorld, shapes: readonly TableShape[], raw: { disconnect(): void }) {
+  constructor(world: DaemonWorld, shapes: readonly TableShape[], raw: { disconnect(reconnect?: boolean): void }) {
     this.world = world;
     this.shapes = shapes;
     this.#raw = raw;
@@ -79,6 +79,10 @@ export class PlacesWorld implements AsyncDisposable {
   /** Stops the writer and compares tables, Redis and replicas. @throws Error with the differences */
   async endsEqual(): Promise<void> {
     await this.quiet();
+    if (this.#raw instanceof Redis) {
+      // An old primary may live on: it is asked again who it is.
+      this.#raw.disconnect(true);
+    }
     try {
       await this.world.equal();
     } catch (error) {

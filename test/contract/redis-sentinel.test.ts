@@ -1,5 +1,5 @@
 /** Daemon and subscribers over a primary that Sentinels name: it is killed, and it is switched, under load. */
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startSentinels, type TestSentinels } from '../support/redis-topologies.ts';
 import { startServer, type TestServer } from '../support/sandbox.ts';
 import { until } from '../support/daemon-process.ts';
@@ -32,6 +32,23 @@ describe('a primary that Sentinels name', () => {
     await led();
     await here.more(5);
     await here.endsEqual();
+  });
+
+  it('C3: is cut off from the Sentinels and lives on, a primary for whoever reaches it: it is left, also by subscribers, and all ends equal', async () => {
+    here.write();
+    await here.more(5);
+    const old = await redis.primary();
+    await redis.isolate(old);
+    await redis.failedOver(old);
+    await led();
+    expect(await old.raw.call('ROLE')).toEqual(['master', expect.anything(), []]);
+    const tip = (): Promise<unknown> =>
+      Promise.all(here.shapes.map(({ section }) => old.raw.hmget(`{${here.world.partition}:${section}}/meta`, 'tip', 'last')));
+    const left = await tip();
+    await here.more(10);
+    await here.endsEqual();
+    expect(await tip()).toEqual(left);
+    await redis.rejoin(old);
   });
 
   it('C3, C4: is killed under load: the next one is found and led, and all ends equal', async () => {

@@ -162,6 +162,8 @@ export class SimReplica implements ManagedReplica {
         // Taken after this input, as an event of the connection would be.
         queueMicrotask(() => this.cut());
         return;
+      // There is one server.
+      case 'look':
       case 'stop':
       case 'emit':
       // Of modes that hold a part, which this one is not.

@@ -197,9 +197,19 @@ export interface TestSentinels extends AsyncDisposable {
   primary(): Promise<TestNode>;
   /** Waits until the Sentinels agree on a primary other than `old`. */
   failedOver(old: TestNode): Promise<TestNode>;
+  /** Neither Sentinels nor other servers get through to it any more, whoever else does: it lives on as what it is. */
+  isolate(node: TestNode): Promise<void>;
+  /** Ends that. */
+  rejoin(node: TestNode): Promise<void>;
   /** SENTINEL FAILOVER: the old primary lives on, as a replica. */
   switchOver(): Promise<TestNode>;
 }
+
+const SENTINEL_RHYTHM_MS = { 'info-period': 200, 'publish-period': 200 };
+
+/** The user of replicas and Sentinels, and what only they need. */
+const INNER = 'inner';
+const BETWEEN_SERVERS = ['ping', 'replicaof', 'slaveof', 'sync', 'psync', 'replconf'];
 
 /** Writes its configuration and becomes a Sentinel: it takes none from the command line. $2 is the port, $6 the folder. */
 const sentinelScript = (lines: readonly (readonly [string, string])[]): string => `#!/bin/sh
@@ -229,9 +239,10 @@ export async function startSentinels({
   for (let i = 0; i <= replicas; i += 1) {
     const tlsPort = certificates === null ? null : await freePort();
     const follow = i === 0 ? [] : ['--replicaof', `127.0.0.1 ${portOf(nodes[0]!)}`];
-    const secret = passwords.data === null ? [] : ['--requirepass', passwords.data, '--masterauth', passwords.data];
+    const inner = ['--user', INNER, 'on', `>${INNER}`, '~*', '&*', '+@all', '--masteruser', INNER, '--masterauth', INNER];
+    const secret = passwords.data === null ? [] : ['--requirepass', passwords.data];
     const tls = certificates === null ? [] : argsOf(tlsLines(certificates, tlsPort ?? 0));
-    nodes.push(await startNode({ args: [...FAST_REPLICATION, ...secret, ...tls, ...follow], tlsPort, password: passwords.data }));
+    nodes.push(await startNode({ args: [...FAST_REPLICATION, ...inner, ...secret, ...tls, ...follow], tlsPort, password: passwords.data }));
   }
   const watchers: TestNode[] = [];
   for (let i = 0; i < sentinels; i += 1) {
@@ -245,10 +256,13 @@ export async function startSentinels({
     for (const [option, value] of [
       ['down-after-milliseconds', '1000'],
       ['failover-timeout', '3000'],
-      ...(passwords.data === null ? [] : [['auth-pass', passwords.data] as const]),
+      ['auth-user', INNER],
+      ['auth-pass', INNER],
     ] as const) {
       await sentinel.raw.call('SENTINEL', 'SET', name, option, value);
     }
+    // Its own rhythm is of seconds: what a replica said first of its link would count for ten.
+    await sentinel.raw.call('SENTINEL', 'DEBUG', ...Object.entries(SENTINEL_RHYTHM_MS).flatMap(([what, ms]) => [what, String(ms)]));
     watchers.push(sentinel);
   }
   const field = async (sentinel: TestNode, key: string): Promise<string> => {
@@ -294,6 +308,16 @@ export async function startSentinels({
         ),
       );
       return self.failedOver(old);
+    },
+    isolate: async ({ raw }) => {
+      await raw.call('ACL', 'SETUSER', INNER, 'off');
+      // Whom it does not know is the default user: as that one they may look on.
+      await raw.call('ACL', 'SETUSER', 'default', ...BETWEEN_SERVERS.map((command) => `-${command}`));
+      await raw.call('CLIENT', 'KILL', 'USER', INNER);
+    },
+    rejoin: async ({ raw }) => {
+      await raw.call('ACL', 'SETUSER', 'default', '+@all');
+      await raw.call('ACL', 'SETUSER', INNER, 'on');
     },
     [Symbol.asyncDispose]: () => endNodes([...watchers, ...nodes]),
   };
