@@ -80,6 +80,9 @@ export class Feed implements AsyncDisposable {
         break;
       case 'resubscribe':
         this.#options.pair.resubscribe();
+        break;
+      case 'look':
+        this.#options.pair.look();
     }
   }
 

@@ -78,6 +78,7 @@ function goOn(course: Course, view: SectionView, missed: number): void {
   if (course.pulse.deaf(view.heartbeatAtMs, silent) || (silent && missed > 0)) {
     course.effect({ type: 'resubscribe' });
   } else if (silent) {
+    course.effect({ type: 'look' });
     course.lag(0);
   }
   if (!course.fallBehindIfHeld()) {

@@ -126,6 +126,8 @@ export type Effect =
   | { readonly type: 'filled'; readonly rows: readonly LoadedRow[] }
   /** The subscribing connection is deaf: make a new one. */
   | { readonly type: 'resubscribe' }
+  /** The publisher is silent: perhaps another server is the primary by now. */
+  | { readonly type: 'look' }
   /** Close the connections; nothing follows. */
   | { readonly type: 'stop' }
   | { readonly type: 'emit'; readonly event: SubscriberEvent };
