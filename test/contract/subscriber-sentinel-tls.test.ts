@@ -4,10 +4,12 @@
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { PatchwireError } from '../../src/model/errors.ts';
+import { Sentinels } from '../../src/manager/redis/sentinels.ts';
 import { readAudience } from '../../src/subscriber/audience.ts';
 import { type Replica, subscribe, type SubscriberEvent } from '../../src/subscriber/index.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { until } from '../support/daemon-process.ts';
+import { openTcpGate } from '../support/tcp-gate.ts';
 import { startSentinels, type TestSentinels } from '../support/redis-topologies.ts';
 import { SectionWriter } from './subscriber-writer.ts';
 
@@ -77,6 +79,16 @@ describe('Sentinels over TLS, with users of their own', () => {
   it('C3: name another one: the manager leads there, and the replica follows', async () => {
     await using replica = follow();
     await replica.waitForVersion(writer.version, WAIT);
+    const gates = await Promise.all(redis.sentinels.map(({ address }) => openTcpGate(Number(address.split(':')[1]))));
+    const switched = vi.fn();
+    using deaf = new Sentinels({
+      options: target({ sentinels: gates.map(({ port }) => `127.0.0.1:${port}`) }),
+      timeoutMs: 10_000,
+      switched,
+    });
+    const old = await deaf.primary();
+    gates.forEach((gate) => gate.hold('replies'));
+
     const next = await redis.switchOver();
     await until('the lead at the new primary', () =>
       writer.manager.lead('orders').then(
@@ -87,6 +99,13 @@ describe('Sentinels over TLS, with users of their own', () => {
     await replica.waitForVersion(await writer.write([['1', { n: 3 }]]), WAIT);
     expect(replica.get('1')).toEqual({ n: 3 });
     expect(await next.raw.get(`{${PARTITION}:orders}:1`)).toBe('{"n":3}');
+
+    // Whoever could not hear it then asks when it can.
+    expect(switched).not.toHaveBeenCalled();
+    gates.forEach((gate) => gate.cut());
+    await vi.waitFor(() => expect(switched).toHaveBeenCalled(), { timeout: 20_000 });
+    expect(await deaf.primary()).not.toEqual(old);
+    await Promise.all(gates.map((gate) => gate[Symbol.asyncDispose]()));
   });
 
   /** What manager and subscriber say when they are given something else. */
