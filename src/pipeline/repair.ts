@@ -87,9 +87,15 @@ export class DocumentCheck {
     }
     // The version before the look, as for every read (R1): what is gone was gone as of it.
     const { version: to } = await tracker.probe({ catalog: false, signal });
+    // What somebody else wrote into the index may be no key at all: such a key is asked for, and no row is read by it.
+    const exists = await tracker.existing(
+      table,
+      missing.map(({ dataKey }) => dataKey),
+      { signal },
+    );
     const rows: RowState[] = [];
-    for (const { identity, dataKey } of missing) {
-      const row = await tracker.readRow(table, { dataKey, signal });
+    for (const [i, { identity, dataKey }] of missing.entries()) {
+      const row = exists[i] === true ? await tracker.readRow(table, { dataKey, signal }) : null;
       rows.push(
         row === null
           ? { identity, dataKey, changeVersion: to, document: null }

@@ -5,7 +5,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
 import type { TrackedTable } from '../model/table.ts';
-import { formatVersion, maxVersion, parseVersion } from '../model/version.ts';
+import { formatVersion, maxVersion, parseVersion, type Version } from '../model/version.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
 import type { Delivery } from './deliver.ts';
@@ -66,9 +66,12 @@ export class Sweep {
       }
       if (!counts) {
         const writes = gone.map(({ identity, dataKey, version }) => {
-          const asOf = maxVersion(to, parseVersion(version));
+          const known = versionOf(version);
+          const asOf = known === null ? to : maxVersion(to, known);
           const base = { version, dataKey, document: null };
-          return removal(identity, base, formatVersion(asOf), { changeVersion: asOf }, mode);
+          const write = removal(identity, base, formatVersion(asOf), { changeVersion: asOf }, mode);
+          // What somebody else wrote for a version no message may name.
+          return known === null ? { ...write, changes: write.changes.map((change) => ({ ...change, prevVersionId: null })) } : write;
         });
         await delivery.remove(writes, { to, readAtMs: clock.now(), mode, advance: {} });
       }
@@ -108,5 +111,14 @@ export class Sweep {
     const keys = page.map(({ dataKey }) => dataKey);
     const exists = await tracker.existing(table, keys, { signal });
     return { to: version, gone: page.filter((_, i) => exists[i] === false) };
+  }
+}
+
+/** null: the text is none. */
+function versionOf(text: string): Version | null {
+  try {
+    return parseVersion(text);
+  } catch {
+    return null;
   }
 }

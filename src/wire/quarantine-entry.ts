@@ -35,7 +35,7 @@ export const QUARANTINE_CODES = {
 export function decodeQuarantineEntry(identity: string, text: string): QuarantineEntry {
   try {
     const value = JSON.parse(text) as QuarantineEntry;
-    if (typeof value === 'object' && value.reason in QUARANTINE_CODES && typeof value.dataKey === 'string') {
+    if (Object.hasOwn(QUARANTINE_CODES, value.reason) && typeof value.dataKey === 'string' && isDated(value)) {
       return value;
     }
   } catch {
@@ -44,4 +44,10 @@ export function decodeQuarantineEntry(identity: string, text: string): Quarantin
   const never = new Date(0).toISOString();
   const about = { reason: 'unrepresentable', code: QUARANTINE_CODES.unrepresentable, message: 'The entry cannot be read.' } as const;
   return { dataKey: identity, ...about, versionId: '0', changeVersion: '0', attempts: 0, firstAt: never, lastAt: never };
+}
+
+/** What decides whether the row is tried again: how often and when it was, and which change was met. */
+function isDated({ versionId, changeVersion, attempts, firstAt, lastAt }: QuarantineEntry): boolean {
+  const times = [firstAt, lastAt].every((at) => typeof at === 'string' && !Number.isNaN(Date.parse(at)));
+  return times && [versionId, changeVersion].every((version) => typeof version === 'string' && /^\d{1,19}$/.test(version)) && attempts >= 0;
 }

@@ -39,8 +39,8 @@ export async function pendingRequests(link: Link, keys: SectionKeys, section: st
     if (typeof text !== 'string') {
       return true;
     }
-    const operation = JSON.parse(text) as StoredOperation;
-    return operation.state === 'running' && operation.leader !== leader;
+    const operation = decodeOperation(text);
+    return operation === null || (operation.state === 'running' && operation.leader !== leader);
   });
 }
 
@@ -74,11 +74,21 @@ export async function readOperation(link: Link, keys: SectionKeys, section: stri
   if (text === null) {
     return null;
   }
+  const operation = decodeOperation(text);
+  if (operation === null) {
+    throw new PatchwireError('PW-M316', `operation ${id} of ${section} cannot be read`);
+  }
+  const { leader: _, ...progress } = operation;
+  return progress;
+}
+
+/** null for what is none: somebody else's, which answers nothing. */
+function decodeOperation(text: string): StoredOperation | null {
   try {
-    const { leader: _, ...progress } = JSON.parse(text) as StoredOperation;
-    return progress;
-  } catch (error) {
-    throw new PatchwireError('PW-M316', `operation ${id} of ${section} cannot be read`, { cause: error });
+    const value = JSON.parse(text) as StoredOperation | null;
+    return typeof value?.state === 'string' ? value : null;
+  } catch {
+    return null;
   }
 }
 
@@ -93,8 +103,16 @@ function decodeRequest(fields: readonly string[]): OperatorRequest | null {
   if (id === undefined || verb === undefined) {
     return null;
   }
+  const args = decodeArgs(named.get('args') ?? '{}');
+  return args === null ? null : { id, verb, args, who: named.get('who') ?? '' };
+}
+
+/** Texts by name; null for anything else: whoever does it relies on that, and what it throws would come again with every lead. */
+function decodeArgs(text: string): Record<string, string> | null {
   try {
-    return { id, verb, args: JSON.parse(named.get('args') ?? '{}') as Record<string, string>, who: named.get('who') ?? '' };
+    const value: unknown = JSON.parse(text);
+    const texts = typeof value === 'object' && value !== null && Object.values(value).every((each) => typeof each === 'string');
+    return texts && !Array.isArray(value) ? (value as Record<string, string>) : null;
   } catch {
     return null;
   }
