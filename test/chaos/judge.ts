@@ -93,7 +93,7 @@ async function compare(world: World): Promise<Omit<Verdict, 'waitedMs'>> {
       }
       const lines = subscriber.whole
         ? await replicaDifferences(pool, shape, { entries: () => documents })
-        : answerDifferences(expected, shape, documents, folded);
+        : answerDifferences(subscriber.newColumns ? expected : await tableDocuments(pool, table.shape), shape, documents, folded);
       differences.push(...lines.map((line) => `${subscriber.name}: ${line}`));
     }
     // The table was read while nobody wrote it: if the section moved, it was not because of a row.

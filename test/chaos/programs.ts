@@ -64,6 +64,7 @@ export interface SubscriberOptions {
   readonly name: string;
   readonly redis: Proxy;
   readonly whole: boolean;
+  readonly newColumns: boolean;
   readonly launch: (onLine: (line: string) => void) => Process;
   readonly violation: (text: string) => void;
 }
@@ -82,11 +83,14 @@ export class Subscriber {
 
   /** Whether it holds everything: then what it does not have is missing. */
   readonly whole: boolean;
+  /** Whether its documents have the columns that were added since the tables were made. */
+  readonly newColumns: boolean;
   /** What it did since it was started, in its own words; empty: nothing to tell. */
   did = '';
 
   constructor(options: SubscriberOptions) {
-    ({ name: this.name, redis: this.redis, whole: this.whole, launch: this.#launch, violation: this.#violation } = options);
+    ({ name: this.name, redis: this.redis, whole: this.whole, newColumns: this.newColumns } = options);
+    ({ launch: this.#launch, violation: this.#violation } = options);
   }
 
   start(): void {

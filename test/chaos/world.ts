@@ -145,7 +145,14 @@ export class World implements AsyncDisposable {
       const redis = await this.redis.openProxy(`redis ${name}`);
       const launch = (onLine: (line: string) => void): Process =>
         new Process({ name, ...start(`redis://127.0.0.1:${redis.port}`), logFile: join(this.folder, `${name}.log`), onLine });
-      const subscriber = new Subscriber({ name, redis, whole, launch, violation: (text) => this.violation(text) });
+      const subscriber = new Subscriber({
+        name,
+        redis,
+        whole,
+        newColumns: !name.startsWith('invalidate'),
+        launch,
+        violation: (text) => this.violation(text),
+      });
       this.subscribers.push(subscriber);
       subscriber.start();
     }
