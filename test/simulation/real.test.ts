@@ -7,7 +7,7 @@ const histories = Number(process.env['SIMULATION_REAL'] ?? 20);
 
 it.skipIf((process.env['PATCHWIRE_TEST_MSSQL'] ?? '') !== '')(
   'G1, G2, G3, G4: the same histories over the real driver, Redis and the subscriber library',
-  { timeout: 300_000 },
+  { timeout: 600_000 },
   async () => {
     const { tally, wrong } = await judgeReal(first, { histories });
     process.stdout.write(`${tally.toString()}\n`);
