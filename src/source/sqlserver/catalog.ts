@@ -13,6 +13,7 @@ import { parseFilter, type Filter, type FilterColumn } from './filter.ts';
 import type { Run } from './guest.ts';
 import type { DriverRow } from './plan.ts';
 import { DESCRIBE_SETS, describeQuery, tableName, type Isolation, type RequestSettings } from './queries.ts';
+import { shownName } from './quote.ts';
 import { findColumn, refuseKeyColumn, shapeColumns, type ShapedColumn } from './shape.ts';
 import { isCharacterType, isPublishable, SERIALISER_FORMAT } from './values.ts';
 
@@ -28,6 +29,8 @@ export interface Description {
   readonly table: TrackedTable;
   /** What becomes of the values of `table.columns`, in their order. */
   readonly shaped: readonly ShapedColumn[];
+  /** The columns that are declared json, as the catalog spells them. */
+  readonly json: readonly string[];
   readonly filter: Filter | null;
   /** Reads an expression over the table's columns, in the grammar of filters. @throws PatchwireError PW-S210 */
   readonly expression: (text: string) => Filter;
@@ -183,7 +186,7 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
       details: { table: asked },
     });
   }
-  const fullName = `${reading.name.schema}.${reading.name.table}`;
+  const fullName = shownName(reading.name.schema, reading.name.table);
   if (version === null) {
     throw new PatchwireError('PW-S204', `Change tracking is off for the database ${database.name}.`, {
       hint: `ALTER DATABASE [${database.name}] SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS, AUTO_CLEANUP = ON);`,
@@ -237,6 +240,7 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
   return {
     name,
     filter,
+    json,
     expression: (text) => parseFilterOf(fullName, text, reading.columns),
     shaped,
     table: {

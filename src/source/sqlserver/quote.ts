@@ -5,6 +5,11 @@ export function quoteName(name: string): string {
   return `[${name.replaceAll(']', ']]')}]`;
 }
 
+/** A table's name for people, in brackets where a dot of its own could be taken for the one between: no two tables have one name. */
+export function shownName(schema: string, table: string): string {
+  return [schema, table].map((part) => (/[.[\]]/.test(part) ? quoteName(part) : part)).join('.');
+}
+
 /** A national text literal. */
 export function quoteText(text: string): string {
   return `N'${text.replaceAll("'", "''")}'`;

@@ -137,7 +137,7 @@ class SqlServerChangeTracker implements ChangeTracker {
 
   async describe(selection: TableSelection, { signal }: { readonly signal: AbortSignal }): Promise<TrackedTable> {
     const asked = tableName(selection.schema, selection.name);
-    const { table, filter, expression, name, shaped } = await this.#describer.describe(selection, signal).catch((error: unknown) => {
+    const { table, filter, expression, name, shaped, json } = await this.#describer.describe(selection, signal).catch((error: unknown) => {
       throw this.#classified(error, 'describing a table', asked, signal);
     });
     // From here on this database is the one that is meant; a table of another one has its own identity and is found out by it.
@@ -147,7 +147,7 @@ class SqlServerChangeTracker implements ChangeTracker {
       isolation: table.isolation,
       shaped,
       key: table.key,
-      json: table.columns.filter((column) => isNamed(selection.json, column.name)).map((column) => column.name),
+      json,
       filter,
       expression,
       onJsonKept: this.#options.onJsonKept ?? (() => {}),
@@ -242,8 +242,4 @@ class SqlServerChangeTracker implements ChangeTracker {
     }
     return described.reader;
   }
-}
-
-function isNamed(names: readonly string[], name: string): boolean {
-  return names.some((each) => each === name || each.toLowerCase() === name.toLowerCase());
 }
