@@ -38,13 +38,15 @@ export const BY_REPLY: ReadonlyMap<string, Classified> = classification<string>(
   ['PW-M330', ['MOVED', 'ASK', 'CROSSSLOT'], CLUSTER],
 ]);
 
-/** Replies without a code: what they say after ERR begins like this. */
+/** Replies without a code: what they say begins like this. */
 const BY_TEXT: readonly (readonly [begins: string, Classified])[] = [
   // Redis kills only scripts that have not written yet (UNKILLABLE): nothing was written.
   [
     'ERR Script killed by user with SCRIPT KILL',
     { code: 'PW-M310', hint: 'Somebody ended a script of patchwire by SCRIPT KILL: none; it is sent again from what is stored.' },
   ],
+  // Before 7.0 a right that a script lacks has no code.
+  ["The user executing the script can't", { code: 'PW-M303' }],
   [
     'ERR max number of clients',
     { code: 'PW-M301', hint: 'Redis has as many clients as it takes: raise maxclients, or look who holds them.' },
@@ -60,12 +62,17 @@ const BY_NODE_CODE = classification<string>([
   ...unreachable('PW-M301'),
 ]);
 
+/** What stands before the error that a script met, in Redis before 7.0. Source: scripting.c of 6.2. */
+const OF_SCRIPT = /^(?:ERR Error running script \(call to \w+\): )?(?:@user_script: ?\d+: )+-?/u;
+
+/** An error reply as the command gave it, whether a script met it or not. */
+export function replyText(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(OF_SCRIPT, '');
+}
+
 /** The code that an error reply begins with; null when the error is no reply of the server. */
 export function replyCode(error: unknown): string | null {
-  if (!(error instanceof Error) || error.name !== 'ReplyError') {
-    return null;
-  }
-  return /^[A-Z][A-Z0-9_]*/.exec(error.message)?.[0] ?? '';
+  return error instanceof Error && error.name === 'ReplyError' ? codeOf(replyText(error)) : null;
 }
 
 /** Whether a server is too old for a command, or was built without it. */
@@ -80,8 +87,11 @@ export function isNoCluster(reply: unknown): boolean {
 
 /** What an error reply means; null: nobody knows it. */
 export function classifyReply(text: string): Classified | null {
-  const code = /^[A-Z][A-Z0-9_]*/.exec(text)?.[0] ?? '';
-  return BY_REPLY.get(code) ?? BY_TEXT.find(([begins]) => text.startsWith(begins))?.[1] ?? null;
+  return BY_REPLY.get(codeOf(text)) ?? BY_TEXT.find(([begins]) => text.startsWith(begins))?.[1] ?? null;
+}
+
+function codeOf(text: string): string {
+  return /^[A-Z][A-Z0-9_]*/.exec(text)?.[0] ?? '';
 }
 
 /** Why there was no reply, as far as Node says it; null: a time-out of the client, or a connection closed without a word. */

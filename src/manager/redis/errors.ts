@@ -5,7 +5,7 @@
  */
 import { classification, type Classified } from '../../model/classification.ts';
 import { PatchwireError } from '../../model/errors.ts';
-import { classifyReply, classifySilence, replyCode } from '../../wire/redis-replies.ts';
+import { classifyReply, classifySilence, replyCode, replyText } from '../../wire/redis-replies.ts';
 
 export { replyCode };
 
@@ -47,7 +47,7 @@ export function mapRedisError(error: unknown, purpose: Purpose, what: string, no
 
 function mapped(error: unknown, purpose: Purpose, what: string, ofCluster: boolean): PatchwireError {
   const prefix = replyCode(error);
-  const text = error instanceof Error ? error.message : String(error);
+  const text = replyText(error);
   if (prefix === null || prefix === 'NOSCRIPT') {
     if (purpose === 'write') {
       return new PatchwireError('PW-M311', `${what}: ${text || 'the connection to Redis was lost'}`, { cause: error });

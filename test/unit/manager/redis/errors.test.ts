@@ -51,6 +51,21 @@ it('a text that only looks like a code, deeper in the reply, decides nothing', (
   expect(mapRedisError(reply('ERR Error running script: -OOM command not allowed'), 'write', 'x').code).toBe('PW-M316');
 });
 
+const CALL = 'ERR Error running script (call to f_cf61906ce88caed8886048f4ea6746aa43fc15c1): @user_script:7: ';
+
+it.each([
+  [`${CALL}@user_script: 7: -OOM command not allowed when used memory > 'maxmemory'. `, 'PW-M310', 'OOM command'],
+  ["@user_script: 7: -OOM command not allowed when used memory > 'maxmemory'. ", 'PW-M310', 'OOM command'],
+  [`${CALL}@user_script: 7: -READONLY You can't write against a read only replica. `, 'PW-M310', 'READONLY You'],
+  [`${CALL}WRONGTYPE Operation against a key holding the wrong kind of value `, 'PW-M312', 'WRONGTYPE Operation'],
+  [`${CALL}@user_script: 7: The user executing the script can't run this command or subcommand `, 'PW-M303', 'The user executing'],
+  [`${CALL}user_script:7: attempt to index a nil value `, 'PW-M316', 'user_script:7'],
+] as const)('what a script met in Redis 6.2 (%j) is %s', (text, code, begins) => {
+  const error = mapRedisError(reply(text), 'write', 'publish');
+  expect(error).toMatchObject({ code, details: { reply: expect.stringContaining(begins) as unknown } });
+  expect(error.message.startsWith(`publish: ${begins}`)).toBe(true);
+});
+
 it('without a reply the fate of a write is unknown, and a read or a connect could not reach Redis', () => {
   const lost = new Error('Connection is closed.');
   expect(mapRedisError(lost, 'write', 'x')).toMatchObject({ code: 'PW-M311', cause: lost });
