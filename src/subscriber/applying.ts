@@ -5,18 +5,18 @@
 import type { Document } from '../model/document.ts';
 import { applyPatch } from '../wire/json-patch.ts';
 import type { WireChange } from '../wire/messages.ts';
-import type { AppliedChange, ApplyResult, ChangeRule, HeldEntry } from './holding.ts';
+import type { AppliedChange, ApplyResult, ChangeRule, Held, HeldEntry } from './holding.ts';
 
 export interface ApplyParts {
   readonly rule: ((identity: string) => ChangeRule) | undefined;
   /** null: known to be absent; undefined: not held, so that its changes mean nothing here. */
   held(identity: string): HeldEntry | null | undefined;
-  /** Called when all changes fit: what the keys are now, null for absent. */
-  put(identity: string, next: HeldEntry | null): void;
+  /** Called when all changes fit: what the keys are now. */
+  put(identity: string, next: Held): void;
 }
 
 export function applyChanges(changes: readonly WireChange[], parts: ApplyParts): ApplyResult {
-  const staged = new Map<string, HeldEntry | null>();
+  const staged = new Map<string, Held>();
   const applied: AppliedChange[] = [];
   for (const change of changes) {
     const { dataKey, prevVersionId } = change;
@@ -27,21 +27,22 @@ export function applyChanges(changes: readonly WireChange[], parts: ApplyParts):
     if (how === 'skip' || old === undefined) {
       continue;
     }
-    const version = old?.version ?? null;
+    const version = old ? old.version : null;
     if (prevVersionId !== version) {
       if (how === 'lenient') {
         continue;
       }
       return { ok: false, detail: `a change of ${dataKey} follows version ${prevVersionId}, here is ${version}` };
     }
-    const before = old?.document ?? null;
+    const before = old ? old.document : null;
     let after: Document | null;
     try {
       after = change.op === 'upsert' ? applyPatch(before, change.patch) : null;
     } catch (error) {
       return { ok: false, detail: `the patch of ${dataKey} does not fit: ${error instanceof Error ? error.name : 'error'}` };
     }
-    staged.set(identity, after === null ? null : { identity, dataKey, version: change.versionId, document: after });
+    const gone = change.op === 'unavailable' ? false : null;
+    staged.set(identity, after === null ? gone : { identity, dataKey, version: change.versionId, document: after });
     applied.push({ change, identity, before, after });
   }
   staged.forEach((entry, identity) => parts.put(identity, entry));

@@ -6,12 +6,11 @@ import { PatchwireError } from '../model/failure.ts';
 import type { SubscriberEvent } from './events.ts';
 import type { HeldEntry, Holding } from './holding.ts';
 import { DocumentIndex, type Index, type KeyOf, sharedIndex, type UniqueIndex, uniqueIndex } from './indexes.ts';
-import { type Key, KeyFinder } from './keys.ts';
+import { dataKeyOf, type Key } from './keys.ts';
 import type { Replica } from './replica-interface.ts';
 import { type FollowerOptions, SectionFollower } from './section-follower.ts';
 
 export class DocumentReplica<T extends object> extends SectionFollower<T> implements Replica<T> {
-  readonly #finder = new KeyFinder();
   /** The documents that parser and indexes know. */
   #known: Holding;
   /** Identities of documents that the parser refused. */
@@ -31,6 +30,11 @@ export class DocumentReplica<T extends object> extends SectionFollower<T> implem
 
   has(key: Key): boolean {
     return this.get(key) !== undefined;
+  }
+
+  unavailable(key: Key): boolean {
+    const { documents } = this.subscription;
+    return this.#find(key) === undefined && documents.aside?.has(this.subscription.identityOf(key)) === true;
   }
 
   versionOf(key: Key): string | undefined {
@@ -99,7 +103,8 @@ export class DocumentReplica<T extends object> extends SectionFollower<T> implem
   }
 
   #find(key: Key): HeldEntry | undefined {
-    return this.#finder.find(this.subscription.documents, this.subscription.key, key);
+    const { documents } = this.subscription;
+    return documents.find(dataKeyOf(key)) ?? documents.find(this.subscription.identityOf(key));
   }
 
   /** Brings parser and indexes in step with the documents, then tells of what has happened. */

@@ -9,7 +9,7 @@ import type { SectionKeys } from '../wire/keys.ts';
 import type { Message } from '../wire/messages.ts';
 import type { SectionConnections } from './connection.ts';
 import { mapSubscriberError } from './redis-errors.ts';
-import { type PageLimits, readKeys, readPages, readStream, readView } from './section-reader.ts';
+import { type PageLimits, readAside, readKeys, readPages, readStream, readView } from './section-reader.ts';
 import type { Effect, Input, KeyName, SectionView } from './section-view.ts';
 
 /** What a mode hears and reads instead of documents. */
@@ -75,6 +75,9 @@ export class Feed implements AsyncDisposable {
       case 'fetch':
         this.#fetch(effect.request, effect.seq, effect.names);
         break;
+      case 'survey':
+        this.#survey(effect.request, effect.seq);
+        break;
       case 'replay':
         this.#replay(effect.request, effect.seq);
         break;
@@ -113,6 +116,13 @@ export class Feed implements AsyncDisposable {
       for await (const page of readKeys(pair.reader, keys, names, pages)) {
         this.#answer(request, { type: 'found', request, seq, ...page });
       }
+    });
+  }
+
+  #survey(request: number, seq: number): void {
+    const { pair, keys } = this.#options;
+    this.#run(request, 'reading the quarantine', async () => {
+      this.#answer(request, { type: 'found', request, seq, ...(await readAside(pair.reader, keys)) });
     });
   }
 

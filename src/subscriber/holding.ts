@@ -13,6 +13,9 @@ export interface HeldEntry {
   readonly document: Document;
 }
 
+/** A row as far as it is known: null: there is none; false: there is one, in quarantine, so that it has no document here. */
+export type Held = HeldEntry | null | false;
+
 /** A change that was applied, with the document before and after it. */
 export interface AppliedChange {
   readonly change: WireChange;
@@ -35,10 +38,12 @@ export interface Holding {
   readonly size: number;
   /** Of identities and versions, as the publisher computes it (S4); null: not everything is held, so there is nothing to compare. */
   readonly digest: string | null;
+  /** Identities of rows in quarantine, which have no entry; null: that is not kept. */
+  aside: Set<string> | null;
   find(key: string): HeldEntry | undefined;
   entries(): IterableIterator<HeldEntry>;
-  /** What a page says of a key; null: it is not there. */
-  set(identity: string, next: HeldEntry | null): void;
+  /** What a page says of a key. */
+  set(identity: string, next: Held): void;
   /** Applies the changes of one message in their order, all or none. */
   apply(changes: readonly WireChange[], rule?: (identity: string) => ChangeRule): ApplyResult;
 }

@@ -9,7 +9,7 @@ import type { ChangeEvent, Position, ReplicaState, ResetReason, SubscriberEvent 
 import type { Listening } from './feed.ts';
 import { Follower } from './follower.ts';
 import type { Holding, Mode } from './holding.ts';
-import { type Key, KeyFinder } from './keys.ts';
+import type { Key } from './keys.ts';
 import type { SectionView } from './section-view.ts';
 import { laterVersion } from './standing.ts';
 import type { SubscriptionOptions, WaitOptions } from './subscription.ts';
@@ -73,7 +73,7 @@ export interface InvalidationsOptions {
 
 /** Nothing. Whatever is told applies to it. */
 const NOTHING: Holding = {
-  ...{ size: 0, digest: null },
+  ...{ size: 0, digest: null, aside: null },
   find: () => undefined,
   entries: () => [].values(),
   set: () => {},
@@ -87,7 +87,6 @@ export const invalidateMode: Mode = { name: 'invalidate', whole: false, empty: (
 
 export class KeyInvalidations extends Follower<InvalidationEvent> implements Invalidations {
   readonly #onInvalidate: InvalidationsOptions['onInvalidate'];
-  readonly #finder = new KeyFinder();
   /** Why everything is told next; null: it is known which keys have changed. */
   #lost: Omit<InvalidateAllEvent, 'type'> | null = { reason: 'start', text: 'nothing was told before' };
   /** What meta said last. */
@@ -111,7 +110,7 @@ export class KeyInvalidations extends Follower<InvalidationEvent> implements Inv
   }
 
   identityOf(key: Key): string {
-    return this.#finder.identityOf(this.subscription.key, key);
+    return this.subscription.identityOf(key);
   }
 
   horizon(): string | null {

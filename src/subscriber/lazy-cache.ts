@@ -4,7 +4,8 @@
  */
 import type { SubscriberEvent } from './events.ts';
 import { KeyAsk, KeyAsks, type KeysHeld } from './key-asks.ts';
-import { type Key, KeyFinder, dataKeyOf } from './keys.ts';
+import type { Held } from './holding.ts';
+import { type Key, dataKeyOf } from './keys.ts';
 import type { LazyDocuments, LazyMode } from './lazy-documents.ts';
 import type { LazyCache, LazyState } from './lazy-interface.ts';
 import { type FollowerOptions, SectionFollower } from './section-follower.ts';
@@ -20,7 +21,6 @@ export interface LazyCacheOptions<T> extends FollowerOptions<T> {
 export class LazySection<T extends object> extends SectionFollower<T> implements LazyCache<T> {
   readonly #mode: LazyMode;
   readonly #timeoutMs: number;
-  readonly #finder = new KeyFinder();
   readonly #asks = new KeyAsks();
   /** The number under which keys were read last. */
   #reading: number | null = null;
@@ -35,11 +35,20 @@ export class LazySection<T extends object> extends SectionFollower<T> implements
     this.subscription.start();
   }
 
-  async get(key: Key, options: WaitOptions = {}): Promise<T | undefined> {
+  async get(key: Key, options?: WaitOptions): Promise<T | undefined> {
     return (await this.getMany([key], options))[0];
   }
 
-  async getMany(keys: readonly Key[], { signal, timeoutMs = this.#timeoutMs }: WaitOptions = {}): Promise<(T | undefined)[]> {
+  async getMany(keys: readonly Key[], options?: WaitOptions): Promise<(T | undefined)[]> {
+    return (await this.#ask(keys, options)).map((entry) => (entry ? this.documentOf(entry) : undefined));
+  }
+
+  async unavailable(key: Key, options?: WaitOptions): Promise<boolean> {
+    return (await this.#ask([key], options))[0] === false;
+  }
+
+  /** What the keys are, once all are held or known. */
+  async #ask(keys: readonly Key[], { signal, timeoutMs = this.#timeoutMs }: WaitOptions = {}): Promise<Held[]> {
     const ask = new KeyAsk(keys.map(dataKeyOf));
     // What has arrived with what is being taken now is taken first, so that nothing older is given out than what is told meanwhile.
     await Promise.resolve();
@@ -52,7 +61,7 @@ export class LazySection<T extends object> extends SectionFollower<T> implements
         if (row?.error !== undefined) {
           throw row.error;
         }
-        return row?.entry ? this.documentOf(row.entry) : undefined;
+        return row?.entry ?? null;
       });
     } finally {
       this.#asks.drop(ask);
@@ -81,8 +90,9 @@ export class LazySection<T extends object> extends SectionFollower<T> implements
   protected override observe(events: readonly SubscriberEvent[]): void {
     for (const event of events) {
       if (event.type === 'change') {
-        const { identity, dataKey, versionId: version, after: document } = event;
-        this.#asks.tell({ identity, entry: document === null ? null : { identity, dataKey, version, document } });
+        const { identity, dataKey, op, versionId: version, after: document } = event;
+        const gone = op === 'unavailable' ? false : null;
+        this.#asks.tell({ identity, entry: document === null ? gone : { identity, dataKey, version, document } });
       }
     }
     super.observe(events);
@@ -103,16 +113,16 @@ export class LazySection<T extends object> extends SectionFollower<T> implements
   }
 
   get #held(): KeysHeld {
-    const { documents, key: form } = this.subscription;
+    const { subscription } = this;
+    const { documents } = subscription;
     return {
-      identityOf: (dataKey) => this.#finder.identityOf(form, dataKey),
+      identityOf: (dataKey) => subscription.identityOf(dataKey),
       use: (identity) => (documents as LazyDocuments).use(identity),
     };
   }
 
   #known(key: Key): ReturnType<KeysHeld['use']> {
-    const { documents, key: form } = this.subscription;
-    return this.position() === null ? undefined : (documents as LazyDocuments).known(this.#finder.identityOf(form, dataKeyOf(key)));
+    return this.position() === null ? undefined : (this.subscription.documents as LazyDocuments).known(this.subscription.identityOf(key));
   }
 
   /** Reads what is wanted at the end of this turn of the event loop, together. */

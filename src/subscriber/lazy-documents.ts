@@ -5,7 +5,7 @@
 import { LRUCache } from 'lru-cache';
 import type { WireChange } from '../wire/messages.ts';
 import { applyChanges } from './applying.ts';
-import type { ApplyResult, ChangeRule, HeldEntry, Holding, Mode } from './holding.ts';
+import type { ApplyResult, ChangeRule, Held, HeldEntry, Holding, Mode } from './holding.ts';
 
 /** How much is kept; both may be set. */
 export interface LazyLimits {
@@ -43,6 +43,7 @@ export class LazyMode implements Mode {
 
 export class LazyDocuments implements Holding {
   readonly digest = null;
+  readonly aside = null;
   readonly #known: LRUCache<string, Known>;
 
   /** @throws TypeError when a limit is no positive integer */
@@ -85,8 +86,13 @@ export class LazyDocuments implements Holding {
     }
   }
 
-  set(identity: string, next: HeldEntry | null): void {
-    this.#known.set(identity, { entry: next });
+  /** A row in quarantine is not held: no message tells when it goes. */
+  set(identity: string, next: Held): void {
+    if (next === false) {
+      this.#known.delete(identity);
+    } else {
+      this.#known.set(identity, { entry: next });
+    }
   }
 
   apply(changes: readonly WireChange[], rule?: (identity: string) => ChangeRule): ApplyResult {

@@ -33,6 +33,11 @@ export interface LazyCache<T extends object> extends Following<T> {
   get(key: Key, options?: WaitOptions): Promise<T | undefined>;
   /** The documents of several keys, in their order. @throws as get, for the first that cannot be read */
   getMany(keys: readonly Key[], options?: WaitOptions): Promise<(T | undefined)[]>;
+  /**
+   * Whether the row exists, and its document cannot be published (it is in quarantine): `get` answers undefined for it, as for a row that is not
+   * there. Such a row is not held: it is read again whenever it is asked for. @throws as get
+   */
+  unavailable(key: Key, options?: WaitOptions): Promise<boolean>;
   /** What is held of a key, at once, also while it may be stale (`state().status` is not live); undefined: absent, or not held. */
   peek(key: Key): T | undefined;
   /** Whether there is a document; undefined: not held, so not known. */

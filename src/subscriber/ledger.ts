@@ -90,13 +90,15 @@ export class Ledger {
     }
     const { epoch, seq, last, checkpoint, upTo } = at;
     const entries = [...this.#documents.entries()];
-    return { epoch, seq, last, checkpoint, upTo, incomplete: this.#standing.incomplete, key: this.#key, entries };
+    const aside = [...(this.#documents.aside ?? [])];
+    return { epoch, seq, last, checkpoint, upTo, incomplete: this.#standing.incomplete, key: this.#key, entries, aside };
   }
 
   /** What was stored counts from now on, at its place of the chain: a replay will say whether the chain still goes through it. */
-  restore({ entries, key, ...stored }: StoredReplica): void {
+  restore({ entries, key, aside, ...stored }: StoredReplica): void {
     this.#documents = this.#mode.empty();
     entries.forEach((entry) => this.#documents.set(entry.identity, entry));
+    this.#documents.aside = new Set(aside);
     this.#key = key;
     this.#chain = new Chain(stored);
     this.#standing = new Standing();
@@ -130,8 +132,8 @@ export class Ledger {
   }
 
   /** False: the page shows that the load has to begin again. */
-  addPage(view: SectionView | null, rows: readonly LoadedRow[]): boolean {
-    return view !== null && this.#stage?.add(view, rows) === null;
+  addPage({ view, rows, aside }: Pick<InputOf<'page'>, 'view' | 'rows' | 'aside'>): boolean {
+    return view !== null && this.#stage?.add(view, rows, aside) === null;
   }
 
   /** Keys are read one by one from now on. @returns the seq that their page must have reached */
@@ -142,7 +144,7 @@ export class Ledger {
   }
 
   /** Takes what a page says of keys that were asked for when the chain stood at `seq`. @returns those to be read again; or why it is no page of this history */
-  fill({ view, rows, seq }: InputOf<'found'>): readonly LoadedRow[] | GapReason {
+  fill({ view, rows, seq, aside }: InputOf<'found'>): readonly LoadedRow[] | GapReason {
     const chain = this.#chain;
     if (chain === null || view === null || view.epoch !== chain.epoch || view.state === 'loading' || view.pending) {
       return 'epoch';
@@ -151,6 +153,9 @@ export class Ledger {
     const known = view.seq > chain.seq ? this.#pages.idAt(view) : (chain.idAt(view.seq) ?? null);
     if (view.seq < seq || (known !== null && known !== view.last)) {
       return 'rewound';
+    }
+    if (aside !== undefined && view.seq >= chain.seq) {
+      this.#documents.aside = aside;
     }
     return rows.filter(({ identity, entry, error }) => {
       const taken = known !== null && this.#pages.take(identity, view, chain);

@@ -20,6 +20,15 @@ export function onFound(course: Course, input: InputOf<'found'>): void {
   }
 }
 
+/** Rows leave the quarantine without a message, too, when they are deleted: the number tells of it. */
+export function countAside(course: Course, { quarantined }: { readonly quarantined: number }): void {
+  const { ledger, request } = course;
+  const { aside } = ledger.documents;
+  if (aside !== null && aside.size !== quarantined) {
+    course.effect({ type: 'survey', request, seq: ledger.chain?.seq ?? 0 });
+  }
+}
+
 /** The keys are asked for again when it is live again. */
 export function onFetchFailed(course: Course, { error }: InputOf<'failed'>): void {
   course.trouble(error);

@@ -21,8 +21,8 @@ export function onMeta(course: Course, { view, request }: InputOf<'meta'>): void
   }
 }
 
-export function onPage(course: Course, { view, rows }: InputOf<'page'>): void {
-  if (!course.ledger.addPage(view, rows)) {
+export function onPage(course: Course, page: InputOf<'page'>): void {
+  if (!course.ledger.addPage(page)) {
     course.retryLoad();
   }
 }

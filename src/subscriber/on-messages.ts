@@ -7,6 +7,7 @@ import type { Course } from './course.ts';
 import type { SubscriberEvent } from './events.ts';
 import type { AppliedChange } from './holding.ts';
 import type { Outcome } from './ledger.ts';
+import { countAside } from './on-keys.ts';
 import type { InputOf, LinkedMessage } from './section-view.ts';
 
 export function onMessage(course: Course, { message }: InputOf<'message'>): void {
@@ -110,6 +111,7 @@ function onHeartbeat(course: Course, message: HeartbeatMessage): void {
     }
     ledger.standing.read(message, course.nowMs);
     course.trust('all');
+    countAside(course, message);
   } else if (place !== 'rewound' || !known) {
     course.reportGap(place);
     course.replay();

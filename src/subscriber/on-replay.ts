@@ -1,6 +1,7 @@
 /** What the machine does with the stream and the meta that a replay brings (S3): goes on, or finds that history is lost. */
 import type { Chain } from './chain.ts';
 import type { Course } from './course.ts';
+import { countAside } from './on-keys.ts';
 import { drain, emitLive, take } from './on-messages.ts';
 import type { InputOf, LinkedMessage, SectionView } from './section-view.ts';
 
@@ -82,6 +83,7 @@ function goOn(course: Course, view: SectionView, missed: number): void {
     course.lag(0);
   }
   if (!course.fallBehindIfHeld()) {
+    countAside(course, view);
     drain(course);
   }
 }

@@ -11,6 +11,11 @@ export interface Replica<T extends object> extends Following<T>, Iterable<readon
   /** The document of a key, in any spelling that the key's collation calls equal. */
   get(key: Key): T | undefined;
   has(key: Key): boolean;
+  /**
+   * Whether the row exists, and its document cannot be published (it is in quarantine): what `get` and `has` cannot tell from a row that is not
+   * there. As of `position()`; that such a row was deleted is known from the next heartbeat on.
+   */
+  unavailable(key: Key): boolean;
   /** The source version as of which the document is known to be current. */
   versionOf(key: Key): string | undefined;
   /** How many documents there are; without those that a parser refused and `onInvalid: 'skip'` leaves out. */

@@ -5,7 +5,7 @@
 import { Digest } from '../wire/digest.ts';
 import type { WireChange } from '../wire/messages.ts';
 import { applyChanges } from './applying.ts';
-import type { ApplyResult, ChangeRule, HeldEntry, Holding, Mode } from './holding.ts';
+import type { ApplyResult, ChangeRule, Held, HeldEntry, Holding, Mode } from './holding.ts';
 
 /** All documents of the section. */
 export const replicaMode: Mode = { name: 'replica', whole: true, empty: () => new ReplicaDocuments() };
@@ -15,6 +15,7 @@ export class ReplicaDocuments implements Holding {
   /** Only data keys that are spelled differently from their identity. */
   readonly #spellings = new Map<string, string>();
   readonly #digest = new Digest();
+  aside = new Set<string>();
 
   get size(): number {
     return this.#entries.size;
@@ -33,14 +34,15 @@ export class ReplicaDocuments implements Holding {
     return this.#entries.values();
   }
 
-  /** Puts an entry, or with null takes it out. */
-  set(identity: string, next: HeldEntry | null): void {
+  /** Puts an entry, or takes it out. */
+  set(identity: string, next: Held): void {
     const old = this.#entries.get(identity);
     if (old !== undefined) {
       this.#digest.toggle(identity, old.version);
       this.#spellings.delete(old.dataKey);
     }
-    if (next === null) {
+    this.aside[next === false ? 'add' : 'delete'](identity);
+    if (!next) {
       this.#entries.delete(identity);
     } else {
       this.#digest.toggle(identity, next.version);

@@ -23,6 +23,8 @@ export interface PageLimits {
 export interface Page {
   readonly view: SectionView | null;
   readonly rows: readonly LoadedRow[];
+  /** Identities of rows in quarantine, all of them at this moment. */
+  readonly aside?: Set<string>;
 }
 
 const FIELDS = [
@@ -44,7 +46,7 @@ const FIELDS = [
   'keys',
 ] as const;
 
-/** A key that is respelled again and again while it is read is given up; the load begins anew. */
+/** A key that is respelled again and again while it is read is given up; the load begins anew. The same of a quarantine that changes. */
 const RESPELLINGS = 10;
 
 /** @throws PatchwireError PW-W402 when a newer patchwire wrote it */
@@ -59,8 +61,8 @@ export async function readView(redis: SectionRedis, keys: SectionKeys): Promise<
 }
 
 /**
- * All documents, in pages; each page's versions, documents and meta are of one moment. The last page is empty: its meta was read after the
- * scan had ended. Names come from HSCAN: a key that is there all the time is in at least one page.
+ * All documents, in pages; each page's versions, documents and meta are of one moment. The last page is empty: its meta, and who is in
+ * quarantine, was read after the scan had ended. Names come from HSCAN: a key that is there all the time is in at least one page.
  * @throws PatchwireError PW-M309 when the index names a document that is not there, PW-M308 when it is not JSON
  */
 export async function* readPages(redis: SectionRedis, keys: SectionKeys, limits: PageLimits): AsyncGenerator<Page> {
@@ -85,7 +87,38 @@ export async function* readPages(redis: SectionRedis, keys: SectionKeys, limits:
     }
     cursor = next;
   } while (cursor !== '0');
-  yield { view: await readView(redis, keys), rows: [] };
+  yield await readAside(redis, keys);
+}
+
+/** Who is in quarantine, and meta of the same moment. What HSCAN names is all there is when it is as many. */
+export async function readAside(redis: SectionRedis, keys: SectionKeys): Promise<Page> {
+  let names: readonly string[] = [];
+  for (let round = 0; ; round++) {
+    const [meta, quarantined, entries] = await replies(
+      redis
+        .multi()
+        .hmget(keys.meta, ...FIELDS)
+        .hlen(keys.quarantine)
+        .hmget(keys.quarantine, '', ...names),
+    );
+    const [, ...there] = entries as readonly (string | null)[];
+    const aside = new Set(names.filter((_, i) => there[i] !== null));
+    if (aside.size === Number(quarantined) || round === RESPELLINGS) {
+      return { view: decodeView(meta, quarantined), rows: [], aside };
+    }
+    names = await namesIn(redis, keys.quarantine);
+  }
+}
+
+async function namesIn(redis: SectionRedis, hash: string): Promise<readonly string[]> {
+  const names = new Set<string>();
+  let cursor = '0';
+  do {
+    const [next, flat] = await redis.hscan(hash, cursor, 'COUNT', 1000);
+    flat.forEach((name, i) => (i % 2 === 0 ? names.add(name) : names));
+    cursor = next;
+  } while (cursor !== '0');
+  return [...names];
 }
 
 /** These keys, in pages. A document that cannot be read is an error of its row. */
@@ -156,11 +189,12 @@ async function chunks(
 async function* readChunk(redis: SectionRedis, keys: SectionKeys, chunk: readonly KeyName[]): AsyncGenerator<Page> {
   let names = chunk;
   for (let round = 0; names.length > 0; round++) {
-    const [meta, quarantined, entries, documents] = await replies(
+    const [meta, quarantined, aside, entries, documents] = await replies(
       redis
         .multi()
         .hmget(keys.meta, ...FIELDS)
         .hlen(keys.quarantine)
+        .hmget(keys.quarantine, ...names.map(({ identity }) => identity))
         .hmget(keys.index, ...names.map(({ identity }) => identity))
         .mget(...names.map(({ dataKey }) => keys.document + dataKey)),
     );
@@ -174,7 +208,8 @@ async function* readChunk(redis: SectionRedis, keys: SectionKeys, chunk: readonl
       if (now !== null && now.dataKey !== name.dataKey && round < RESPELLINGS) {
         respelled.push({ identity, dataKey: now.dataKey });
       } else {
-        rows.push(readRow(name, now, text));
+        const row = readRow(name, now, text);
+        rows.push(row.entry === null && typeof (aside as readonly unknown[])[i] === 'string' ? { ...row, entry: false } : row);
       }
     });
     yield { view: decodeView(meta, quarantined), rows };

@@ -5,7 +5,7 @@ import type { PatchwireError } from '../model/failure.ts';
 import type { ChangesMessage, Message, ResetMessage, SectionState } from '../wire/messages.ts';
 import type { SubscriberEvent } from './events.ts';
 import type { KeyColumnForm } from '../model/table.ts';
-import type { HeldEntry } from './holding.ts';
+import type { Held, HeldEntry } from './holding.ts';
 
 /** `{p:s}/meta` at one moment, as far as a subscriber needs it. */
 export interface SectionView {
@@ -44,9 +44,9 @@ export interface KeyName {
   readonly dataKey: string;
 }
 
-/** A key as a page found it; null: it was gone by then. */
+/** A key as a page found it. */
 export interface LoadedRow extends KeyName {
-  readonly entry: HeldEntry | null;
+  readonly entry: Held;
   /** Its document cannot be read. */
   readonly error?: PatchwireError;
 }
@@ -65,8 +65,14 @@ export type Input =
   | { readonly type: 'tick' }
   /** The answer to `load`; null: there is no such section. */
   | { readonly type: 'meta'; readonly request: number; readonly view: SectionView | null }
-  /** Some keys and their documents, and the meta of the same moment. The last one may be empty. */
-  | { readonly type: 'page'; readonly request: number; readonly view: SectionView | null; readonly rows: readonly LoadedRow[] }
+  /** Some keys and their documents, and the meta of the same moment. The last one is empty, and says who is in quarantine. */
+  | {
+      readonly type: 'page';
+      readonly request: number;
+      readonly view: SectionView | null;
+      readonly rows: readonly LoadedRow[];
+      readonly aside?: Set<string>;
+    }
   /** No more pages: the last page was read after the scan had ended. */
   | { readonly type: 'scanned'; readonly request: number }
   /** The answer to `replay`: the stream from the asked seq on, and the meta of the same moment. */
@@ -78,13 +84,14 @@ export type Input =
     }
   /** The user asks for keys that are not held. */
   | { readonly type: 'want'; readonly names: readonly KeyName[] }
-  /** The answer to `fetch`: some of its keys, and the meta of the same moment; `seq` as it was asked. */
+  /** The answer to `fetch`: some of its keys, and the meta of the same moment; `seq` as it was asked. The answer to `survey`: who is in quarantine. */
   | {
       readonly type: 'found';
       readonly request: number;
       readonly seq: number;
       readonly view: SectionView | null;
       readonly rows: readonly LoadedRow[];
+      readonly aside?: Set<string>;
     }
   /** A read failed. */
   | { readonly type: 'failed'; readonly request: number; readonly error: PatchwireError }
@@ -108,6 +115,8 @@ export interface StoredReplica {
   readonly incomplete: boolean;
   readonly key: readonly KeyColumnForm[] | null;
   readonly entries: readonly HeldEntry[];
+  /** Identities of rows in quarantine. */
+  readonly aside?: readonly string[];
 }
 
 export type InputType = Input['type'];
@@ -122,6 +131,8 @@ export type Effect =
   | { readonly type: 'replay'; readonly request: number; readonly seq: number }
   /** Read these keys; answer `found`, once or in parts. Several may run at a time. */
   | { readonly type: 'fetch'; readonly request: number; readonly seq: number; readonly names: readonly KeyName[] }
+  /** Read who is in quarantine; answer `found`. */
+  | { readonly type: 'survey'; readonly request: number; readonly seq: number }
   /** These keys were read, and are in step from now on. */
   | { readonly type: 'filled'; readonly rows: readonly LoadedRow[] }
   /** The subscribing connection is deaf: make a new one. */

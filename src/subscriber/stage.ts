@@ -37,7 +37,7 @@ export class Stage {
   }
 
   /** Takes a page, unless it shows that the load has to begin again. */
-  add(view: SectionView, rows: readonly LoadedRow[]): PageFault | null {
+  add(view: SectionView, rows: readonly LoadedRow[], aside?: Set<string>): PageFault | null {
     if (view.epoch !== this.#first.epoch) {
       return 'epoch';
     }
@@ -55,6 +55,7 @@ export class Stage {
     }
     this.#newest = view;
     this.#ids.set(view.seq, view.last);
+    this.documents.aside = aside ?? this.documents.aside;
     for (const { identity, entry } of rows) {
       this.documents.set(identity, entry);
       this.#pageOf.set(identity, view.seq);

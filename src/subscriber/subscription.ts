@@ -13,9 +13,11 @@ import type { Position, ReplicaState, SubscriberEvent } from './events.ts';
 import type { Feed, Listening } from './feed.ts';
 import type { Holding } from './holding.ts';
 import type { PageLimits } from './section-reader.ts';
-import type { Effect, Input, LoadedRow, SectionView } from './section-view.ts';
+import type { Effect, Input, LoadedRow } from './section-view.ts';
 import type { SnapshotOf } from './snapshot.ts';
 import type { Keeping, ReplicaStore } from './keeping.ts';
+import type { KeyFolding } from './key-folding.ts';
+import { dataKeyOf, type Key } from './keys.ts';
 import { SubscriberMachine } from './state.ts';
 
 export interface WaitOptions {
@@ -57,6 +59,7 @@ export class Subscription implements AsyncDisposable {
   readonly #machine: SubscriberMachine;
   /** Null until what speaks to Redis is loaded. */
   #feed: Feed | null = null;
+  #folding: KeyFolding | null = null;
   readonly #waiters = new Set<Waiter>();
   readonly #inputs: Input[] = [];
   #busy = false;
@@ -93,8 +96,10 @@ export class Subscription implements AsyncDisposable {
     return this.#machine.documents;
   }
 
-  get key(): SectionView['key'] {
-    return this.#machine.key;
+  /** The key as its collation folds it; as it is spelled, while that is not known. */
+  identityOf(key: Key): string {
+    const dataKey = dataKeyOf(key);
+    return this.#folding?.identityOf(this.#machine.key, dataKey) ?? dataKey;
   }
 
   /** The number under which keys are read now; another one means that what was asked for before does not come. Null: none are read. */
@@ -172,13 +177,15 @@ export class Subscription implements AsyncDisposable {
   /** Takes up what is stored, connects, and saves from then on. What speaks to Redis, and what few programs need, is loaded here. */
   async #open(): Promise<void> {
     const { connections, keys, pages, listening } = this.#options;
-    const [connection, { Feed: RedisFeed }, { REACTIONS }, keeping] = await Promise.all([
+    const [connection, { Feed: RedisFeed }, { REACTIONS }, { KeyFolding: Folding }, keeping] = await Promise.all([
       connections.open(),
       import('./feed.ts'),
       import('./reactions.ts'),
+      import('./key-folding.ts'),
       this.#keeping,
     ]);
     this.#machine.learn(REACTIONS);
+    this.#folding = new Folding();
     await keeping?.restore();
     if (this.closed) {
       return;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PatchwireError } from '../../../src/model/errors.ts';
 import type { SubscriberEvent } from '../../../src/subscriber/events.ts';
+import type { HeldEntry } from '../../../src/subscriber/holding.ts';
 import { KeyAsk, KeyAsks, type KeysHeld } from '../../../src/subscriber/key-asks.ts';
 import { type LazyDocuments, LazyMode } from '../../../src/subscriber/lazy-documents.ts';
 import type { Effect, Input, KeyName } from '../../../src/subscriber/section-view.ts';
@@ -214,8 +215,8 @@ class LazyWorld extends World {
   }
 }
 
-function textOf(entry: { readonly version: string; readonly document: unknown } | null): string | null {
-  return entry === null ? null : `${entry.version} ${JSON.stringify(entry.document, Object.keys(entry.document as object).toSorted())}`;
+function textOf(entry: Pick<HeldEntry, 'version' | 'document'> | null | false): string | null {
+  return !entry ? null : `${entry.version} ${JSON.stringify(entry.document, Object.keys(entry.document as object).toSorted())}`;
 }
 
 const RUNS = {

@@ -14,7 +14,8 @@ export type Step =
   | { readonly do: 'publish'; readonly keys: readonly number[]; readonly value: number; readonly sideways: boolean }
   | { readonly do: 'deliver' | 'drop' | 'duplicate' | 'swap' | 'late'; readonly n: number }
   | { readonly do: Simple }
-  | { readonly do: 'reset'; readonly newEpoch: boolean };
+  | { readonly do: 'reset'; readonly newEpoch: boolean }
+  | { readonly do: 'aside'; readonly key: number; readonly leaves: boolean };
 
 type Simple =
   | ('heartbeat' | 'disconnect' | 'connect' | 'answer' | 'tick' | 'fail' | 'silent' | 'remember' | 'rewind' | 'trim' | 'lost')
@@ -43,6 +44,12 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: simple('remember', 'rewind', 'trim') },
   { weight: 2, arbitrary: simple('hold', 'release', 'release', 'save', 'restart', 'reload', 'garbage') },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reset' as const), newEpoch: fc.boolean() }) },
+);
+
+/** The same, and rows go into quarantine, or leave it without a message. */
+export const stepOrAside: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: step },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('aside' as const), key: fc.nat(5), leaves: fc.boolean() }) },
 );
 
 /** A rig whose messages lie in a channel until they are delivered, and whose scans are read a key at a time. */
@@ -156,6 +163,13 @@ export class World {
         return;
       case 'reset':
         this.#reset(next.newEpoch);
+        return;
+      case 'aside':
+        if (next.leaves) {
+          publisher.aside.delete(`k${next.key}`);
+        } else {
+          channel.push(publisher.setAside(`k${next.key}`));
+        }
     }
   }
 
@@ -172,7 +186,7 @@ export class World {
         this.run({ do: 'answer' });
       } else if (rig.status === 'waiting') {
         this.run({ do: 'tick' });
-      } else if (i > 20 && rig.state.equal) {
+      } else if (i > 20 && rig.state.reasons.every((reason) => reason === 'rows quarantined')) {
         return;
       } else {
         this.run({ do: 'heartbeat' });

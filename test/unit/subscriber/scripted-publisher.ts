@@ -37,6 +37,8 @@ export class ScriptedPublisher {
   incomplete: 'initial' | 'skipped' | null = null;
   heartbeatAtMs: number | null = null;
   rows = new Map<string, Row>();
+  /** Rows in quarantine. */
+  aside = new Set<string>();
   log: LinkedMessage[] = [];
   /** epoch/last → the documents then, as JSON. */
   readonly history = new Map<string, string>();
@@ -90,6 +92,28 @@ export class ScriptedPublisher {
     return message;
   }
 
+  /** A row that exists, whose document cannot be published. */
+  setAside(identity: string): ChangesMessage {
+    const old = this.rows.get(identity);
+    const message = this.publish([]);
+    if (!this.aside.has(identity)) {
+      const dataKey = old?.dataKey ?? identity;
+      const base = { dataKey, ...(identity === dataKey ? {} : { identity }), versionId: message.checkpoint };
+      const told = {
+        ...base,
+        op: 'unavailable',
+        prevVersionId: old?.version ?? null,
+        changeVersion: message.checkpoint,
+        patch: [],
+      } as const;
+      Object.assign(message, { changes: [told] });
+    }
+    this.put(identity, null);
+    this.aside.add(identity);
+    this.remember();
+    return message;
+  }
+
   /** A move of the position that nobody is told of: it moves the tip only. */
   silent(): void {
     this.tip = `t${++this.#ids}`;
@@ -117,7 +141,8 @@ export class ScriptedPublisher {
 
   heartbeat(over: Partial<HeartbeatMessage> = {}): HeartbeatMessage {
     const { v, partitionKey, section, managerId } = envelope;
-    const { epoch, seq, last, tip, checkpoint, upTo, state, quarantined, incomplete } = this;
+    const { epoch, seq, last, tip, checkpoint, upTo, state, incomplete } = this;
+    const quarantined = this.quarantined + this.aside.size;
     const count = this.rows.size;
     this.heartbeatAtMs = Date.parse(TIME) + ++this.#beats;
     const time = new Date(this.heartbeatAtMs).toISOString();
@@ -129,7 +154,8 @@ export class ScriptedPublisher {
   }
 
   view(): SectionView {
-    const { epoch, seq, last, tip, checkpoint, upTo, state, pending, quarantined, heartbeatAtMs } = this;
+    const { epoch, seq, last, tip, checkpoint, upTo, state, pending, heartbeatAtMs } = this;
+    const quarantined = this.quarantined + this.aside.size;
     const digest = this.#digest.toString();
     return {
       epoch,
@@ -160,10 +186,11 @@ export class ScriptedPublisher {
   snapshot(): () => void {
     const { epoch, seq, last, tip, checkpoint, upTo, state } = this;
     const rows = new Map(this.rows);
+    const aside = new Set(this.aside);
     const log = [...this.log];
     const digest = this.#digest.toString();
     return () => {
-      Object.assign(this, { epoch, seq, last, tip, checkpoint, upTo, state, rows: new Map(rows), log: [...log] });
+      Object.assign(this, { epoch, seq, last, tip, checkpoint, upTo, state, rows: new Map(rows), aside: new Set(aside), log: [...log] });
       this.#digest = new Digest(digest);
     };
   }
@@ -174,6 +201,7 @@ export class ScriptedPublisher {
       this.#digest.toggle(identity, old.version);
       this.rows.delete(identity);
     }
+    this.aside.delete(identity);
     if (row !== null) {
       this.#digest.toggle(identity, row.version);
       this.rows.set(identity, row);
@@ -296,11 +324,16 @@ export class Rig {
           view: this.publisher.view(),
           messages: this.publisher.log.filter(({ seq }) => seq >= request.seq),
         });
+        return;
+      case 'survey':
+        this.input({ ...request, type: 'found', view: this.publisher.view(), rows: [], aside: new Set(this.publisher.aside) });
     }
   }
 
   page(request: number, identities: readonly string[]): void {
-    this.input({ type: 'page', request, view: this.publisher.view(), rows: this.publisher.read(identities) });
+    // The last one, without keys, says who is in quarantine.
+    const aside = identities.length === 0 ? { aside: new Set(this.publisher.aside) } : {};
+    this.input({ type: 'page', request, view: this.publisher.view(), rows: this.publisher.read(identities), ...aside });
   }
 
   /** Answers and waits, without messages, until nothing is open and nothing is waited for. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Step, step, World } from './model-world.ts';
+import { type Step, step, stepOrAside, World } from './model-world.ts';
 
 /** What the replica claims to be, and what was published at the place that it names; null while it claims nothing. */
 function claim({ rig }: World): { readonly documents: string; readonly published: string | undefined } | null {
@@ -43,6 +43,18 @@ describe('S1 to S4 under any schedule', () => {
         expect(world.rig.documents).toBe(world.rig.publisher.documents());
       }),
       runs(1500),
+    );
+  });
+
+  it('S1, S2, S3, S4: it knows which rows are in quarantine, whatever comes between, once a heartbeat has been heard', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.array(stepOrAside, { maxLength: 80 }), (seed, steps) => {
+        const { rig } = played(steps, seed);
+        expect([...(rig.machine.documents.aside ?? [])].toSorted()).toEqual([...rig.publisher.aside].toSorted());
+        expect(rig.state).toMatchObject({ status: 'live', equal: rig.publisher.aside.size === 0 });
+        expect(rig.documents).toBe(rig.publisher.documents());
+      }),
+      runs(1000),
     );
   });
 
