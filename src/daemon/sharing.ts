@@ -185,8 +185,8 @@ export class Sharing implements AsyncDisposable {
       } catch (thrown) {
         failures += 1;
         const { code, message } = asPatchwireError(thrown);
-        // The sections say what is wrong with Redis: here it is told once.
-        log[failures === 1 ? 'info' : 'debug']({ code, reason: message, failures }, 'the other daemons cannot be seen');
+        // The sections say what is wrong with Redis: here it is told once, and a stop is nothing wrong.
+        log[failures === 1 && !signal.aborted ? 'info' : 'debug']({ code, reason: message, failures }, 'the other daemons cannot be seen');
       }
       joined();
       this.#options.told?.(this.status());

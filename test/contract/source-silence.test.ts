@@ -59,4 +59,18 @@ describe('a source that has gone silent', () => {
     gate.cut();
     await expect(tracker.open({ signal })).rejects.toMatchObject({ code: 'PW-S204' });
   });
+
+  it('R9: a request that is aborted, and whose cancellation is not answered, is not rolled back over another connection', async () => {
+    await using tracker = open(30_000);
+    await expect(tracker.open({ signal: new AbortController().signal })).rejects.toMatchObject({ code: 'PW-S204' });
+    gate.hold('requests');
+    const { connections, requestBytes } = gate;
+    const abort = new AbortController();
+    const opening = tracker.open({ signal: abort.signal });
+    await expect.poll(() => gate.requestBytes, { timeout: 20_000 }).toBeGreaterThan(requestBytes);
+    abort.abort(new Error('stop'));
+    await expect(opening).rejects.toThrow('stop');
+    expect(gate.connections).toBe(connections);
+    gate.cut();
+  });
 });

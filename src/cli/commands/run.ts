@@ -6,6 +6,9 @@ import { EXIT, exitCodeOf } from '../exit-codes.ts';
 import { ProgressLine } from '../progress-line.ts';
 import type { Bind } from '../program.ts';
 
+/** How long the process may take to end by itself once the daemon has stopped. */
+const LINGER_MS = 500;
+
 export function addRunCommand(program: Command, bind: Bind): void {
   const command = program
     .command('run')
@@ -49,8 +52,10 @@ Examples:
     });
     if (outcome.kind === 'failed') {
       output.error(outcome.error);
-      return exitCodeOf(outcome.error);
     }
-    return EXIT.ok;
+    const exitCode = outcome.kind === 'failed' ? exitCodeOf(outcome.error) : EXIT.ok;
+    // All is said and done; what a server that does not answer leaves open (a socket that is closing) ends with the process, and is no late stop.
+    setTimeout(() => control.exitNow(exitCode), LINGER_MS).unref();
+    return exitCode;
   });
 }

@@ -108,6 +108,10 @@ export async function runRequest(
     watch.abort();
     limits.signal.removeEventListener('abort', abort);
   }
+  if (end !== 'running' && errors.some(isLost)) {
+    // There is nothing left to roll back by: the server does it when it sees the connection gone.
+    connection.abandon();
+  }
   return conclude(end, { errors, broken, limits });
 }
 
@@ -137,6 +141,11 @@ function conclude(
       return { cut: false };
     }
   }
+}
+
+/** The attention was not answered in time, or nobody is there: the driver has closed the connection. Source: tedious 19, connection.js, cancelTimeout. */
+function isLost(error: unknown): boolean {
+  return ['ETIMEOUT', 'ESOCKET', 'ECLOSE', 'ECONNCLOSED'].includes(String((error as { readonly code?: unknown }).code));
 }
 
 function isCancel(error: unknown): boolean {
