@@ -1,5 +1,7 @@
 /** The command line from the first table to the last, on `patchwire sandbox` and a real Redis, as an operator would type it. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import mssql from 'mssql';
@@ -300,6 +302,25 @@ describe('a server that comes late', () => {
     await expect.poll(async () => (await get('/ready')).status, { timeout: 60_000 }).toBe(200);
     cli.process.kill('SIGINT');
     expect(await cli.exited()).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('a signal while the daemon is loaded', () => {
+  it('ends it with 0: nothing was begun', async () => {
+    const cwd = temporaryFolder('early');
+    const fifo = join(cwd, 'password');
+    expect(spawnSync('mkfifo', [fifo]).status).toBe(0);
+    writeFileSync(
+      join(cwd, 'cdc.config.yaml'),
+      'sources: { shop: { server: 127.0.0.1, port: 1, database: x, user: sa, password: "${file:password}" } }\nmanager: { redis: { url: "redis://127.0.0.1:1" }, partition: p }\ntables: [{ table: dbo.A }]\nhttp: { port: 0 }\n',
+    );
+    await using cli = startCli(['run'], { cwd });
+    // Open once it reads the other end: it waits for what is written.
+    const pipe = await open(fifo, 'w');
+    cli.process.kill('SIGTERM');
+    await pipe.write('hush-hush');
+    await pipe.close();
+    expect(await cli.exited(30_000)).toMatchObject({ code: 0, signal: null, stdout: '', stderr: 'stopped before anything was begun' });
   });
 });
 

@@ -1,6 +1,6 @@
 /** `patchwire run`: the daemon in the foreground, until a signal or, with --once, until every table is caught up. */
 import type { Command } from 'commander';
-import { runDaemon } from '../../daemon/life-cycle.ts';
+import { heedEarlySignals, runDaemon } from '../../daemon/life-cycle.ts';
 import { secretsOf } from '../../config/print.ts';
 import { EXIT, exitCodeOf } from '../exit-codes.ts';
 import { ProgressLine } from '../progress-line.ts';
@@ -26,6 +26,10 @@ Examples:
     );
   bind(command, async ({ config: load, control, output }) => {
     const { once = false } = command.opts<{ once?: boolean }>();
+    using early = heedEarlySignals(process, () => {
+      output.note('stopped before anything was begun');
+      control.exitNow(EXIT.ok);
+    });
     const config = load();
     const [{ createDaemon }, { createLogger }] = await Promise.all([
       import('../../daemon/daemon.ts'),
@@ -44,12 +48,14 @@ Examples:
     const daemon = createDaemon(config, { log, once });
     using shown = terminal ? new ProgressLine({ terminal: process.stderr, status: () => daemon.status().sections }) : null;
     progress = shown;
-    const outcome = await runDaemon(daemon, {
+    const running = runDaemon(daemon, {
       shutdownMs: config.daemon.shutdown,
       log,
       signals: process,
       exitNow: control.exitNow,
     });
+    early[Symbol.dispose]();
+    const outcome = await running;
     if (outcome.kind === 'failed') {
       output.error(outcome.error);
     }
