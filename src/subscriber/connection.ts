@@ -6,7 +6,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { backoffDelayMs } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
-import { isUnknownCommand, mapSubscriberError } from './redis-errors.ts';
+import { isUnknownCommand, mapSubscriberError, replyCode } from './redis-errors.ts';
 import type { PatchwireError } from '../model/failure.ts';
 import { CREDENTIALS } from '../model/retry-delay.ts';
 import type { RedisPlaces } from '../wire/redis-target.ts';
@@ -83,6 +83,8 @@ export class ConnectionPair implements Connection, SectionConnections {
   #started = false;
   /** Sharded subscriptions that are not answered yet. */
   #sharding = 0;
+  /** How often a slot was said to lie elsewhere: in answer to one of these, or to nobody's question. */
+  #taken = 0;
 
   constructor(options: PairOptions) {
     this.#options = options;
@@ -100,10 +102,8 @@ export class ConnectionPair implements Connection, SectionConnections {
     this.#subscriber.on('message', heard);
     this.#subscriber.on('smessage', heard);
     this.#subscriber.on('moved', () => {
-      // A node that loses a slot takes its channels' subscriptions away, and names them to nobody's question.
-      if (this.#sharding === 0) {
-        this.resubscribe();
-      }
+      this.#taken += 1;
+      this.#checkTaken();
     });
   }
 
@@ -267,11 +267,21 @@ export class ConnectionPair implements Connection, SectionConnections {
     try {
       await this.#subscriber.ssubscribe(channel);
     } catch (error) {
+      this.#taken -= replyCode(error) === 'MOVED' ? 1 : 0;
       if (!isUnknownCommand(error)) {
         throw error;
       }
     } finally {
       this.#sharding -= 1;
+      this.#checkTaken();
+    }
+  }
+
+  /** A node that loses a slot takes its channels' subscriptions away, and names them to nobody's question. */
+  #checkTaken(): void {
+    if (this.#sharding === 0 && this.#taken > 0) {
+      this.#taken = 0;
+      this.resubscribe();
     }
   }
 
@@ -302,6 +312,7 @@ export class ConnectionPair implements Connection, SectionConnections {
 
   #lost(role: Role, error: unknown): void {
     this.#ready[role] = false;
+    this.#taken = role === 'subscriber' ? 0 : this.#taken;
     for (const seat of [...this.#seats.values()]) {
       if (role === 'subscriber') {
         seat.subscribed = false;
