@@ -62,7 +62,7 @@ Examples:
         [
           ...(proposal === null ? [] : [proposalText(proposal), '']),
           `wrote ${options.output}`,
-          'next: patchwire config check --online',
+          `next: patchwire config check --online${context.configPaths.includes(options.output) ? '' : ` --config ${options.output}`}`,
         ].join('\n'),
       );
       return EXIT.ok;
