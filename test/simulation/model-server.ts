@@ -166,7 +166,7 @@ const STATEMENTS: readonly (readonly [RegExp, Statement])[] = [
     /^SELECT COUNT_BIG/,
     async (server, session, { statement }) => [{ row_count: String((await server.see(session, tableOf(server, statement))).rows.size) }],
   ],
-  [/^SELECT v\.n FROM/, existing],
+  [/^SELECT v\.n, /, existing],
   [/^SELECT CASE WHEN .* THEN 1 ELSE 0 END AS same/, sameKey],
   [/CHANGETABLE\(CHANGES/, windowRows],
   [/^SELECT TOP \(@rows\)/, loadRows],
@@ -275,7 +275,7 @@ async function existing(server: ModelServer, session: Session, parameters: Param
   for (let n = 0; parameters[`p${n}_0`] !== undefined; n += 1) {
     const row = rows.get(identityOf(keyFrom(parameters, table, `p${n}_`)));
     if (row !== undefined && (!filtered || passes(row))) {
-      found.push({ n });
+      found.push({ n, ...Object.fromEntries(table.keyColumns.map((name, i) => [`k${i}`, row[name] ?? null])) });
     }
   }
   return found;
