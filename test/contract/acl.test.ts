@@ -1,6 +1,7 @@
 /** docker/users.acl: the rights that the daemon and a reader need in Redis, and not one more. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { redisDataManager } from '../../src/manager/redis/redis-data-manager.ts';
 import { type Replica, subscribe } from '../../src/subscriber/index.ts';
@@ -64,7 +65,8 @@ describe('C5: the self-test names what the daemon may not do', () => {
   });
 
   it.each(commandsOf('patchwire').filter((command) => !OPTIONAL.has(command)))('without +%s it refuses to start', async (command) => {
-    const message = new RegExp(command.replace('|', '.?'), 'iu');
+    // Before 7.0 Redis names the command only, not its subcommand.
+    const message = new RegExp(command.split('|')[0] ?? '', 'iu');
     await expect(open(await urlFor('patchwire', command))).rejects.toMatchObject({
       code: 'PW-M303',
       message: expect.stringMatching(message),
@@ -114,12 +116,14 @@ describe('a reader', () => {
     await using replica = subscribe({ redis: url, partition, section: 'orders' });
     await replica.waitUntilLive({ timeoutMs: 30_000 });
     expect(replica.state()).toMatchObject({ equal: true, error: null });
+    const client = new Redis(url, { protocol: 2 });
+    onTestFinished(() => client.disconnect());
     for (const [command, ...args] of [
       ['SET', `{${partition}:orders}:1`, '{}'],
       ['DEL', `{${partition}:orders}/meta`],
       ['PUBLISH', `__dataChanged:{${partition}:orders}`, 'x'],
     ] as const) {
-      expect(await redis.raw.call('ACL', 'DRYRUN', 'reader', command, ...args)).toContain('no permissions');
+      await expect(client.call(command, ...args)).rejects.toThrow('NOPERM');
     }
   });
 
