@@ -213,7 +213,13 @@ export class RealSource {
 
   async #connect(database: string): Promise<mssql.ConnectionPool> {
     const parsed = mssql.ConnectionPool.parseConnectionString(this.#options.sandbox.connectionString(database)) as mssql.config;
-    const pool = new mssql.ConnectionPool({ ...parsed, pool: { max: 1, min: 0 }, options: { ...parsed.options, appName: 'writer' } });
+    // A transaction that is open waits for its next statement as long as it takes: nobody closes an idle connection under it.
+    const pool = new mssql.ConnectionPool({
+      ...parsed,
+      requestTimeout: 120_000,
+      pool: { max: 1, min: 0, idleTimeoutMillis: 3_600_000 },
+      options: { ...parsed.options, appName: 'writer' },
+    });
     pool.on('error', () => undefined);
     return await pool.connect();
   }
