@@ -6,6 +6,7 @@ import { readAudience } from '../../src/subscriber/audience.ts';
 import { connect, subscribe } from '../../src/subscriber/index.ts';
 import { sectionKeys } from '../../src/wire/keys.ts';
 import { keySlot } from '../../src/wire/slot.ts';
+import { startCli } from '../support/cli.ts';
 import { until } from '../support/daemon-process.ts';
 import { startCluster, type TestCluster, type TestNode } from '../support/redis-topologies.ts';
 import { startServer, type TestServer } from '../support/sandbox.ts';
@@ -119,4 +120,45 @@ describe('a Redis Cluster', () => {
     await killed.server.start();
     await redis.whole();
   });
+
+  it('L6: does what operators’ commands ask for, wherever the section lies', async () => {
+    const [moved, reset, gone] = here.shapes.map(({ section }) => section) as [string, string, string];
+    const done = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await here.world.command(...args);
+      expect([code, code === 0 ? '' : stderr]).toEqual([0, '']);
+      return stdout;
+    };
+    await using tail = startCli(['tail', '--json'], here.world.cli);
+    await Promise.all([moved, reset, gone].map((section) => tail.line((line) => line.includes('"live"') && line.includes(section))));
+    const [shown, leases, listening] = await Promise.all([
+      done('checkpoint', 'show', gone, '--json'),
+      done('leases', '--json'),
+      done('subscribers', '--all', '--json'),
+    ]);
+    expect(JSON.parse(shown)).toMatchObject({ section: gone, state: 'live' });
+    for (const section of [moved, reset, gone]) {
+      expect([leases, listening].map((text) => text.includes(section))).toEqual([true, true]);
+    }
+    await Promise.all([done('poll'), done('checkpoint', 'reset', reset, '--yes')]);
+    await tail.line((line) => line.includes('"reset"') && line.includes(reset));
+    await here.endsEqual();
+
+    await here.stopDaemon();
+    await done('checkpoint', 'export', '--output', 'checkpoints.json');
+    const { meta, changes, quarantine, requests, operations, document } = sectionKeys(here.world.partition, moved);
+    const node = await redis.primaryOf(meta);
+    const { seq } = await here.world.meta(moved);
+    await node.raw.del(meta, changes, quarantine, requests, operations);
+    const imported = await done('checkpoint', 'import', 'checkpoints.json', '--yes', '--replace', '--json');
+    expect(JSON.parse(imported)).toContainEqual(expect.objectContaining({ section: moved, result: 'adopted' }));
+    expect(Number(seq)).toBeGreaterThan(0);
+    await done('table', 'remove', gone, '--purge', '--yes');
+    expect(await (await redis.primaryOf(metaOf(2))).raw.exists(metaOf(2))).toBe(0);
+
+    await here.start();
+    await here.world.sql(`UPDATE ${here.shapes[0]!.table} SET A = 4711 WHERE Id = 1`);
+    await here.world.caughtUp(moved, reset);
+    expect(await node.raw.get(`${document}1`)).toContain('4711');
+    expect(await here.world.differences(moved, reset)).toEqual([]);
+  }, 180_000);
 });

@@ -43,6 +43,12 @@ export class PlacesWorld implements AsyncDisposable {
     await this.#daemon.start();
   }
 
+  /** Stops the daemon; subscribers go on. */
+  async stopDaemon(): Promise<void> {
+    await this.#daemon?.stop();
+    this.#daemon = null;
+  }
+
   told(code: string): readonly LogLine[] {
     return this.lines.filter((line) => line['code'] === code);
   }
@@ -93,7 +99,7 @@ export class PlacesWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.quiet();
-    await this.#daemon?.stop();
+    await this.stopDaemon();
     await this.world.close();
     this.#raw.disconnect();
   }
