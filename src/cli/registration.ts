@@ -5,7 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { hasTables, type TableEntry, withoutTable, withTable } from '../config/edit.ts';
 import { readLayers } from '../config/load.ts';
-import { editFile } from '../config/replace-file.ts';
+import { checkEditable, editFile } from '../config/replace-file.ts';
 import type { TableName } from '../config/table-name.ts';
 import { readTextFile } from '../config/text-file.ts';
 import { PatchwireError } from '../model/errors.ts';
@@ -35,6 +35,25 @@ export function addTables({ configPaths, control, flags }: CommandContext, entri
     return after;
   });
   return file;
+}
+
+/**
+ * Whether `removeTable` would do it, as far as it can be foreseen: asked before a purge, which nothing takes back.
+ * @throws PatchwireError as `removeTable`
+ */
+export function checkRemovable(paths: readonly string[], table: TableName, source: string): void {
+  paths.filter((path) => hasTable(readTextFile(path).text, table, source)).forEach(checkEditable);
+}
+
+function hasTable(text: string, table: TableName, source: string): boolean {
+  try {
+    return withoutTable(text, table, source) !== text;
+  } catch (error) {
+    if (error instanceof PatchwireError && error.code === 'PW-C106') {
+      return false;
+    }
+    throw error;
+  }
 }
 
 /** @returns the files that had it, the last one first. @throws PatchwireError PW-C101, PW-C102, PW-C106 when none has it, PW-C107 */

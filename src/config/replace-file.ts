@@ -63,6 +63,32 @@ export function editFile(path: string, change: (text: string) => string): boolea
 }
 
 /**
+ * Finds out whether `editFile` could replace it, before something is done that its failure could not take back: a file beside it is made and
+ * removed, as far as a rename can be foreseen by that.
+ * @throws PatchwireError PW-C101, PW-C107 as `editFile`
+ */
+export function checkEditable(path: string): void {
+  let target: string;
+  try {
+    target = realpathSync(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  const unlock = lock(target, path);
+  const temporary = temporaryBeside(target);
+  try {
+    const stat = demandWritable(target);
+    rmSync(temporary, { force: true });
+    write(openSync(temporary, 'wx', 0o600), readFileSync(target, 'utf8'), stat);
+  } catch (error) {
+    throw unwritable(path, error);
+  } finally {
+    rmSync(temporary, { force: true });
+    unlock();
+  }
+}
+
+/**
  * Writes a file that is not there yet; with `force` over one that is.
  * @throws PatchwireError PW-C107 when it is there already, or cannot be written; nothing is left behind then
  */
@@ -93,13 +119,9 @@ export function createFile(path: string, text: string, { force }: { readonly for
 
 /** @returns false when the file was no longer `before`: nothing was written then */
 function replace(target: string, text: string, { path, before }: { readonly path: string; readonly before: Buffer }): boolean {
-  const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.new`);
+  const temporary = temporaryBeside(target);
   try {
-    const stat = statSync(target);
-    // A rename would replace also what its owner has made read-only.
-    if ((stat.mode & 0o222) === 0) {
-      throw Object.assign(new Error('the file is read-only'), { code: 'read-only' });
-    }
+    const stat = demandWritable(target);
     rmSync(temporary, { force: true });
     const file = openSync(temporary, 'wx', 0o600);
     write(file, text, stat);
@@ -114,6 +136,17 @@ function replace(target: string, text: string, { path, before }: { readonly path
   }
   syncFolder(dirname(target));
   return true;
+}
+
+const temporaryBeside = (target: string): string => join(dirname(target), `.${basename(target)}.${process.pid}.new`);
+
+/** A rename would replace also what its owner has made read-only. */
+function demandWritable(target: string): Stats {
+  const stat = statSync(target);
+  if ((stat.mode & 0o222) === 0) {
+    throw Object.assign(new Error('the file is read-only'), { code: 'read-only' });
+  }
+  return stat;
 }
 
 /** Writes, syncs and closes it, with the owner and mode of `like`. */

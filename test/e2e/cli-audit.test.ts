@@ -56,12 +56,18 @@ tables:
 
 describe('patchwire audit', () => {
   it('tells what was done by whom, the newest first, with its result', async () => {
-    const { cli, file } = await world();
+    const { cli, file, partition } = await world();
     expect(await runCli(['audit'], cli)).toMatchObject({ code: 0, stdout: 'Nothing is written in the audit.' });
     expect((await runCli(['pause', 'orders'], cli)).code).toBe(0);
     expect((await runCli(['checkpoint', 'reset', 'orders'], cli)).code).toBe(2);
     chmodSync(file, 0o444);
     expect((await runCli(['table', 'remove', 'orders'], cli)).code).toBe(1);
+    // Nothing is purged for a table that would stay registered.
+    expect(await runCli(['table', 'remove', 'orders', '--purge', '--yes'], cli)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^PW-C107 /u) as string,
+    });
+    expect(await redis.raw.exists(`{${partition}:orders}/meta`)).toBe(1);
     chmodSync(file, 0o644);
     expect(await runCli(['table', 'remove', 'orders', '--purge', '--yes'], cli)).toMatchObject({ code: 0 });
     expect(readFileSync(file, 'utf8')).not.toContain('Orders');

@@ -6,7 +6,7 @@ import { PatchwireError } from '../../model/errors.ts';
 import { findTable } from '../arguments.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Bind } from '../program.ts';
-import { removeTable } from '../registration.ts';
+import { checkRemovable, removeTable } from '../registration.ts';
 import { untilSignal } from '../signals.ts';
 
 const PATIENCE_MS = 120_000;
@@ -51,6 +51,7 @@ Examples:
       ]);
       await using manager = purge ? await openManager(config, signal) : null;
       if (manager !== null) {
+        checkRemovable(configPaths, name, table.source);
         const meta = await manager.readMeta(table.section);
         documents = meta?.count ?? null;
         const question = `This deletes ${documents} documents of section ${table.section} from Redis and tells its subscribers that it is gone. Go on?`;
