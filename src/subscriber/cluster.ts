@@ -10,6 +10,7 @@ import { type ClusterSlots, readClusterSlots } from '../wire/cluster-slots.ts';
 import { readAddresses, REDIS_PORT } from '../wire/redis-target.ts';
 import { keySlot } from '../wire/slot.ts';
 import { type ConnectionOptions, ConnectionPair, type Listener, type PairOptions } from './connection.ts';
+import { askOnce } from './one-question.ts';
 import { mapSubscriberError } from './redis-errors.ts';
 
 /** One section's place: the node that serves it, as far as is known. */
@@ -244,17 +245,16 @@ export class ClusterNodes implements AsyncDisposable {
     for (const [address, node] of [...nodes].toSorted(([a], [b]) => rank(a) - rank(b))) {
       const client = this.client(address);
       try {
-        await client.connect();
-        const slots = readClusterSlots(await client.call('CLUSTER', 'SLOTS'), node);
+        const slots = await askOnce(client, `asking node ${address} for the slots of the cluster`, async () =>
+          readClusterSlots(await client.call('CLUSTER', 'SLOTS'), node),
+        );
         if (slots !== null) {
           this.#known = [...slots.primaries, ...slots.replicas];
           return slots;
         }
         failure = new PatchwireError('PW-M310', `node ${address} knows of no slots`);
       } catch (error) {
-        failure = mapSubscriberError(error, `asking node ${address} for the slots of the cluster`);
-      } finally {
-        client.disconnect();
+        failure = error;
       }
     }
     throw failure;

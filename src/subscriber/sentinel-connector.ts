@@ -10,8 +10,10 @@ import { formatHostPort, type HostPort } from '../lib/host-port.ts';
 import { PatchwireError } from '../model/failure.ts';
 import { readAddresses, SENTINEL_PORT } from '../wire/redis-target.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { mapSubscriberError, replyCode } from './redis-errors.ts';
+import { askOnce } from './one-question.ts';
 
+/** Told who asks now; false: whoever wanted the answer does not any more. */
+type Asking = (client: Redis | null) => boolean;
 type Connector = NonNullable<RedisOptions['Connector']>;
 
 export class Sentinels {
@@ -29,7 +31,7 @@ export class Sentinels {
 
   /** For the options of a client; what fails comes as its `error` and `close`. */
   get connector(): Connector {
-    const find = (asking: (client: Redis | null) => void): Promise<HostPort> => this.#find(asking);
+    const find = (asking: Asking): Promise<HostPort> => this.#find(asking);
     const { tls } = this.#options;
     return class extends AbstractConnector {
       #asking: Redis | null = null;
@@ -43,9 +45,7 @@ export class Sentinels {
         try {
           const primary = await find((client) => {
             this.#asking = client;
-            if (!this.connecting) {
-              client?.disconnect();
-            }
+            return this.connecting;
           });
           if (this.connecting) {
             this.stream = tls === undefined ? connect(primary) : connectTls({ ...primary, ...tls });
@@ -67,42 +67,44 @@ export class Sentinels {
   /** Whether another primary is named now than was named last. False, too, when nobody answers. */
   async moved(): Promise<boolean> {
     const before = this.#named;
-    await this.#find(() => {}).catch(() => {});
+    await this.#find(() => true).catch(() => {});
     return this.#named !== before;
   }
 
-  /** The primary, as the first one says that answers. @throws what the last one threw */
-  async #find(asking: (client: Redis | null) => void): Promise<HostPort> {
+  /** The primary, as the first one says that answers. @throws what the last one threw that was asked */
+  async #find(asking: Asking): Promise<HostPort> {
     let failure: unknown = null;
     for (const sentinel of [...this.#addresses]) {
       this.#addresses.push(...this.#addresses.splice(0, 1));
+      const client = this.#client(sentinel);
+      if (!asking(client)) {
+        break;
+      }
       try {
-        return await this.#ask(sentinel, asking);
+        return await this.#ask(client, `asking Sentinel ${formatHostPort(sentinel)} for the primary`);
       } catch (error) {
         failure = error;
+      } finally {
+        asking(null);
       }
     }
     throw failure;
   }
 
-  async #ask(sentinel: HostPort, asking: (client: Redis | null) => void): Promise<HostPort> {
-    const { name = '', tls, sentinelTLS = tls, sentinelUsername, sentinelPassword, natMap } = this.#options;
-    const client = new Redis({
+  #client(sentinel: HostPort): Redis {
+    const { tls, sentinelTLS = tls, sentinelUsername, sentinelPassword } = this.#options;
+    return new Redis({
       ...{ ...sentinel, connectTimeout: this.#timeoutMs, commandTimeout: this.#timeoutMs, protocol: 2, lazyConnect: true },
       ...{ enableReadyCheck: false, disableClientInfo: true, maxRetriesPerRequest: 0, retryStrategy: () => null },
       ...(sentinelUsername === undefined ? {} : { username: sentinelUsername }),
       ...(sentinelPassword === undefined ? {} : { password: sentinelPassword }),
       ...(sentinelTLS === undefined ? {} : { tls: sentinelTLS }),
     });
-    const what = `asking Sentinel ${formatHostPort(sentinel)} for the primary`;
-    let lost: unknown = null;
-    client.on('error', (error: unknown) => {
-      lost = error;
-    });
-    try {
-      const connected = client.connect();
-      asking(client);
-      await connected;
+  }
+
+  #ask(client: Redis, what: string): Promise<HostPort> {
+    const { name = '', natMap } = this.#options;
+    return askOnce(client, what, async () => {
       const reply = (await client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as readonly string[] | null;
       if (reply === null) {
         throw new PatchwireError('PW-W403', `${what}: it knows none called ${name}`);
@@ -110,11 +112,6 @@ export class Sentinels {
       const primary = { host: reply[0] ?? '', port: Number(reply[1]) };
       this.#named = formatHostPort(primary);
       return (typeof natMap === 'function' ? natMap(this.#named) : natMap?.[this.#named]) ?? primary;
-    } catch (error) {
-      throw mapSubscriberError(replyCode(error) === null ? (lost ?? error) : error, what);
-    } finally {
-      asking(null);
-      client.disconnect();
-    }
+    });
   }
 }
