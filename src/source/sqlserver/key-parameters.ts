@@ -136,16 +136,28 @@ export function keyOperand(part: KeyPlan, i: number): string {
  * The typed value of a parameter or column that holds what `parameter` sends. A varchar is converted under its column's collation: a
  * variable would have the database's, whose code page may lack the characters.
  */
-export function keyExpression(part: KeyPlan, source: string, convert: 'CONVERT' | 'TRY_CONVERT' = 'CONVERT'): string {
+export function keyExpression(part: KeyPlan, source: string): string {
   const type = declaredType(part.column);
   switch (part.passing) {
     case 'native':
       return source;
     case 'narrow':
-      return `${convert}(${type}, ${source}${part.column.collation === null ? '' : ` COLLATE ${collationName(part.column.collation)}`})`;
+      return `CONVERT(${type}, ${underCollation(part, source)})`;
     case 'text':
-      return `${convert}(${type}, ${source}${STYLE_126.has(part.column.type) ? ', 126' : ''})`;
+      return `CONVERT(${type}, ${source}${STYLE_126.has(part.column.type) ? ', 126' : ''})`;
   }
+}
+
+/**
+ * The same, but NULL for a text that is no value of the column's type. TRY_CAST, which every compatibility level knows, and TRY_CONVERT only
+ * those from 110 on; ISO texts need no style. Source: learn.microsoft.com, TRY_CAST, TRY_CONVERT, datetime ("ISO 8601").
+ */
+export function triedKeyExpression(part: KeyPlan, source: string): string {
+  return part.passing === 'native' ? source : `TRY_CAST(${underCollation(part, source)} AS ${declaredType(part.column)})`;
+}
+
+function underCollation({ column: { collation } }: KeyPlan, source: string): string {
+  return collation === null ? source : `${source} COLLATE ${collationName(collation)}`;
 }
 
 function within(column: KeyColumn, text: string, most: number): string {

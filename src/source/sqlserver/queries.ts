@@ -4,7 +4,7 @@
  * before any table or catalog view is touched, and the checks stand before the read and again after its transaction.
  * Source: learn.microsoft.com, "Work with change tracking", CHANGETABLE, SET TRANSACTION ISOLATION LEVEL.
  */
-import { keyOperand, keyDeclaration, keyExpression, type KeyPlan } from './key-parameters.ts';
+import { keyOperand, keyDeclaration, keyExpression, triedKeyExpression, type KeyPlan } from './key-parameters.ts';
 import type { Filter } from './filter.ts';
 import type { TablePlan } from './plan.ts';
 import { collationName, quoteName, quoteText } from './quote.ts';
@@ -236,12 +236,11 @@ export const EXISTING_SETS = ['table', 'rows', 'afterTable'] as const;
 /**
  * Which of `size` keys exist and pass the filter (L4), checked before and after. Parameters: @p<row>_<column>. Rows: n, the number of a key that does,
  * and the key as the row spells it. What is no value of its column (the key was another one once) is NULL, and no error of all.
- * Source: learn.microsoft.com, TRY_CONVERT.
  */
 export function existingQuery(plan: TablePlan, request: RequestSettings, size: number): string {
   const columns = plan.key.map((_, i) => `k${i}`);
   const values = Array.from({ length: size }, (_, row) => `(${[row, ...plan.key.map((__, i) => `@p${row}_${i}`)].join(', ')})`);
-  const join = plan.key.map((part, i) => `t.${quoteName(part.column.name)} = ${collated(part, `v.k${i}`, 'TRY_CONVERT')}`);
+  const join = plan.key.map((part, i) => `t.${quoteName(part.column.name)} = ${collated(part, triedKeyExpression(part, `v.k${i}`))}`);
   const keys = plan.key.map(({ column, codec }, i) => `${codec.select(`t.${quoteName(column.name)}`)} AS k${i}`);
   const filter = plan.filter === null ? '' : `\nWHERE (${plan.filter.sql})`;
   return `${settings(request)}
@@ -253,7 +252,9 @@ ${checks(plan.name)}`;
 
 /** Whether two spellings are one key, under the collations that were described: no table is read. Parameters: @a<column>, @b<column>. */
 export function sameKeyQuery(plan: TablePlan, request: RequestSettings): string {
-  const equal = plan.key.map((part, i) => `${collated(part, `@a${i}`)} = ${collated(part, `@b${i}`)}`);
+  const equal = plan.key.map(
+    (part, i) => `${collated(part, keyExpression(part, `@a${i}`))} = ${collated(part, keyExpression(part, `@b${i}`))}`,
+  );
   return `${settings(request)}\nSELECT CASE WHEN ${equal.join(' AND ')} THEN 1 ELSE 0 END AS same;`;
 }
 
@@ -261,7 +262,7 @@ export function sameKeyQuery(plan: TablePlan, request: RequestSettings): string 
  * A key's value under the collation of its column, said explicitly: a column of VALUES has the database's, and two columns of different
  * collations do not compare (error 468). Source: learn.microsoft.com, "Collation precedence".
  */
-function collated(part: KeyPlan, source: string, convert?: 'TRY_CONVERT'): string {
+function collated(part: KeyPlan, value: string): string {
   const { collation } = part.column;
-  return `${keyExpression(part, source, convert)}${collation === null ? '' : ` COLLATE ${collationName(collation)}`}`;
+  return `${value}${collation === null ? '' : ` COLLATE ${collationName(collation)}`}`;
 }
