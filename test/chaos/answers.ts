@@ -10,6 +10,10 @@ import type { Mark } from './writers.ts';
 export type Question =
   | { readonly do: 'marks'; readonly marks: readonly Mark[] }
   | { readonly do: 'forget' }
+  /** The database went back in time: what was loaded from it may be of a time that never was. */
+  | { readonly do: 'restored' }
+  /** Ask for nothing, or go on asking: of those that load on demand. */
+  | { readonly do: 'rest'; readonly rests: boolean }
   | { readonly do: 'standing'; readonly id: number }
   /** Everything that it answers for; of keys that it must be asked for, these. */
   | { readonly do: 'documents'; readonly id: number; readonly section: string; readonly keys: readonly string[] };
@@ -39,6 +43,8 @@ export const say = (answer: Answer): void => {
 export interface Asked {
   readonly marks: (marks: readonly Mark[]) => void;
   readonly forget: () => void;
+  readonly restored?: () => void;
+  readonly rest?: (rests: boolean) => void;
   readonly standing: () => Omit<Extract<Answer, { sections: unknown }>, 'id'>;
   readonly documents: (section: string, keys: readonly string[]) => Promise<Omit<Extract<Answer, { documents: unknown }>, 'id'>>;
 }
@@ -51,6 +57,10 @@ export function answerQuestions(asked: Asked): void {
         return asked.marks(question.marks);
       case 'forget':
         return asked.forget();
+      case 'restored':
+        return asked.restored?.();
+      case 'rest':
+        return asked.rest?.(question.rests);
       case 'standing':
         return say({ id: question.id, ...asked.standing() });
       case 'documents':

@@ -4,7 +4,6 @@
  */
 import type { Random } from '../../src/lib/random.ts';
 import type { Key } from '../../src/subscriber/index.ts';
-import { sleep } from './waiting.ts';
 import { CODES, int, LARGE, NAMES, PARTS, pick, respelled, ROWS } from './writers.ts';
 
 /** Some far more often than others: what is always cached is never forgiven. */
@@ -35,12 +34,15 @@ export const folded = (dataKey: string): string =>
 /** As messages name it. */
 export const spelled = (key: Extract<Key, readonly unknown[]>): string => key.map((value) => encodeURIComponent(String(value))).join('|');
 
-/** Asks all the time, so many at once at most: one that waits holds up no other. Those that fail are asked again by themselves. */
-export async function askAllTheTime(beside: number, ask: () => Promise<void>): Promise<never> {
+/**
+ * Asks all the time, so many at once at most: one that waits holds up no other. Those that fail are asked again by themselves.
+ * @returns lets it rest, or go on
+ */
+export function askAllTheTime(beside: number, ask: () => Promise<void>): (rests: boolean) => void {
   let under = 0;
-  for (;;) {
-    await sleep(15);
-    if (under < beside) {
+  let resting = false;
+  setInterval(() => {
+    if (under < beside && !resting) {
       under += 1;
       ask()
         .catch(() => undefined)
@@ -48,5 +50,8 @@ export async function askAllTheTime(beside: number, ask: () => Promise<void>): P
           under -= 1;
         });
     }
-  }
+  }, 15);
+  return (rests) => {
+    resting = rests;
+  };
 }

@@ -76,7 +76,7 @@ async function fromTable(shape: TableShape, values: Values): Promise<Cached> {
 
 interface Section {
   readonly told: Library.Invalidations;
-  readonly tables: { readonly fresh: Adapters.FreshCache<Cached>; readonly lru: LRUCache<string, Cached> };
+  tables: { readonly fresh: Adapters.FreshCache<Cached>; readonly lru: LRUCache<string, Cached> };
   readonly published: { readonly fresh: Adapters.FreshCache<Cached>; readonly map: Map<string, unknown> };
   /** A document as it is published. */
   readonly load: (key: Values) => Promise<Cached>;
@@ -140,7 +140,7 @@ async function look(mark: Mark, upTo: string): Promise<void> {
   }
 }
 
-void askAllTheTime(50, async () => {
+const rest = askAllTheTime(50, async () => {
   const { shape, tables, published, load } = [...sections.values()][Math.floor(random() * sections.size)]!;
   const key = anyKey(shape.section, random);
   gets += 1;
@@ -168,6 +168,14 @@ answerQuestions({
     check();
   },
   forget: () => marks.forget(),
+  rest,
+  restored: () => {
+    for (const section of sections.values()) {
+      const { fresh, lru } = section.tables;
+      void fresh[Symbol.asyncDispose]();
+      section.tables = { lru, fresh: freshCache<Cached>(section.told, lru) };
+    }
+  },
   standing: () => {
     check();
     const all = [...sections].map(([name, { told }]) => [name, standingOf(told, contains(told))] as const);

@@ -77,7 +77,7 @@ function neverBack(writer: number, document: Library.Document | undefined): void
   highest.set(writer, { n, resets, generation });
 }
 
-void askAllTheTime(50, async () => {
+const rest = askAllTheTime(50, async () => {
   const name = SECTIONS[Math.floor(random() * SECTIONS.length)]!;
   const { cache, asked } = sections.get(name)!;
   const keys = Array.from({ length: 1 + Math.floor(random() * 3) }, () => anyKey(name, random));
@@ -95,6 +95,7 @@ answerQuestions({
     check();
   },
   forget: () => marks.forget(),
+  rest,
   standing: () => {
     check();
     const all = [...sections].map(([name, { cache }]) => [name, standingOf(cache, contains(cache))] as const);

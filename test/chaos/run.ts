@@ -42,6 +42,8 @@ export async function run(world: World, { seed, minutes, say }: RunOptions): Pro
   let quiets = 0;
 
   const quiet = async (): Promise<boolean> => {
+    world.rest(true);
+    await sleep(300);
     await within('the writers pause', world.writers.pause(), 60_000);
     const verdict = await judge(world, memory.unnumbered);
     quiets += 1;
@@ -66,6 +68,7 @@ export async function run(world: World, { seed, minutes, say }: RunOptions): Pro
     if (quiets % 2 === 1 || memory.dump === null) {
       memory.dump = { file: await world.redis.dump(`quiet-${quiets}`), history: world.history };
     }
+    world.rest(false);
     world.writers.resume();
     return true;
   };

@@ -220,6 +220,7 @@ export const SQL_ACTIONS: readonly Action[] = [
         await Promise.all(world.daemons.map((daemon) => daemon.kill()));
       }
       await world.sql.restore(backup.name);
+      world.tellRestored();
       await until('the counter has overtaken', async () => ((await world.sql.version()) > before ? true : null), NOTICE_LIMIT_MS);
       if (toDaemon) {
         world.daemons.forEach((daemon) => daemon.start());

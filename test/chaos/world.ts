@@ -172,6 +172,16 @@ export class World implements AsyncDisposable {
     }
   }
 
+  /** Those that load on demand ask for nothing: what they hold when it is compared, they held while it was changed. */
+  rest(rests: boolean): void {
+    this.subscribers.filter(({ whole }) => !whole).forEach((subscriber) => subscriber.tell({ do: 'rest', rests }));
+  }
+
+  /** As an operator does who restores: where no daemon had read what is lost, nobody would tell caches that have. */
+  tellRestored(): void {
+    this.subscribers.filter(({ whole }) => !whole).forEach((subscriber) => subscriber.tell({ do: 'restored' }));
+  }
+
   /** Versions begin again, or go back: what was committed before is no measure any more, until all have found out. */
   forgetMarks(): void {
     this.marksCount = false;
