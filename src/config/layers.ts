@@ -86,8 +86,16 @@ function messageOf(code: string, message: string): string {
   return WORDS[code] ?? message.split('\n')[0]?.replace(/ at line .*$|:.*$/u, '') ?? 'not YAML';
 }
 
-/** @throws PatchwireError PW-C102 for an alias without its anchor, or one that unfolds without end: the parser finds them only here */
+/** @throws PatchwireError PW-C102 for an alias without its anchor, or one that unfolds without end, or into itself: the parser finds them only here */
 function valuesOf({ document, lines, name }: Layer): unknown {
+  visit(document, {
+    Alias(_key, alias, path) {
+      if (path.some((node) => node === alias.resolve(document))) {
+        const { line } = lines.linePos(alias.range?.[0] ?? 0);
+        throw new PatchwireError('PW-C102', `${name}:${line} an alias (*) of what it stands in`, { details: { line } });
+      }
+    },
+  });
   try {
     return document.toJS() as unknown;
   } catch (error) {

@@ -4,6 +4,7 @@
  * names the path as it stands in the file. References are not resolved here: the environment is a reference's own place.
  */
 import { parse } from 'yaml';
+import { PatchwireError } from '../model/errors.ts';
 import { knownKeys, takesAnyName, takesIndex, wantsText } from './known-keys.ts';
 import type { ConfigPath } from './problems.ts';
 import { isMap } from './rules.ts';
@@ -43,26 +44,37 @@ export function flagOverride(text: string): Override | null {
   return { origin: `flag --set ${dotted}`, path, value: readValue(path, value) };
 }
 
-/** The raw configuration with the overrides put in, on a copy. */
+/**
+ * The raw configuration with the overrides put in, on a copy.
+ * @throws PatchwireError PW-C103 for an index that leaves a gap in a list
+ */
 export function applyOverrides(raw: unknown, overrides: readonly Override[]): unknown {
   const root: unknown = structuredClone(raw ?? {});
-  for (const { path, value } of overrides) {
+  for (const { origin, path, value } of overrides) {
     let at: unknown = root;
     for (const [i, part] of path.slice(0, -1).entries()) {
       if (!isContainer(at)) {
         break;
       }
-      const inner: unknown = at[part];
+      // Of its own only: `constructor` and `__proto__` are names like any other here.
+      const inner: unknown = Object.hasOwn(at, part) ? at[part] : undefined;
       const next: unknown = inner ?? (typeof path[i + 1] === 'number' ? [] : {});
-      at[part] = next;
+      put(at, part, next, origin);
       at = next;
     }
     const last = path.at(-1);
     if (isContainer(at) && last !== undefined) {
-      Object.defineProperty(at, last, { value, writable: true, enumerable: true, configurable: true });
+      put(at, last, value, origin);
     }
   }
   return root;
+}
+
+function put(at: object, part: string | number, value: unknown, origin: string): void {
+  if (Array.isArray(at) && typeof part === 'number' && part > at.length) {
+    throw new PatchwireError('PW-C103', `${origin}: there are ${at.length} entries, counted from 0: ${part} is none of them, nor the next`);
+  }
+  Object.defineProperty(at, part, { value, writable: true, enumerable: true, configurable: true });
 }
 
 function isContainer(value: unknown): value is Record<string | number, unknown> {

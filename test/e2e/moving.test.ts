@@ -121,6 +121,7 @@ describe('moving to another Redis', () => {
     await daemon.stop();
     writeFileSync(join(world.cli.cwd ?? '', 'nonsense.json'), '{"patchwireExport": 1}');
     expect(said(await world.command('checkpoint', 'import', 'nonsense.json', '--yes'))).toMatch(/^2 PW-C109 nonsense\.json/);
+    expect(said(await world.command('checkpoint', 'import', 'gone.json', '--yes'))).toMatch(/^2 PW-C109 .*gone\.json is not there/);
     await world.close();
   });
 });

@@ -5,7 +5,7 @@ import type { Config } from '../../config/schema.ts';
 import { readTextFile } from '../../config/text-file.ts';
 import type { AdoptResult, DistributedDataManager } from '../../manager/distributed-data-manager.ts';
 import type { ErrorCode } from '../../model/error-catalogue.ts';
-import { PatchwireError } from '../../model/errors.ts';
+import { asPatchwireError, PatchwireError } from '../../model/errors.ts';
 import { type ExportedEntry, readExported } from '../../wire/exported-sections.ts';
 import type { Deed } from '../auditing.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -34,7 +34,7 @@ Examples:
       const { replace = false, yes = false } = command.opts<{ replace?: boolean; yes?: boolean }>();
       const config = load();
       const [file = ''] = command.args;
-      const exported = readExported(readTextFile(resolve(file)).text, file);
+      const exported = readExported(textOf(file), file);
       const [registered, unknown] = [true, false].map((known) =>
         exported.sections.filter(({ section }) => config.tables.some((table) => table.section === section) === known),
       );
@@ -76,6 +76,16 @@ Examples:
       return EXIT.ok;
     }),
   );
+}
+
+/** @throws PatchwireError PW-C109: it is an argument, and no configuration */
+function textOf(file: string): string {
+  try {
+    return readTextFile(resolve(file)).text;
+  } catch (error) {
+    const why = asPatchwireError(error).message.replace(/^the configuration file /u, '');
+    throw new PatchwireError('PW-C109', why, { hint: 'Name a file that `patchwire checkpoint export --output FILE` wrote.', cause: error });
+  }
 }
 
 const CODES: Partial<Record<AdoptResult['kind'], ErrorCode>> = { held: 'PW-M314', living: 'PW-M320' };

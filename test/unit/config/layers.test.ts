@@ -36,6 +36,30 @@ function problemsOf(run: () => unknown): readonly ConfigProblem[] {
   throw new Error('expected a refusal');
 }
 
+describe('an override', () => {
+  it.each([
+    ['__proto__.rows=3', '__proto__'],
+    ['constructor.prototype.rows=3', 'constructor'],
+    ['batch.__proto__.rows=3', 'batch.__proto__'],
+  ])('%s is an unknown key, and touches no other object', (flag, path) => {
+    expect(problemsOf(() => read([BASE], {}, [flag]))).toMatchObject([{ path, rule: 'unknown key' }]);
+    expect(({} as { rows?: unknown }).rows).toBeUndefined();
+  });
+
+  it('from the environment neither', () => {
+    expect(problemsOf(() => read([BASE], { PATCHWIRE_CONSTRUCTOR__PROTOTYPE__ROWS: '3' }))).toHaveLength(1);
+    expect(({} as { rows?: unknown }).rows).toBeUndefined();
+  });
+
+  it.each(['tables[3].section=x', 'tables[4294967294].section=x', 'tables[0].json[7]=x'])(
+    '%s, which would leave a gap, is refused at once; the next place is none',
+    (flag) => {
+      expect(() => read([BASE], {}, [flag])).toThrow(/entries, counted from 0/u);
+      expect(read([BASE], {}, ['tables[2].table=dbo.New']).config.tables).toHaveLength(3);
+    },
+  );
+});
+
 describe('several configuration files', () => {
   it('go over each other: maps merge, scalars and lists replace', () => {
     const { config } = read([BASE, 'batch: { rows: 7 }\nlog: { level: debug }\n']);

@@ -59,6 +59,13 @@ describe('loadConfig', () => {
     }
   });
 
+  it.each(['a: &a [*a]', 'a: &a { b: *a }', 'a: &a [[1, { c: [*a] }]]'])('refuses an alias of what it stands in: %s', (text) => {
+    expect(failure(() => parse(`x: 1\n${text}\n`))).toMatchObject({
+      code: 'PW-C102',
+      message: 'cdc.config.yaml:2 an alias (*) of what it stands in',
+    });
+  });
+
   it('takes a known key with nothing behind it as not set, and still refuses an unknown one', () => {
     const text = MINIMAL.replace('  - table: dbo.Orders\n', '  # - table: dbo.Orders\nbatch:\n  # rows: 7\n');
     expect(parse(text)).toMatchObject({ tables: [], batch: { rows: 500 } });
