@@ -109,9 +109,8 @@ describe('checkpoint reset', () => {
     const before = await json(['checkpoint', 'show', 'items'], here);
     const asked = await runCli(['checkpoint', 'reset', 'items'], here.cli);
     expect(asked).toMatchObject({ code: 2, stderr: expect.stringMatching(/2 documents[^]*PW-C110[^]*--yes/u) as string });
-    const { code, stdout, stderr } = await runCli(['checkpoint', 'reset', 'items', '--yes'], here.cli);
+    const { code, stdout } = await runCli(['checkpoint', 'reset', 'items', '--yes'], here.cli);
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('new epoch') as string });
-    expect(stderr).toContain('Taken by the leader');
     await daemon.live();
     const after = await json(['checkpoint', 'show', 'items'], here);
     expect(after['epoch']).not.toBe(before['epoch']);
