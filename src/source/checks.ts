@@ -102,3 +102,15 @@ export function checkVersion(
   }
   return current;
 }
+
+/**
+ * The history of a table begins at or below the version that was current afterwards: some replicas answer otherwise, and nothing read from them
+ * would ever be covered. @throws PatchwireError PW-S214
+ */
+export function checkCoherent(table: string, minValid: Version, version: Version): void {
+  if (minValid > version) {
+    throw new PatchwireError('PW-S214', `The history of ${table} begins at version ${minValid}, above the current version ${version}.`, {
+      details: { table, minValidVersion: minValid.toString(), version: version.toString() },
+    });
+  }
+}

@@ -7,7 +7,7 @@ import { PatchwireError } from '../../model/errors.ts';
 import { parseCollation } from '../../model/row-key.ts';
 import type { KeyColumn, TableColumn, TableSelection, TrackedTable } from '../../model/table.ts';
 import type { Version } from '../../model/version.ts';
-import type { TableFacts } from '../checks.ts';
+import { checkCoherent, type TableFacts } from '../checks.ts';
 import { checkDatabase, collector, databaseFacts, tableFacts, textOf, versionOf, type DatabaseFacts, type Sets } from './facts.ts';
 import { parseFilter, type Filter, type FilterColumn } from './filter.ts';
 import type { Run } from './guest.ts';
@@ -213,6 +213,7 @@ function describe(reading: Reading, selection: TableSelection, options: Describe
       details: { table: fullName },
     });
   }
+  checkCoherent(fullName, facts.minValidVersion, version);
 
   const keyIds = new Set(keyColumns.map(({ columnId }) => columnId));
   const selected = selectColumns(reading.columns, selection, fullName, keyIds);

@@ -13,11 +13,16 @@ const column = (column_id: number, name: string, type: string): DriverRow => ({
 });
 
 /** What a catalog makes of a selection that names its table and columns like this. */
-async function described(schema: string, table: string, columns: readonly DriverRow[], json: readonly string[] = []): Promise<Description> {
+async function described(
+  schema: string,
+  table: string,
+  columns: readonly DriverRow[],
+  { json = [], version = '5' }: { readonly json?: readonly string[]; readonly version?: string } = {},
+): Promise<Description> {
   const answers: Readonly<Record<(typeof DESCRIBE_SETS)[number], readonly DriverRow[]>> = {
     database: [DATABASE],
     table: [FACTS],
-    version: [{ version: '5' }],
+    version: [{ version }],
     name: [{ n: 0, schema_name: schema, table_name: table, may_track: 1 }],
     columns,
     databaseAgain: [DATABASE],
@@ -52,7 +57,13 @@ describe('a description', () => {
 
   it('takes just the column for json that is meant, where another differs in case only', async () => {
     const columns = [column(1, 'Id', 'int'), column(2, 'Doc', 'nvarchar'), column(3, 'DOC', 'nvarchar')];
-    expect((await described('dbo', 'T', columns, ['DOC'])).json).toEqual(['DOC']);
-    expect((await described('dbo', 'T', columns.slice(0, 2), ['doc'])).json).toEqual(['Doc']);
+    expect((await described('dbo', 'T', columns, { json: ['DOC'] })).json).toEqual(['DOC']);
+    expect((await described('dbo', 'T', columns.slice(0, 2), { json: ['doc'] })).json).toEqual(['Doc']);
+  });
+
+  it('is refused where history begins above the current version, as some replicas answer: nothing read there would ever be covered', async () => {
+    const columns = [column(1, 'Id', 'int')];
+    await expect(described('dbo', 'T', columns, { version: '2' })).rejects.toMatchObject({ code: 'PW-S214' });
+    expect((await described('dbo', 'T', columns, { version: '3' })).table.version).toBe(3n);
   });
 });
