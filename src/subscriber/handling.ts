@@ -28,9 +28,15 @@ export interface HandleOptions {
 
 /** A handler at work. */
 export interface Handling extends AsyncDisposable {
-  /** Resolves when it was stopped or the replica is closed. @throws PW-W409, or what closed the replica */
+  /**
+   * Resolves when it was stopped or the replica is closed. Whoever neither waits for it nor catches it ends the process by a handler that fails, as
+   * by any promise: a handler that has stopped without a word would be worse. @throws PW-W409, or what closed the replica
+   */
   readonly done: Promise<void>;
-  /** Takes no more changes; resolves when what runs has ended. What was waiting is not handled. */
+  /**
+   * Takes no more changes; resolves when what runs has ended, so a handler that waits for it waits for itself: it goes by `context.signal`. What was
+   * waiting is not handled.
+   */
   stop(): Promise<void>;
 }
 

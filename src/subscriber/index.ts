@@ -20,7 +20,7 @@ import {
 import { LazySection } from './lazy-cache.ts';
 import { LazyMode } from './lazy-documents.ts';
 import type { LazyCache as LazyCacheOf } from './lazy-interface.ts';
-import type { OnInvalid, Parser } from './parsing.ts';
+import type { OnInvalid, Parser, StandardSchema } from './parsing.ts';
 import { replicaMode } from './replica.ts';
 import type { Replica as ReplicaOf } from './replica-interface.ts';
 import type { ReplicaStore } from './keeping.ts';
@@ -140,6 +140,8 @@ export interface LazyOptions<T extends object = Document> extends Omit<Subscribe
   readonly recovery?: 'autoReset' | 'strict' | undefined;
 }
 
+type WithSchema<O, T> = Omit<O, 'parse'> & { readonly parse: StandardSchema<T> };
+
 const MIB = 1024 * 1024;
 
 /**
@@ -165,6 +167,9 @@ export function connect(options: string | ConnectOptions): Connection {
  * not there yet: `state()` says what it waits for, `waitUntilLive()` waits.
  * @throws RangeError when partition or section are no names, or `redis` is no place of a Redis
  */
+// Schemas first: some are functions as well, and would be asked as such what they return.
+export function subscribe<T extends object>(options: WithSchema<SubscribeOptions<T>, T>): Replica<T>;
+export function subscribe<T extends object>(options: WithSchema<LazyOptions<T>, T>): LazyCache<T>;
 export function subscribe<T extends object = Document>(options: SubscribeOptions<T>): Replica<T>;
 export function subscribe<T extends object = Document>(options: LazyOptions<T>): LazyCache<T>;
 export function subscribe(options: InvalidateOptions): Invalidations;

@@ -98,7 +98,9 @@ describe('the examples', () => {
       return [response.status, await response.json()];
     };
     await vi.waitFor(async () => expect(await get('summer')).toEqual([200, { Code: 'SUMMER', PercentOff: 15 }]), LIMIT);
-    expect(await get('nothing')).toEqual([404, { error: 'no such coupon' }]);
+    for (const code of ['nothing', '%zz', 'SUM%7CMER']) {
+      expect(await get(code)).toEqual([404, { error: 'no such coupon' }]);
+    }
     await database.rows("UPDATE dbo.Coupons SET PercentOff = 33 WHERE Code = N'SUMMER'");
     await vi.waitFor(async () => expect(await get('SUMMER')).toEqual([200, { Code: 'SUMMER', PercentOff: 33 }]), LIMIT);
     child.kill('SIGTERM');

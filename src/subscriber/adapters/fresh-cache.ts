@@ -11,7 +11,7 @@ import { ReadAt } from './read-at.ts';
 /** lru-cache, Map, … */
 export interface SyncCache<K, V> {
   get(key: K): V | undefined;
-  set(key: K, value: V): unknown;
+  set(key: K, value: NoInfer<V>): unknown;
   delete(key: K): unknown;
   clear(): void;
 }
@@ -19,7 +19,7 @@ export interface SyncCache<K, V> {
 /** keyv, cacheable, … An error that it emits instead of throwing counts as one of whatever is under way. */
 export interface AsyncCache<K, V> {
   get(key: K): Promise<V | null | undefined>;
-  set(key: K, value: V): Promise<unknown>;
+  set(key: K, value: NoInfer<V>): Promise<unknown>;
   delete(key: K): Promise<unknown>;
   clear(): Promise<unknown>;
   on?(event: string, listener: (error: unknown) => void): unknown;
@@ -53,6 +53,8 @@ export interface FreshCache<V> extends AsyncDisposable {
   readonly counters: { readonly loads: number; readonly refused: number };
 }
 
+type Subscribed = Told & Pick<Invalidations, 'state' | 'waitForVersion'>;
+
 /** More keys than these, that could not be deleted yet, are all keys. */
 const MOST_DIRTY = 10_000;
 
@@ -61,7 +63,14 @@ const MOST_DIRTY = 10_000;
  * @throws what a synchronous cache throws
  */
 export function freshCache<V, K = string>(
-  told: Told & Pick<Invalidations, 'state' | 'waitForVersion'>,
+  told: Subscribed,
+  // A cache of promises is an asynchronous one.
+  cache: SyncCache<K, V> & (V extends Promise<unknown> ? never : unknown),
+  options?: FreshCacheOptions<K>,
+): FreshCache<V>;
+export function freshCache<V, K = string>(told: Subscribed, cache: AsyncCache<K, V>, options?: FreshCacheOptions<K>): FreshCache<V>;
+export function freshCache<V, K = string>(
+  told: Subscribed,
   cache: SyncCache<K, V> | AsyncCache<K, V>,
   options: FreshCacheOptions<K> = {},
 ): FreshCache<V> {

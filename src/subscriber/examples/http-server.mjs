@@ -9,7 +9,13 @@ async function answer(url, response) {
   const say = (status, body) => response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
   const [, code] = /^\/coupons\/([^/?]+)$/.exec(url) ?? [];
   try {
-    const coupon = code === undefined ? undefined : await coupons.get(decodeURIComponent(code), { timeoutMs: 1000 });
+    // What stands in the path is a data key: percent-encoded, as messages and Redis have it.
+    const coupon = code === undefined ? undefined : await coupons.get(code, { timeoutMs: 1000 });
+    if (coupon === undefined && code !== undefined && (await coupons.unavailable(code, { timeoutMs: 1000 }))) {
+      // The row exists, its document cannot be published.
+      say(503, { error: 'in quarantine' });
+      return;
+    }
     say(coupon === undefined ? 404 : 200, coupon ?? { error: 'no such coupon' });
   } catch (error) {
     say(503, { error: error.message, state: coupons.state().status });

@@ -6,8 +6,16 @@ import { Cacheable } from 'cacheable';
 import fc from 'fast-check';
 import { Keyv } from 'keyv';
 import { LRUCache } from 'lru-cache';
-import { describe, expect, it, vi } from 'vitest';
-import { fillGuard, freshCache, type FreshCacheOptions, readAt, type SyncCache } from '../../../src/subscriber/adapters/index.ts';
+import { describe, expect, expectTypeOf, it, vi } from 'vitest';
+import {
+  type AsyncCache,
+  fillGuard,
+  type FreshCache,
+  freshCache,
+  type FreshCacheOptions,
+  readAt,
+  type SyncCache,
+} from '../../../src/subscriber/adapters/index.ts';
 import type { InvalidationEvent, Invalidations, Position, ReplicaState } from '../../../src/subscriber/index.ts';
 
 /** A subscription that tells what a test says, and a database of versions that is ahead of it. */
@@ -65,7 +73,7 @@ const keyv = (): Keyv<number> => new Keyv<number>();
 const cacheable = (): Cacheable => new Cacheable();
 
 /** Every call takes until the scheduler says, both before and after it takes effect. */
-function slow(scheduler: fc.Scheduler): Parameters<typeof freshCache<number>>[1] {
+function slow(scheduler: fc.Scheduler): AsyncCache<string, number> {
   const store = plain();
   const step = <T>(name: string, effect: () => T): Promise<T> =>
     scheduler
@@ -346,5 +354,25 @@ describe('the guard by itself, for a store of one’s own', () => {
     const last = guard.begin('a');
     guard[Symbol.dispose]();
     expect(last.fresh()).toBe(false);
+  });
+});
+
+describe('types', () => {
+  it('are those of the cache: what is got is what it holds', async () => {
+    interface Order {
+      readonly id: number;
+    }
+    const told = new Told();
+    const load = (): Order => ({ id: 1 });
+    const caches = [
+      freshCache(told, new LRUCache<string, Order>({ max: 10 })),
+      freshCache(told, new Map<string, Order>()),
+      freshCache<Order>(told, new Keyv<Order>()),
+      freshCache<Order>(told, new Cacheable()),
+    ];
+    for (const cache of caches) {
+      expectTypeOf(cache).toEqualTypeOf<FreshCache<Order>>();
+      expect((await cache.get(1, load)).id).toBe(1);
+    }
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import type { PatchwireError } from '../../../src/model/failure.ts';
+import { type LazyCache, type Replica, subscribe } from '../../../src/subscriber/index.ts';
 import { type Parser, Parsing, type StandardSchema } from '../../../src/subscriber/parsing.ts';
 
 const Order = z.object({ OrderId: z.coerce.bigint(), Total: z.string().transform(Number) });
@@ -26,6 +27,21 @@ describe('a parser', () => {
     };
     expect(outputOf(schema)({ n: '7' }).value).toEqual({ n: 7 });
     expect(outputOf((document) => Object.keys(document))({ a: 1, b: 2 }).value).toEqual(['a', 'b']);
+  });
+
+  it('that is a schema and a function as well, as those of arktype are, is taken for a schema', () => {
+    interface Refused {
+      readonly refused: string;
+    }
+    const schema = Object.assign((_value: unknown): { n: number } | Refused => ({ refused: 'never asked' }), {
+      '~standard': { version: 1, vendor: 'test', validate: (_value: unknown) => ({ value: { n: 7 } }) },
+    } as StandardSchema<{ n: number }>);
+    expect(outputOf<{ n: number }>(schema)({}).value).toEqual({ n: 7 });
+    const place = { redis: 'redis://127.0.0.1', partition: 'p', section: 's', parse: schema };
+    expectTypeOf(() => subscribe(place)).returns.toEqualTypeOf<Replica<{ n: number }>>();
+    expectTypeOf(() => subscribe({ ...place, mode: 'lazy' })).returns.toEqualTypeOf<LazyCache<{ n: number }>>();
+    expectTypeOf(() => subscribe({ ...place, parse: Order })).returns.toEqualTypeOf<Replica<z.output<typeof Order>>>();
+    expectTypeOf(() => subscribe({ ...place, parse: () => new Date() })).returns.toEqualTypeOf<Replica<Date>>();
   });
 
   it('refuses with PW-W407, naming the key and the place, never the value', () => {
