@@ -1,6 +1,7 @@
 /** Reads who listens to sections, by what subscribers wrote of themselves (presence.ts). Connections of its own; writes nothing. */
 import { Redis } from 'ioredis';
 import { systemClock } from '../lib/clock.ts';
+import { hearLateErrors } from '../lib/late-errors.ts';
 import { sectionKeys } from '../wire/keys.ts';
 import { decodePresence, type PresenceEntry } from '../wire/presence.ts';
 import { ClusterNodes } from './cluster.ts';
@@ -32,6 +33,7 @@ export async function readAudience(options: {
       return known;
     }
     const made = make();
+    hearLateErrors(made);
     made.on('error', (error: unknown) => {
       failure = error;
     });

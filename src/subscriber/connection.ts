@@ -5,6 +5,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { backoffDelayMs } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
+import { hearLateErrors } from '../lib/late-errors.ts';
 import type { Random } from '../lib/random.ts';
 import { isUnknownCommand, mapSubscriberError, replyCode } from './redis-errors.ts';
 import type { PatchwireError } from '../model/failure.ts';
@@ -217,6 +218,7 @@ export class ConnectionPair implements Connection, SectionConnections {
       reconnectOnError: null,
     } satisfies RedisOptions;
     const client = typeof redis === 'string' ? new Redis(redis, settings) : new Redis(settings);
+    hearLateErrors(client);
     client.on('error', (error: unknown) => {
       failure = error;
     });

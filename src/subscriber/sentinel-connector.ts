@@ -49,6 +49,7 @@ export class Sentinels {
           });
           if (this.connecting) {
             this.stream = tls === undefined ? connect(primary) : connectTls({ ...primary, ...tls });
+            this.stream.on('error', () => {});
             return this.stream;
           }
         } catch (error) {

@@ -90,4 +90,20 @@ describe('a Redis Cluster over TLS', () => {
       timeout: 20_000,
     });
   });
+
+  it('does not end the program when a client is closed in the middle of a handshake that fails', async () => {
+    const uncaught = vi.fn();
+    process.on('uncaughtExceptionMonitor', uncaught);
+    const port = Number(redis.addresses[0]!.split(':')[1]);
+    for (let i = 0; i < 80; i += 1) {
+      const replica = subscribe({ redis: { host: '127.0.0.1', port, tls: {} }, partition: PARTITION, section: 'orders' });
+      // Wherever in the handshake that is.
+      await new Promise((resolve) => setTimeout(resolve, (i % 8) * 0.5));
+      await replica.close();
+    }
+    await using live = follow();
+    await live.waitUntilLive(WAIT);
+    process.off('uncaughtExceptionMonitor', uncaught);
+    expect(uncaught).not.toHaveBeenCalled();
+  });
 });

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Redis, type RedisOptions } from 'ioredis';
+import { hearLateErrors } from '../../lib/late-errors.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { isUnknownCommand } from '../../wire/redis-replies.ts';
 import type { RedisPlaces } from '../../wire/redis-target.ts';
@@ -224,6 +225,7 @@ export class RedisConnection implements AsyncDisposable {
       reconnectOnError: null,
     } as const satisfies RedisOptions;
     const client = url === undefined ? new Redis(settings) : new Redis(url, settings);
+    hearLateErrors(client);
     let failure: unknown = null;
     client.on('error', (error: unknown) => {
       failure = error;

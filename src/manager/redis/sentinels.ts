@@ -5,6 +5,7 @@
  */
 import { Redis, type RedisOptions } from 'ioredis';
 import { formatHostPort, type HostPort } from '../../lib/host-port.ts';
+import { hearLateErrors } from '../../lib/late-errors.ts';
 import { PatchwireError } from '../../model/errors.ts';
 import { readAddresses, SENTINEL_PORT } from '../../wire/redis-target.ts';
 import type { RedisTargetOptions } from './connection.ts';
@@ -151,6 +152,7 @@ export class Sentinels implements Disposable {
 
   #client({ host, port }: HostPort, retryMs: number | null): Redis {
     const client = new Redis({ ...this.#settings, host, port, retryStrategy: () => retryMs });
+    hearLateErrors(client);
     this.#clients.add(client);
     return client;
   }
