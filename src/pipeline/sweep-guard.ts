@@ -127,7 +127,8 @@ export class GuardedSweep {
     }
     await this.#options.onCounted?.(missing);
     this.#begin('sweeping', Math.floor(sweepShare * documents));
-    return missing === 0;
+    // Counting looks at documents only: rows in quarantine may be gone, too.
+    return missing === 0 && delivery.quarantine.count === 0;
   }
 
   #tell(held: HeldSweep): void {

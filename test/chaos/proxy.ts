@@ -19,6 +19,8 @@ export class Proxy {
   readonly #pairs = new Set<Pair>();
   /** Where new connections lead. */
   target: number;
+  /** When a connection was last made half-open here, ms since 1970. */
+  halfOpenAt = 0;
   #delayMs = 0;
   #refuses = false;
   #swallows: Direction | null = null;
@@ -49,6 +51,7 @@ export class Proxy {
   /** Every connection, new ones too, swallows what is sent in this direction until `pass`; those that are open swallow for ever. */
   halfOpen(direction: Direction): void {
     this.#swallows = direction;
+    this.halfOpenAt = Date.now();
     for (const pair of this.#pairs) {
       pair.swallows = direction;
     }

@@ -119,6 +119,8 @@ export class Oracle {
     }
     if (
       meta.state !== 'live' &&
+      // What only looks for lost documents (C8) compares no row with its source.
+      meta.cursor?.phase !== 'check' &&
       (meta.epoch !== this.#epoch || this.#state !== meta.state) &&
       this.#brokenAtMs !== null &&
       describedAtMs > this.#brokenAtMs

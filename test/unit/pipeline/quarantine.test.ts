@@ -203,6 +203,22 @@ describe('quarantine', () => {
     expectAllBut(world);
   });
 
+  it('L4: a sweep takes them along also where no document is without its row', async () => {
+    const { world } = await started();
+    await using _ = world;
+    world.tracker.commit({ [key(1)]: { Id: 1, v: LONG } });
+    await world.untilCaughtUp();
+    await world.stop(world.running[0]!);
+    // That it went, nobody will read: a resync begins after it.
+    world.tracker.commit({ [key(1)]: null });
+    world.tracker.minValid = world.tracker.version;
+    world.start({ onLostHistory: 'resync', sweepShare: 0.2 });
+    await world.untilCaughtUp();
+    expect(world.resyncs).toHaveLength(1);
+    expect(world.stored.quarantine.size).toBe(0);
+    expectAllBut(world);
+  });
+
   it('L6: `retry` reads the row again: it leaves, or is tried once more', async () => {
     const { world, server } = await started();
     await using _ = world;
