@@ -10,9 +10,9 @@ import { decodeSnapshot, encodeSnapshot, type SnapshotOf } from './snapshot.ts';
 
 /** Where a replica is kept while its process is away. Whatever these throw is told by `trouble`, and costs a load. */
 export interface ReplicaStore {
-  /** What was saved last; null: nothing. */
-  load(): Promise<Uint8Array | null> | Uint8Array | null;
-  /** Must replace what was saved before in one step (write beside it, then rename). Calls do not overlap. */
+  /** What was saved last; null or undefined: nothing. It is waited for before anything is connected. */
+  load(): Promise<Uint8Array | null | undefined> | Uint8Array | null | undefined;
+  /** Must replace what was saved before in one step (write beside it, then rename). Calls do not overlap; `close()` waits for the last. */
   save(bytes: Uint8Array): Promise<void> | void;
   /** How often it is saved while it changes; it is also saved at `close()`. Default 60,000. */
   readonly everyMs?: number;
@@ -49,7 +49,7 @@ export class Keeping {
     const { of, store, restore } = this.#parts;
     try {
       const bytes = await store.load();
-      if (bytes !== null) {
+      if (bytes) {
         restore(decodeSnapshot(of, bytes));
       }
     } catch (error) {

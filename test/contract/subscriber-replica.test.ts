@@ -403,6 +403,16 @@ describe('a replica that is stored', () => {
     ]);
   });
 
+  it('that nobody has stored yet is loaded without a word, whether the store says null or nothing at all', async () => {
+    await writer.load([['1', { n: 1 }]]);
+    for (const nothing of [null, undefined]) {
+      const replica = follow({ store: { load: async () => nothing, save: () => {} } });
+      await expectEqual(replica);
+      await replica.close();
+    }
+    expect(events.map(({ type }) => type).filter((type) => type === 'trouble')).toEqual([]);
+  });
+
   it('whose store fails is told, and goes on without', async () => {
     await writer.load([['1', { n: 1 }]]);
     const failing: ReplicaStore = {

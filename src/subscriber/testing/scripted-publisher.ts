@@ -78,7 +78,8 @@ export class ScriptedPublisher implements AsyncDisposable {
   async load(documents: Readonly<Record<string, Document>>): Promise<string> {
     const gone = [...this.#script.rows].map(([identity, { dataKey }]): Write => [dataKey, null, identity]);
     await this.begin();
-    await this.store(...gone, ...Object.entries(documents).map(([dataKey, document]): Write => [dataKey, document]));
+    const writes = Object.entries(documents).map(([dataKey, document]): Write => [dataKey, document]);
+    await this.#step(this.#script.write([...gone, ...writes], false, Date.now()));
     await this.end();
     return this.version;
   }
