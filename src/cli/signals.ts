@@ -1,5 +1,5 @@
 /** Signals for commands other than `run`: the first one ends the command in order, the second one is the system's own. */
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 
 const INTERRUPTED = new Error('interrupted');
 
@@ -9,6 +9,8 @@ const INTERRUPTED = new Error('interrupted');
  */
 export async function untilSignal(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const controller = new AbortController();
+  // As many as there are tables wait for it; Node would take eleven of them for a leak.
+  setMaxListeners(0, controller.signal);
   const interrupt = (): void => controller.abort(INTERRUPTED);
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
