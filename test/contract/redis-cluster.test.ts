@@ -109,6 +109,24 @@ describe('a Redis Cluster', () => {
     await here.endsEqual();
   });
 
+  it('C2, C3: a node falls asleep and wakes up deposed: the next primary is led meanwhile, and whoever listened to the old one comes after', async () => {
+    here.write();
+    await here.more(5);
+    const old = await redis.primaryOf(metaOf(2));
+    const next = await redis.replicaOf(old);
+    const pid = Number(/process_id:(\d+)/u.exec(await old.raw.info('server'))![1]);
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await until('another primary', async () => ((await next.raw.call('ROLE')) as [string])[0] === 'master');
+      const before = await next.raw.hget(metaOf(2), 'tip');
+      await until('a script on the next one', async () => (await next.raw.hget(metaOf(2), 'tip')) !== before);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await redis.whole();
+    await here.endsEqual();
+  });
+
   it('C2, C4: loses a node under load: its replica is led, the sections of the others go on, and all ends equal', async () => {
     here.write();
     await here.more(5);
