@@ -3,9 +3,11 @@
  * a subscriber follows, and what is not trusted or not allowed is told by name.
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/lib/clock.ts';
 import type { PatchwireError } from '../../src/model/errors.ts';
 import { Sentinels } from '../../src/manager/redis/sentinels.ts';
 import { readAudience } from '../../src/subscriber/audience.ts';
+import { ConnectionPair } from '../../src/subscriber/connection.ts';
 import { type Replica, subscribe, type SubscriberEvent } from '../../src/subscriber/index.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { until } from '../support/daemon-process.ts';
@@ -139,6 +141,24 @@ describe('Sentinels over TLS, with users of their own', () => {
     ['a wrong password of the data servers', { password: 'x' }, /^PW-M302 connecting .*WRONGPASS/u, /^PW-M302 connecting .*WRONGPASS/u],
   ])('say by name what is wrong: %s', async (_, over, manager, subscriber) => {
     expect(await refused(over)).toEqual([expect.stringMatching(manager), expect.stringMatching(subscriber)]);
+  });
+
+  it('S3: a connection that is dropped while a Sentinel is asked is made all the same', async () => {
+    await using gate = await openTcpGate(Number(redis.addresses[0]!.split(':')[1]));
+    await using pair = new ConnectionPair({
+      ...{ redis: target({ sentinels: [`127.0.0.1:${gate.port}`] }), name: 'pair', commandTimeoutMs: 20_000 },
+      ...{ clock: systemClock, random: Math.random, reconnect: { minMs: 20, maxMs: 50 } },
+    });
+    const listener = { channel: 'any', up: vi.fn(), down: vi.fn(), text: vi.fn(), closed: vi.fn() };
+    pair.join(listener);
+    await vi.waitFor(() => expect(listener.up).toHaveBeenCalledTimes(1), { timeout: 20_000 });
+    gate.hold('replies');
+    const before = gate.connections;
+    pair.reread();
+    await vi.waitFor(() => expect(gate.connections).toBeGreaterThan(before), { timeout: 20_000 });
+    pair.reread();
+    gate.cut();
+    await vi.waitFor(() => expect(listener.up).toHaveBeenCalledTimes(2), { timeout: 20_000 });
   });
 
   it('are told by the operators’ command, too', async () => {
