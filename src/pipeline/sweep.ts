@@ -5,11 +5,10 @@
 import type { Clock } from '../lib/clock.ts';
 import type { DistributedDataManager } from '../manager/distributed-data-manager.ts';
 import type { TrackedTable } from '../model/table.ts';
-import { formatVersion, maxVersion, parseVersion, type Version } from '../model/version.ts';
 import type { SectionObserver } from '../observe/section-observer.ts';
 import type { ChangeTracker } from '../source/change-tracker.ts';
 import type { Delivery } from './deliver.ts';
-import { removal } from './patches.ts';
+import { dropMisnamed, sweptRow } from './swept-rows.ts';
 
 const NO_PACE = { percent: null, rowsPerSecond: null, secondsLeft: null } as const;
 
@@ -64,15 +63,15 @@ export class Sweep {
       if (this.#removed + gone.length > most) {
         return 'over';
       }
+      const away = new Set(gone);
+      // Not counted, and done also where the sweep only counts: no row loses its document by it.
+      await dropMisnamed(
+        this.#options,
+        page.filter((entry) => !away.has(entry)),
+        { to, readAtMs: clock.now() },
+      );
       if (!counts) {
-        const writes = gone.map(({ identity, dataKey, version }) => {
-          const known = versionOf(version);
-          const asOf = known === null ? to : maxVersion(to, known);
-          const base = { version, dataKey, document: null };
-          const write = removal(identity, base, formatVersion(asOf), { changeVersion: asOf }, mode);
-          // What somebody else wrote for a version no message may name.
-          return known === null ? { ...write, changes: write.changes.map((change) => ({ ...change, prevVersionId: null })) } : write;
-        });
+        const writes = gone.map((entry) => sweptRow(entry, to, mode));
         await delivery.remove(writes, { to, readAtMs: clock.now(), mode, advance: {} });
       }
       this.#removed += gone.length;
@@ -111,14 +110,5 @@ export class Sweep {
     const keys = page.map(({ dataKey }) => dataKey);
     const exists = await tracker.existing(table, keys, { signal });
     return { to: version, gone: page.filter((_, i) => exists[i] === false) };
-  }
-}
-
-/** null: the text is none. */
-function versionOf(text: string): Version | null {
-  try {
-    return parseVersion(text);
-  } catch {
-    return null;
   }
 }
