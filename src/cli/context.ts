@@ -20,6 +20,8 @@ export interface ProcessControl {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends the process at once. */
   readonly exitNow: (code: number) => void;
+  /** From now on signals are the command's own affair; until then one ends `run` with 0. */
+  readonly takeSignals: () => void;
 }
 
 export interface CommandContext {

@@ -37,6 +37,9 @@ export async function runCli(args: readonly string[], control: ProcessControl): 
   let exitCode: number = EXIT.ok;
   const program = buildProgram((command, action) => {
     command.action(async () => {
+      if (command.name() !== 'run') {
+        control.takeSignals();
+      }
       const context = createContext(command.optsWithGlobals<GlobalOptions>(), control);
       exitCode = await runAction(context, () => action(context, command));
     });

@@ -24,16 +24,6 @@ export interface LifeCycleOptions {
 }
 
 /**
- * Until `runDaemon` listens nothing is begun: a signal that comes while the configuration is read and drivers are loaded ends the process in order.
- * @returns what ends it; dispose of it once `runDaemon` has been called
- */
-export function heedEarlySignals(signals: SignalSource, exit: () => void): Disposable {
-  const names = Object.keys(SIGNALS) as (keyof typeof SIGNALS)[];
-  names.forEach((name) => signals.on(name, exit));
-  return { [Symbol.dispose]: () => names.forEach((name) => signals.off(name, exit)) };
-}
-
-/**
  * Starts the daemon and waits for its end.
  * @throws what `start` throws; nothing is left running then
  */

@@ -1,6 +1,6 @@
 /** `patchwire run`: the daemon in the foreground, until a signal or, with --once, until every table is caught up. */
 import type { Command } from 'commander';
-import { heedEarlySignals, runDaemon } from '../../daemon/life-cycle.ts';
+import { runDaemon } from '../../daemon/life-cycle.ts';
 import { secretsOf } from '../../config/print.ts';
 import { EXIT, exitCodeOf } from '../exit-codes.ts';
 import { ProgressLine } from '../progress-line.ts';
@@ -26,10 +26,6 @@ Examples:
     );
   bind(command, async ({ config: load, control, output }) => {
     const { once = false } = command.opts<{ once?: boolean }>();
-    using early = heedEarlySignals(process, () => {
-      output.note('stopped before anything was begun');
-      control.exitNow(EXIT.ok);
-    });
     const config = load();
     const [{ createDaemon }, { createLogger }] = await Promise.all([
       import('../../daemon/daemon.ts'),
@@ -54,7 +50,7 @@ Examples:
       signals: process,
       exitNow: control.exitNow,
     });
-    early[Symbol.dispose]();
+    control.takeSignals();
     const outcome = await running;
     if (outcome.kind === 'failed') {
       output.error(outcome.error);

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../../src/cli/program.ts', import.meta.url));
 
 /** The packages that importing `file` loads, by the static imports of all that it imports. */
 function packagesOf(file: string): readonly string[] {
@@ -25,5 +26,9 @@ function packagesOf(file: string): readonly string[] {
 }
 
 it('starts without a driver, a server or the sandbox', () => {
-  expect(packagesOf(MAIN)).toEqual(['commander', 'yaml', 'zod']);
+  expect(packagesOf(PROGRAM)).toEqual(['commander', 'yaml', 'zod']);
+});
+
+it('listens to signals before anything is loaded: the bin imports nothing statically', () => {
+  expect(readFileSync(MAIN, 'utf8')).not.toMatch(/^import\s/mu);
 });
