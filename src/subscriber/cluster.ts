@@ -51,9 +51,14 @@ export class SectionPlace {
   }
 
   doubt(error: PatchwireError): PatchwireError {
+    if (error.code !== 'PW-M330') {
+      // A node that is cut off from the others still takes itself for the owner.
+      this.look();
+      return error;
+    }
     this.#seek(null);
     // That it lies elsewhere is trouble of a moment here.
-    return error.code === 'PW-M330' ? new PatchwireError('PW-M310', error.message, { cause: error }) : error;
+    return new PatchwireError('PW-M310', error.message, { cause: error });
   }
 
   leave(): void {
@@ -81,7 +86,7 @@ export class SectionPlace {
       this.#seeking = false;
       if (this.#again) {
         this.#again = false;
-        this.#seek(null);
+        this.look();
       }
     });
   }

@@ -18,7 +18,7 @@ let redis: TestCluster;
 let here: PlacesWorld;
 
 beforeAll(async () => {
-  [server, redis] = await Promise.all([startServer(), startCluster({ primaries: 3, replicas: 3 })]);
+  [server, redis] = await Promise.all([startServer(), startCluster({ primaries: 3, replicas: 3, gated: true })]);
   here = await placesWorld(server, { cluster: redis.addresses.slice(0, 2) });
 });
 afterAll(async () => {
@@ -125,6 +125,21 @@ describe('a Redis Cluster', () => {
     }
     await redis.whole();
     await here.endsEqual();
+  });
+
+  it('C3: a node is cut off from the others, and lives on for its clients: it is left, also by subscribers, and all ends equal', async () => {
+    here.write();
+    await here.more(5);
+    const old = await redis.primaryOf(metaOf(0));
+    const next = await redis.replicaOf(old);
+    redis.isolate(old);
+    await until('another primary', async () => ((await next.raw.call('ROLE')) as [string])[0] === 'master');
+    expect(((await old.raw.call('ROLE')) as [string])[0]).toBe('master');
+    await here.more(5);
+    await here.endsEqual();
+    expect(((await old.raw.call('ROLE')) as [string])[0]).toBe('master');
+    redis.rejoin(old);
+    await redis.whole();
   });
 
   it('C2, C4: loses a node under load: its replica is led, the sections of the others go on, and all ends equal', async () => {

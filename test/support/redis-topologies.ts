@@ -10,6 +10,7 @@ import { findRedisServer, type PrivateRedis, startPrivateRedis } from '../../src
 import { keySlot, SLOTS } from '../../src/wire/slot.ts';
 import { until } from './daemon-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { Isolation, openBusGate } from './bus-gate.ts';
 import type { Certificates } from './certificates.ts';
 
 const FAST_REPLICATION = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
@@ -69,6 +70,10 @@ export interface TestCluster extends AsyncDisposable {
   whole(): Promise<void>;
   /** Moves the slot of a key, with all its keys, to another primary, as redis-cli does. */
   moveSlot(key: string, to: TestNode, options?: { readonly betweenMs?: number }): Promise<void>;
+  /** No other node hears it or is heard by it any more; its clients are. Only where the cluster is gated. */
+  isolate(node: TestNode): void;
+  /** Ends that. */
+  rejoin(node: TestNode): void;
   /** Calls of a command, summed over all living nodes since they were started. */
   calls(command: string): Promise<number>;
 }
@@ -78,21 +83,30 @@ export async function startCluster({
   primaries = 3,
   replicas = 0,
   certificates = null,
+  gated = false,
 }: {
   primaries?: number;
   replicas?: number;
   /** Everything is spoken over TLS, but with the test's own clients. */
   certificates?: Certificates | null;
+  /** Nodes can be isolated. */
+  gated?: boolean;
 } = {}): Promise<TestCluster> {
+  const isolation = new Isolation();
   const nodes: TestNode[] = [];
   const busPorts: number[] = [];
   for (let i = 0; i < primaries + replicas; i += 1) {
     const bus = await freePort();
-    const cluster = ['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-node-timeout', '1500'];
+    const gate = gated ? await openBusGate(bus, isolation) : null;
+    const announced = gate === null ? [] : ['--cluster-announce-bus-port', String(gate.port)];
+    const cluster = ['--cluster-enabled', 'yes', '--cluster-port', String(bus), ...announced, '--cluster-node-timeout', '1500'];
     const tlsPort = certificates === null ? null : await freePort();
     const tls = certificates === null ? [] : ['--tls-cluster', 'yes', ...argsOf(tlsLines(certificates, tlsPort ?? 0))];
     nodes.push(await startNode({ args: [...cluster, '--cluster-replica-validity-factor', '0', ...FAST_REPLICATION, ...tls], tlsPort }));
-    busPorts.push(bus);
+    busPorts.push(gate?.port ?? bus);
+    if (gate !== null) {
+      gate.id = String(await nodes[i]!.raw.call('CLUSTER', 'MYID'));
+    }
   }
   const alive = (): TestNode[] => nodes.filter(({ server }) => server.running);
   const shares = (i: number): [number, number] => [Math.floor((i * SLOTS) / primaries), Math.floor(((i + 1) * SLOTS) / primaries) - 1];
@@ -177,7 +191,12 @@ export async function startCluster({
       );
       return counts.reduce((sum, count) => sum + count, 0);
     },
-    [Symbol.asyncDispose]: () => endNodes(nodes),
+    isolate: (node) => isolation.isolate(ids[nodes.indexOf(node)]!),
+    rejoin: (node) => isolation.rejoin(ids[nodes.indexOf(node)]!),
+    [Symbol.asyncDispose]: async () => {
+      await endNodes(nodes);
+      await isolation.close();
+    },
   };
   await self.whole();
   return self;
