@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parseConfig } from '../../../src/config/load.ts';
 import type { AuditEntry, AuditTrail } from '../../../src/manager/audit-trail.ts';
 import { audited, type Deed } from '../../../src/cli/auditing.ts';
@@ -67,9 +67,16 @@ describe('the audit of a command', () => {
   });
 
   it('is not waited for longer than a few seconds', async () => {
-    const { result, notes } = await outcome(() => 'done', { append: () => new Promise(() => undefined) });
-    expect(result).toBe('done');
-    expect(notes).toEqual([expect.stringContaining('PW-M301')]);
+    vi.useFakeTimers();
+    try {
+      const waiting = outcome(() => 'done', { append: () => new Promise(() => undefined) });
+      await vi.advanceTimersByTimeAsync(3000);
+      const { result, notes } = await waiting;
+      expect(result).toBe('done');
+      expect(notes).toEqual([expect.stringContaining('PW-M301')]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('is cut where a text is long', async () => {
