@@ -190,6 +190,22 @@ describe('table enable', () => {
     expect(await tracked(here)).toEqual(['Orders', 'Untracked']);
   });
 
+  it('without names means every registered table, and stands in the audit', async () => {
+    const here = await world();
+    expect((await runCli(['table', 'add', 'dbo.Orders'], here.cli)).code).toBe(0);
+    await here.sql('ALTER TABLE dbo.Orders DISABLE CHANGE_TRACKING');
+    expect(await runCli(['table', 'enable', '--yes'], here.cli)).toMatchObject({
+      code: 0,
+      stdout: 'change tracking is on for dbo.Orders',
+    });
+    expect(await tracked(here)).toContain('Orders');
+    const { stdout } = await runCli(['audit', '--json'], here.cli);
+    expect(JSON.parse(stdout)).toMatchObject([
+      { command: 'table enable', table: 'dbo.Orders', outcome: 'done', arguments: { source: 'desk' } },
+      { command: 'table add', section: 'Orders', outcome: 'done' },
+    ]);
+  });
+
   it('runs it under the login of the environment, for the database too, and never touches what is on', async () => {
     const here = await world({ tracking: false });
     const first = await runCli(['table', 'enable', 'dbo.Orders', '--snapshot', '--yes'], here.cli);

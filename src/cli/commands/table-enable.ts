@@ -47,9 +47,10 @@ Examples:
         import('../survey.ts'),
       ]);
       const source = sourceFor(config, options.source);
-      const named = command.processedArgs[0] as readonly TablePattern[] | undefined;
+      // Without one commander gives an empty list.
+      const named = (command.processedArgs[0] as readonly TablePattern[] | undefined) ?? [];
       const registered = config.tables.filter((table) => table.source === source).map(({ table }) => parseTablePattern(table));
-      const patterns = named ?? registered.filter((pattern) => pattern !== null);
+      const patterns = named.length > 0 ? named : registered.filter((pattern) => pattern !== null);
       await using administration = openAdministration(config, source);
       const plan = planEnabling(await administration.survey({ signal }), patterns, options);
       output.note(linesOf(plan).join('\n'));
