@@ -6,7 +6,7 @@ import type { Clock } from '../../src/lib/clock.ts';
 import type { Random } from '../../src/lib/random.ts';
 import type { StoredSection } from '../../src/manager/memory/memory-store.ts';
 import { asPatchwireError, PatchwireError } from '../../src/model/errors.ts';
-import { readPages, readStream, readView, type SectionRedis } from '../../src/subscriber/section-reader.ts';
+import { readAside, readPages, readStream, readView, type SectionRedis } from '../../src/subscriber/section-reader.ts';
 import { REACTIONS } from '../../src/subscriber/reactions.ts';
 import { SubscriberMachine } from '../../src/subscriber/state.ts';
 import type { Effect, Input } from '../../src/subscriber/section-view.ts';
@@ -156,6 +156,12 @@ export class SimReplica implements ManagedReplica {
         this.#run(effect.request, async (redis) => {
           const read = await readStream(redis, this.#keys, effect.seq);
           this.#answer(effect.request, { type: 'replayed', request: effect.request, ...read });
+        });
+        return;
+      case 'survey':
+        this.#run(effect.request, async (redis) => {
+          const read = await readAside(redis, this.#keys);
+          this.#answer(effect.request, { type: 'found', request: effect.request, seq: effect.seq, ...read });
         });
         return;
       case 'resubscribe':
