@@ -165,7 +165,7 @@ export function connect(options: string | ConnectOptions): Connection {
 /**
  * A replica of all documents of a section. It returns at once and connects, loads and catches up by itself, also when the section or Redis is
  * not there yet: `state()` says what it waits for, `waitUntilLive()` waits.
- * @throws RangeError when partition or section are no names, or `redis` is no place of a Redis
+ * @throws RangeError when partition or section are no names, `redis` is no place of a Redis, or an option is none of its words
  */
 // Schemas first: some are functions as well, and would be asked as such what they return.
 export function subscribe<T extends object>(options: WithSchema<SubscribeOptions<T>, T>): Replica<T>;
@@ -176,6 +176,7 @@ export function subscribe(options: InvalidateOptions): Invalidations;
 export function subscribe<T extends object = Document>(
   options: SubscribeOptions<T> | LazyOptions<T> | InvalidateOptions,
 ): Replica<T> | LazyCache<T> | Invalidations {
+  checkWords(options);
   if (options.mode === 'invalidate') {
     const { onGap = 'replay', onInvalidate, onEvent } = options;
     const subscription = settingsOf(options, invalidateMode);
@@ -190,6 +191,23 @@ export function subscribe<T extends object = Document>(
   }
   const subscription = settingsOf(options, replicaMode, options.store, options.pageBytes);
   return new DocumentReplica({ clock: systemClock, random: Math.random, parse, onInvalid, onEvent, subscription });
+}
+
+/** Without the compiler a misspelled `recovery: 'Strict'` would be the default one. @throws RangeError */
+function checkWords(options: { readonly [Name in 'mode' | 'recovery' | 'onInvalid' | 'onGap']?: unknown }): void {
+  const skips = (options.mode ?? 'replica') === 'replica' ? ['skipGap'] : [];
+  const words = {
+    mode: ['replica', 'lazy', 'invalidate'],
+    recovery: ['autoReset', 'strict', ...skips],
+    onInvalid: ['stop', 'skip', 'keep'],
+    onGap: ['replay', 'all'],
+  };
+  for (const name of ['mode', 'recovery', 'onInvalid', 'onGap'] as const) {
+    const word = options[name];
+    if (word !== undefined && !words[name].includes(word as string)) {
+      throw new RangeError(`${name}: ${JSON.stringify(word)} is none of ${words[name].join(', ')}`);
+    }
+  }
 }
 
 /** What is the same for all modes. @throws RangeError as subscribe */

@@ -18,6 +18,19 @@ describe('a place that is none', () => {
   );
 });
 
+describe('a word that an option does not know', () => {
+  it.each([
+    [{ mode: 'lasy' }, 'mode: "lasy" is none of replica, lazy, invalidate'],
+    [{ recovery: 'Strict' }, 'recovery: "Strict" is none of autoReset, strict, skipGap'],
+    [{ mode: 'lazy', recovery: 'skipGap' }, 'recovery: "skipGap" is none of autoReset, strict'],
+    [{ onInvalid: 'ignore' }, 'onInvalid: "ignore" is none of stop, skip, keep'],
+    [{ mode: 'invalidate', onGap: null }, 'onGap: null is none of replay, all'],
+  ])('is refused at once and by name: %j', (words, text) => {
+    const options = { redis: NOWHERE, ...PLACE, ...words } as Parameters<typeof subscribe>[0];
+    expect(() => subscribe(options)).toThrow(new RangeError(text));
+  });
+});
+
 describe('a version that is none', () => {
   it.each(['abc', '', '007', '-1', -1n, 2n ** 70n, null, undefined, Number.NaN, {}])('rejects what waits for it: %s', async (version) => {
     await using orders = subscribe({ redis: NOWHERE, ...PLACE });
