@@ -34,6 +34,7 @@ describe('the package', () => {
       'docker/Dockerfile',
       'docker/patchwire.service',
       'src/subscriber/examples/lru-cache.mjs',
+      'src/subscriber/SPEC.md',
       'src/wire/README.md',
       'src/wire/messages.schema.json',
       'src/wire/python/patchwire_subscriber.py',
