@@ -107,11 +107,22 @@ export class Delivery {
     const baseOf = (identity: string): Base | null => this.#overlay.base(identity);
     const { quarantine } = this;
     const { suspects, maxDocumentBytes } = this.#watch;
-    const { to, mode, retry = false, changed = false } = read;
+    const { to, mode, retry = false, changed = false, filtered = false } = read;
     await quarantine.read();
     const tellBeyond = changed && mode === 'publish' && this.#options.meta.keys ? this.#after({}).checkpoint : null;
     const nowMs = clock.now();
-    const composing: ComposeOptions = { to, mode, base: baseOf, quarantine, suspects, maxDocumentBytes, retry, tellBeyond, nowMs };
+    const composing: ComposeOptions = {
+      to,
+      mode,
+      base: baseOf,
+      quarantine,
+      suspects,
+      maxDocumentBytes,
+      retry,
+      tellBeyond,
+      filtered,
+      nowMs,
+    };
     let last: ItemBatch<Composed> | null = null;
     let written = 0;
     let unchanged = 0;

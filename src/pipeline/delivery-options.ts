@@ -49,6 +49,8 @@ export interface Read {
   readonly retry?: boolean;
   /** They are what change tracking says has changed: who is told of keys hears of each once, also where its document is as it was delivered. */
   readonly changed?: boolean;
+  /** The table has a filter: of a row that is in no document nobody is told, for the filter may be what keeps its key out of Redis. */
+  readonly filtered?: boolean;
   /** Rides on the read's last batch; where nothing is written, on the next heartbeat (or, without a heartbeat's patience, on a script). */
   readonly advance: Advance;
   /** Whether SQL Server calls two keys equal; asked only when two spellings of one identity meet. */

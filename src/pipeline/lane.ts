@@ -345,6 +345,7 @@ class Lane {
       readAtMs: page.readAtMs,
       mode: this.#load?.mode ?? 'publish',
       changed: true,
+      filtered: this.#table.selection.filter !== null,
       // While loading nothing is claimed: upTo comes with `live` (L3).
       advance: {
         ...page.position,

@@ -42,6 +42,8 @@ export interface ComposeOptions {
    * what they were in between. What a confirming read sees again is not beyond the checkpoint. null: nobody is told of keys.
    */
   readonly tellBeyond: Version | null;
+  /** As of a Read. */
+  readonly filtered: boolean;
   readonly nowMs: number;
 }
 
@@ -192,9 +194,9 @@ function removedRow(identity: string, version: string, row: RowState, options: C
   const base = baseOf(identity);
   const held = quarantine.held(identity) !== null;
   if (base === null) {
-    // It came and went between two reads, or never passed the filter.
+    // It came and went between two reads.
     const told =
-      identity === row.identity && isToBeTold(row, options)
+      identity === row.identity && !options.filtered && isToBeTold(row, options)
         ? [removed(identity, { ...row, version: null }, version, row.changeVersion)]
         : [];
     const write = { identity, expected: null, next: null, changes: told };

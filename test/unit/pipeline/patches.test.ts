@@ -31,6 +31,7 @@ function options(
     maxDocumentBytes: 1000,
     retry: false,
     tellBeyond: null,
+    filtered: false,
     nowMs: 1_000_000,
     ...more,
   };
@@ -239,6 +240,11 @@ describe('patches', () => {
       expect(compose(row({ document: null }), options({}, told))?.writes).toMatchObject([
         { identity: 'k', expected: null, next: null, changes: [{ dataKey: 'k', op: 'remove', versionId: '9', prevVersionId: null }] },
       ]);
+    });
+
+    it('of a filtered table nobody is told of a row that has no document: its key may be what the filter keeps out of Redis', () => {
+      expect(compose(row({ document: null }), options({}, { ...told, filtered: true }))).toBeNull();
+      expect(compose(row(), options({ k: same }, { ...told, filtered: true }))?.writes).toHaveLength(1);
     });
 
     it('nobody is told twice of one change, nor while documents are stored', () => {

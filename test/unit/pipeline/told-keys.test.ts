@@ -1,5 +1,6 @@
 /** What a cache must hear that reads rows from the source by itself: of every change, also of one that patches never show. */
 import { describe, expect, it } from 'vitest';
+import { SELECTION } from '../../support/scripted-tracker.ts';
 import { doc, World } from './world.ts';
 
 async function live(invalidations: boolean): Promise<World> {
@@ -41,6 +42,23 @@ describe('where keys are told', () => {
     expect(world.toldKeys).toEqual(['a upsert']);
     expect(world.replicated).toEqual(world.expected);
   });
+});
+
+it('what the filter keeps out of Redis stays out of it, its key included', async () => {
+  await using world = new World({ filter: (row) => row['v'] !== 'hidden' });
+  world.invalidations = true;
+  world.tracker.commit({ a: doc(1), b: doc(2, 'hidden') });
+  world.start({ selection: { ...SELECTION, filter: "v <> 'hidden'" } });
+  await world.untilCaughtUp();
+  world.tracker.commit({ a: doc(1, 'in between'), c: doc(3, 'hidden'), d: doc(4) });
+  world.tracker.commit({ a: doc(1), b: doc(20, 'hidden'), d: null });
+  await world.untilCaughtUp();
+  await world.clock.advance(20_000);
+  expect(world.toldKeys).toEqual(['a upsert']);
+  world.tracker.commit({ a: doc(1, 'hidden') });
+  await world.untilCaughtUp();
+  expect(world.toldKeys).toEqual(['a upsert', 'a remove']);
+  expect(world.replicated).toEqual(world.expected);
 });
 
 it('where no keys are told, an empty diff publishes nothing', async () => {
