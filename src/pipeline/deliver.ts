@@ -104,24 +104,14 @@ export class Delivery {
       keys: ({ writes }) => writes.map(({ identity }) => identity),
       group: ({ group }) => group,
     });
-    const baseOf = (identity: string): Base | null => this.#overlay.base(identity);
     const { quarantine } = this;
     const { suspects, maxDocumentBytes } = this.#watch;
     const { to, mode, retry = false, changed = false, filtered = false } = read;
     await quarantine.read();
     const tellBeyond = changed && mode === 'publish' && this.#options.meta.keys ? this.#after({}).checkpoint : null;
-    const nowMs = clock.now();
     const composing: ComposeOptions = {
-      to,
-      mode,
-      base: baseOf,
-      quarantine,
-      suspects,
-      maxDocumentBytes,
-      retry,
-      tellBeyond,
-      filtered,
-      nowMs,
+      ...{ to, mode, retry, tellBeyond, filtered, quarantine, suspects, maxDocumentBytes, nowMs: clock.now() },
+      base: (identity) => this.#overlay.base(identity),
     };
     let last: ItemBatch<Composed> | null = null;
     let written = 0;
