@@ -7,7 +7,7 @@ import type { Advance, Base, Batch, LoadCursor, RowWrite, SectionMeta, Transitio
 import type { RowState, TrackingPosition } from '../model/change.ts';
 import { asPatchwireError, PatchwireError } from '../model/errors.ts';
 import { maxVersion, type Version } from '../model/version.ts';
-import { AutoBatcher, type ItemBatch } from './batches.ts';
+import type { ItemBatch } from './batches.ts';
 import { BaseOverlay } from './base-overlay.ts';
 import { Covering } from './covering.ts';
 import { forward, moved, moves, type Stored, withoutClaim } from './advances.ts';
@@ -17,7 +17,7 @@ import type { Flight } from './quarantine-suspects.ts';
 import { QuarantineWatch } from './quarantine-watch.ts';
 import type { Delivered, DeliveryOptions, Read } from './delivery-options.ts';
 import { Sending } from './sending.ts';
-import { compose, spelledAnew, type Composed, type ComposeOptions } from './patches.ts';
+import { batcherOf, compose, spelledAnew, type Composed, type ComposeOptions } from './patches.ts';
 
 /** Modes: sending, from construction; refused, after the first rejection, for ever: every call then throws that rejection. */
 export class Delivery {
@@ -97,13 +97,7 @@ export class Delivery {
   async deliver(found: Read): Promise<Delivered> {
     const read = this.#incomplete ? { ...found, advance: withoutClaim(found.advance) } : found;
     const { limits, observer, logger, clock } = this.#options;
-    const batcher = new AutoBatcher<Composed>({
-      maxRows: limits.rows,
-      maxBytes: limits.bytes,
-      measure: ({ writes, bytes }) => ({ rows: writes.length, bytes }),
-      keys: ({ writes }) => writes.map(({ identity }) => identity),
-      group: ({ group }) => group,
-    });
+    const batcher = batcherOf(limits);
     const { quarantine } = this;
     const { suspects, maxDocumentBytes } = this.#watch;
     const { to, mode, retry = false, changed = false, filtered = false } = read;

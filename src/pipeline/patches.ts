@@ -9,6 +9,7 @@ import { formatVersion, maxVersion, parseVersion, type Version } from '../model/
 import { diff } from '../wire/json-patch.ts';
 import type { WireChange } from '../wire/messages.ts';
 import type { QuarantineEntry } from '../wire/quarantine-entry.ts';
+import { AutoBatcher } from './batches.ts';
 import type { Quarantine, Unavailable } from './quarantine.ts';
 import type { Suspects } from './quarantine-suspects.ts';
 
@@ -141,6 +142,17 @@ function whyUnavailable(row: RowState, text: string | null, options: ComposeOpti
 /** Whether the row has changed since it was set aside. */
 function isNews(row: RowState, held: QuarantineEntry): boolean {
   return row.changeVersion > parseVersion(held.changeVersion);
+}
+
+/** Batches of what was composed: no identity twice in one. @param limits in writes and bytes */
+export function batcherOf(limits: { readonly rows: number; readonly bytes: number }): AutoBatcher<Composed> {
+  return new AutoBatcher({
+    maxRows: limits.rows,
+    maxBytes: limits.bytes,
+    measure: ({ writes, bytes }) => ({ rows: writes.length, bytes }),
+    keys: ({ writes }) => writes.map(({ identity }) => identity),
+    group: ({ group }) => group,
+  });
 }
 
 /** Whether the row is to be told of although nothing differs. */
