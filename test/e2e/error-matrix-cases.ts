@@ -194,12 +194,14 @@ const SQL_SERVER: readonly ErrorCase[] = [
   },
 ];
 
-const list = ['checkpoint', 'list'];
+const look = { args: ['checkpoint', 'list'], tables: [ORDERS] } as const;
+/** Tries all that a leader does before it asks for anything. */
+const ask = { args: ['poll', 'dbo.Orders'], tables: [ORDERS] } as const;
 
 const REDIS: readonly ErrorCase[] = [
   {
     title: 'a Redis that is down',
-    args: list,
+    ...look,
     redis: 'down',
     exit: 69,
     code: 'PW-M301',
@@ -208,7 +210,7 @@ const REDIS: readonly ErrorCase[] = [
   },
   {
     title: 'a wrong password of Redis',
-    args: list,
+    ...look,
     redis: 'password',
     redisUser: `default:${SECRETS.wrongRedis}`,
     exit: 69,
@@ -218,7 +220,7 @@ const REDIS: readonly ErrorCase[] = [
   },
   {
     title: 'no password for Redis',
-    args: list,
+    ...ask,
     redis: 'password',
     redisUser: '',
     exit: 69,
@@ -228,7 +230,7 @@ const REDIS: readonly ErrorCase[] = [
   },
   {
     title: 'a Redis that is read-only',
-    args: list,
+    ...ask,
     redis: 'replica',
     exit: 1,
     code: 'PW-M310',
@@ -237,7 +239,7 @@ const REDIS: readonly ErrorCase[] = [
   },
   {
     title: 'an ACL that is one command short',
-    args: list,
+    ...ask,
     redis: 'acl',
     redisUser: `short:${SECRETS.redis}`,
     exit: 1,
@@ -247,14 +249,14 @@ const REDIS: readonly ErrorCase[] = [
   },
   {
     title: 'a Redis that evicts keys',
-    args: list,
+    ...ask,
     redis: 'evicting',
     exit: 1,
     code: 'PW-M304',
     names: ['allkeys-lru'],
     way: /noeviction/u,
   },
-  { title: 'a Redis Cluster', args: list, redis: 'cluster', exit: 1, code: 'PW-M330', names: ['cluster'], way: /manager\.redis\.cluster/u },
+  { title: 'a Redis Cluster', ...look, redis: 'cluster', exit: 1, code: 'PW-M330', names: ['cluster'], way: /manager\.redis\.cluster/u },
 ];
 
 const COMMANDS: readonly ErrorCase[] = [
