@@ -91,7 +91,7 @@ describe('a Redis Cluster', () => {
     await here.more(5);
     const old = await redis.primaryOf(metaOf(0));
     const next = await redis.replicaOf(old);
-    await next.raw.call('CLUSTER', 'FAILOVER');
+    await redis.promote(next);
     await until('another primary', async () => (await redis.primaryOf(metaOf(0))) === next);
     await redis.whole();
     await here.more(5);

@@ -58,7 +58,7 @@ describe('a Redis Cluster over TLS', () => {
     await using replica = follow();
     await replica.waitForVersion(writer.version, WAIT);
     const next = await redis.replicaOf(await redis.primaryOf(meta));
-    await next.raw.call('CLUSTER', 'FAILOVER');
+    await redis.promote(next);
     await until('another primary', async () => (await redis.primaryOf(meta)) === next);
     await redis.whole();
     await until('the lead at the new primary', () =>

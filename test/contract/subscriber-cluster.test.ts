@@ -110,7 +110,7 @@ describe('subscribers of a Redis Cluster on one connection', () => {
     const [moved, ...others] = sections as [Followed, ...Followed[]];
     const before = others.map(({ replica }) => replica.state().counters);
     const next = await redis.replicaOf(await redis.primaryOf(moved.meta));
-    await next.raw.call('CLUSTER', 'FAILOVER');
+    await redis.promote(next);
     await until('another primary', async () => (await redis.primaryOf(moved.meta)) === next);
     await redis.whole();
     await leading(moved);

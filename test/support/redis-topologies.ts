@@ -66,6 +66,8 @@ export interface TestCluster extends AsyncDisposable {
   /** The primary that serves a key now, as a living node says. */
   primaryOf(key: string): Promise<TestNode>;
   replicaOf(primary: TestNode): Promise<TestNode>;
+  /** CLUSTER FAILOVER: the replica takes over while its primary lives. */
+  promote(replica: TestNode): Promise<void>;
   /** Waits until every slot is served, as all living nodes see it, and every replica follows. */
   whole(): Promise<void>;
   /** Moves the slot of a key, with all its keys, to another primary, as redis-cli does. */
@@ -147,8 +149,24 @@ export async function startCluster({
       return byPort(range[2]![1]);
     },
     replicaOf: async (primary) => {
-      const range = (await slots(primary)).find(([, , owner]) => owner?.[1] === primary.server.port)!;
-      return byPort(range[3]![1]);
+      let port: number | undefined;
+      // Whose replica a node has become comes to its primary by gossip.
+      await until('a primary that knows its replica', async () => {
+        port = (await slots(primary)).find(([, , owner]) => owner?.[1] === primary.server.port)?.[3]?.[1];
+        return port !== undefined;
+      });
+      return byPort(port!);
+    },
+    promote: async (replica) => {
+      let asked = Number.NEGATIVE_INFINITY;
+      await until('a replica that has taken over', async () => {
+        // A manual failover that does not come about is given up after five seconds, in silence. Source: redis.io, CLUSTER FAILOVER.
+        if (Date.now() - asked > 6000) {
+          asked = Date.now();
+          await replica.raw.call('CLUSTER', 'FAILOVER');
+        }
+        return await isPrimary(replica);
+      });
     },
     whole: async () => {
       await until('a whole cluster', async () => {
