@@ -232,7 +232,7 @@ export interface TestSentinels extends AsyncDisposable {
   readonly addresses: readonly string[];
   /** As a Sentinel says. */
   primary(): Promise<TestNode>;
-  /** Waits until the Sentinels agree on a primary other than `old`. */
+  /** Waits until the Sentinels agree on a primary other than `old`, and have done with it. */
   failedOver(old: TestNode): Promise<TestNode>;
   /** Neither Sentinels nor other servers get through to it any more, whoever else does: it lives on as what it is. */
   isolate(node: TestNode): Promise<void>;
@@ -325,10 +325,12 @@ export async function startSentinels({
     },
     failedOver: async (old) => {
       await until('another primary', async () => {
+        // A failover that is not over yet stands in the way of the next.
+        const flags = new Set(await Promise.all(watchers.map((sentinel) => field(sentinel, 'flags'))));
         const ports = new Set(await Promise.all(watchers.map(named)));
         const [port] = [...ports];
         const node = nodes.find((each) => portOf(each) === port);
-        if (ports.size !== 1 || node === undefined || node === old) {
+        if (flags.size !== 1 || !flags.has('master') || ports.size !== 1 || node === undefined || node === old) {
           return false;
         }
         return ((await node.raw.call('ROLE')) as [string])[0] === 'master';
