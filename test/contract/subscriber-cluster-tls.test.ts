@@ -7,7 +7,7 @@ import { sectionKeys } from '../../src/wire/keys.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { until } from '../support/daemon-process.ts';
 import { startCluster, type TestCluster } from '../support/redis-topologies.ts';
-import { SectionWriter } from './subscriber-writer.ts';
+import { leading, SectionWriter } from './subscriber-writer.ts';
 
 const WAIT = { timeoutMs: 30_000 };
 const PARTITION = 'guarded';
@@ -61,12 +61,7 @@ describe('a Redis Cluster over TLS', () => {
     await redis.promote(next);
     await until('another primary', async () => (await redis.primaryOf(meta)) === next);
     await redis.whole();
-    await until('the lead at the new primary', () =>
-      writer.manager.lead('orders').then(
-        ({ kind }) => kind === 'leading',
-        () => false,
-      ),
-    );
+    await leading(writer);
     await replica.waitForVersion(await writer.write([['1', { n: 3 }]]), WAIT);
     expect(replica.get('1')).toEqual({ n: 3 });
     expect(await next.raw.get(`{${PARTITION}:orders}:1`)).toBe('{"n":3}');

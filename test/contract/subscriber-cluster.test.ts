@@ -8,7 +8,7 @@ import { connect, type Connection, type Invalidations, type LazyCache, type Repl
 import { sectionKeys } from '../../src/wire/keys.ts';
 import { until } from '../support/daemon-process.ts';
 import { startCluster, type TestCluster, type TestNode } from '../support/redis-topologies.ts';
-import { SectionWriter } from './subscriber-writer.ts';
+import { leading, SectionWriter } from './subscriber-writer.ts';
 
 const WAIT = { timeoutMs: 40_000 };
 const KEYS = Array.from({ length: 40 }, (_, i) => String(i + 1));
@@ -87,14 +87,6 @@ async function change({ writer, replica, lazy, invalidations, cached }: Followed
   Object.entries(now).forEach(([each, document]) => cached.set(each, document));
 }
 
-const leading = ({ writer }: Followed): Promise<unknown> =>
-  until('the lead where the section lies now', () =>
-    writer.manager.lead(writer.section).then(
-      ({ kind }) => kind === 'leading',
-      () => false,
-    ),
-  );
-
 describe('subscribers of a Redis Cluster on one connection', () => {
   it('S2: follow sections on different nodes in every mode', async () => {
     for (const section of sections) {
@@ -113,7 +105,7 @@ describe('subscribers of a Redis Cluster on one connection', () => {
     await redis.promote(next);
     await until('another primary', async () => (await redis.primaryOf(moved.meta)) === next);
     await redis.whole();
-    await leading(moved);
+    await leading(moved.writer);
     await change(moved, 3);
     expect(moved.replica.state()).toMatchObject({ equal: true });
     expect(others.map(({ replica }) => replica.state().counters)).toEqual(before);
@@ -135,7 +127,7 @@ describe('subscribers of a Redis Cluster on one connection', () => {
     }
     await moving;
     expect(await redis.primaryOf(moved.meta)).not.toBe(from);
-    await leading(moved);
+    await leading(moved.writer);
     await change(moved, 4);
     await change(sections[2]!, 4);
     expect(moved.replica.state()).toMatchObject({ equal: true });
@@ -147,7 +139,7 @@ describe('subscribers of a Redis Cluster on one connection', () => {
     await killed.server.kill();
     await change(sections[2]!, 5);
     await redis.whole();
-    await leading(lost);
+    await leading(lost.writer);
     await change(lost, 5);
     expect(lost.replica.state()).toMatchObject({ equal: true });
     await killed.server.start();

@@ -10,10 +10,9 @@ import { readAudience } from '../../src/subscriber/audience.ts';
 import { ConnectionPair } from '../../src/subscriber/connection.ts';
 import { type Replica, subscribe, type SubscriberEvent } from '../../src/subscriber/index.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
-import { until } from '../support/daemon-process.ts';
 import { openTcpGate } from '../support/tcp-gate.ts';
 import { startSentinels, type TestSentinels } from '../support/redis-topologies.ts';
-import { SectionWriter } from './subscriber-writer.ts';
+import { leading, SectionWriter } from './subscriber-writer.ts';
 
 const WAIT = { timeoutMs: 30_000 };
 const PARTITION = 'guarded';
@@ -92,12 +91,7 @@ describe('Sentinels over TLS, with users of their own', () => {
     gates.forEach((gate) => gate.hold('replies'));
 
     const next = await redis.switchOver();
-    await until('the lead at the new primary', () =>
-      writer.manager.lead('orders').then(
-        ({ kind }) => kind === 'leading',
-        () => false,
-      ),
-    );
+    await leading(writer);
     await replica.waitForVersion(await writer.write([['1', { n: 3 }]]), WAIT);
     expect(replica.get('1')).toEqual({ n: 3 });
     expect(await next.raw.get(`{${PARTITION}:orders}:1`)).toBe('{"n":3}');

@@ -1,4 +1,5 @@
 /** Writes a section through the real Redis manager, as the pipeline would: what a subscriber's contract is held against. */
+import { until } from '../support/daemon-process.ts';
 import type { Document } from '../../src/model/document.ts';
 import type { SourceIdentity } from '../../src/model/table.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -124,4 +125,14 @@ export class SectionWriter implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.manager[Symbol.asyncDispose]();
   }
+}
+
+/** Waits until the writer leads where its section lies now. */
+export async function leading({ manager, section }: Pick<SectionWriter, 'manager' | 'section'>): Promise<void> {
+  await until('the lead where the section lies now', () =>
+    manager.lead(section).then(
+      ({ kind }) => kind === 'leading',
+      () => false,
+    ),
+  );
 }
